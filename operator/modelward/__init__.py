@@ -1,0 +1,1 @@
+"""modelward: a Kubernetes operator for monitored model deployments."""

@@ -1,0 +1,96 @@
+"""Names that more than one part relies on: labels, annotations, ports, paths, headers and metrics.
+
+Whatever is written in one pod and read in another is spelled here and nowhere else. The module
+imports nothing, so that every image can have it.
+"""
+
+from typing import Final
+
+GROUP: Final = "modelward.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "ModelDeployment"
+PLURAL: Final = "modeldeployments"
+FIELD_MANAGER: Final = "modelward"
+"""Server-side apply field manager of everything the operator writes."""
+
+# Labels. The first two are the pod selectors: the Service of a deployment selects both at rest and
+# only the first during a split (docs/architecture.md, "Traffic").
+LABEL_DEPLOYMENT: Final = "modelward.dev/deployment"
+LABEL_REVISION: Final = "modelward.dev/revision"
+LABEL_NAME: Final = "app.kubernetes.io/name"
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_PART_OF: Final = "app.kubernetes.io/part-of"
+LABEL_VERSION: Final = "app.kubernetes.io/version"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "modelward"
+
+# Annotations a person may set on a ModelDeployment; each is answered in status.
+ANNOTATION_RETRY: Final = "modelward.dev/retry"
+ANNOTATION_ABORT: Final = "modelward.dev/abort"
+ANNOTATION_UNDO: Final = "modelward.dev/undo"
+# Annotations the operator writes.
+ANNOTATION_RENDERED: Final = "modelward.dev/rendered-hash"
+"""On every child: hash of what was rendered, so that an unchanged child sends no request."""
+ANNOTATION_TRAFFIC_GENERATION: Final = "modelward.dev/traffic-generation"
+"""On pods: touched so that the kubelet re-syncs the monitor's ConfigMap at once."""
+ANNOTATION_MODEL_DIGEST: Final = "modelward.dev/model-digest"
+"""On a ControllerRevision: digest that the first fetch of this revision reported."""
+
+# Containers injected into each serving pod, in start order, and the team's own.
+CONTAINER_COLLECTOR: Final = "otel-collector"
+CONTAINER_FETCH: Final = "fetch"
+CONTAINER_MONITOR: Final = "monitor"
+
+# Ports of the monitor container, by number and by name.
+PORT_SERVING: Final = 9080
+"""Clients' requests and POST /v1/feedback."""
+PORT_SYNTHETIC: Final = 9081
+"""Gates', probes' and mirrored traffic: never evidence, no receipts."""
+PORT_METRICS: Final = 9082
+"""/metrics, /metrics/objectives, /healthz, /readyz."""
+PORT_ADMIN: Final = 9083
+"""PUT /traffic, with the deployment's bearer token."""
+PORT_NAME_SERVING: Final = "serving"
+PORT_NAME_SYNTHETIC: Final = "synthetic"
+PORT_NAME_METRICS: Final = "metrics"
+PORT_NAME_ADMIN: Final = "admin"
+SERVICE_PORT: Final = 80
+PORT_OTLP_GRPC: Final = 4317
+PORT_OTLP_HTTP: Final = 4318
+PORT_COLLECTOR_HEALTH: Final = 13133
+
+# Paths inside the pod.
+PATH_MODEL: Final = "/mnt/models"
+PATH_MONITOR_CONFIG: Final = "/etc/modelward/monitor"
+FILE_MONITOR_CONFIG: Final = "monitor.json"
+FILE_MODEL_DIGEST: Final = "model-digest"
+PATH_KEYS: Final = "/etc/modelward/keys"
+FILE_RECEIPT_KEY: Final = "receipt-key"
+FILE_ADMIN_TOKEN: Final = "admin-token"
+PATH_COLLECTOR_CONFIG: Final = "/etc/modelward/collector"
+FILE_COLLECTOR_CONFIG: Final = "collector.yaml"
+
+# HTTP.
+HEADER_RECEIPT: Final = "modelward-receipt"
+PATH_FEEDBACK: Final = "/v1/feedback"
+PATH_OBJECTIVES: Final = "/metrics/objectives"
+
+# Metrics of the monitor. /metrics/objectives has the first two and process_start_time_seconds.
+METRIC_EVENTS: Final = "modelward_objective_events_total"
+"""Labels: deployment, revision, objective, config, result (good|bad), storage (fast|slow|unknown)."""
+METRIC_REQUESTS: Final = "modelward_requests_total"
+"""Requests that this revision's own server was given. Labels: deployment, revision."""
+METRIC_PROCESS_START: Final = "process_start_time_seconds"
+METRIC_DURATION: Final = "modelward_request_duration_seconds"
+METRIC_FEEDBACK: Final = "modelward_feedback_total"
+METRIC_FORWARDED: Final = "modelward_forwarded_requests_total"
+"""Requests that a withdrawn revision sent on to the stable one. Labels: deployment, revision."""
+
+# Metrics of the operator.
+METRIC_EVIDENCE_STATE: Final = "modelward_evidence_state"
+"""Detector state, read back at a restart (docs/architecture.md, "Restart")."""
+
+BLOCK_SECONDS: Final = 5
+"""Length of one block of evidence: one scrape interval of /metrics/objectives."""

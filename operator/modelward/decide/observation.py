@@ -1,0 +1,92 @@
+"""What one reconcile saw: everything a decision is made from besides spec, status and the time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from modelward.evidence.ledger import Assessment
+
+
+class ProblemReason(StrEnum):
+    """Why a pod of a revision is not ready, as far as its status says."""
+
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    FETCH_FAILED = "FetchFailed"
+    DIGEST_MISMATCH = "DigestMismatch"
+    CRASH_LOOPING = "CrashLooping"
+    CREATE_FAILED = "CreateFailed"
+    """The API server refused the workload or its pods (quota, admission, an invalid template)."""
+    NOT_READY = "NotReady"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps a revision's pods from being ready."""
+
+    reason: ProblemReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionObservation:
+    """The pods of one revision."""
+
+    pods: int = 0
+    """Pods that exist, also those that are starting or ending."""
+    ready: int = 0
+    """Pods that are ready and not ending."""
+    problem: Problem | None = None
+    informed_generation: int = -1
+    """Lowest traffic generation over the monitors of running pods; -1: not known. No pods: not needed."""
+    requests: int | None = None
+    """Sum of the monitors' counters of requests given to the revision's own servers; None: not known."""
+
+
+class MetricsState(StrEnum):
+    """Whether Prometheus can be asked about this deployment."""
+
+    AVAILABLE = "Available"
+    UNAVAILABLE = "Unavailable"
+    """No answer, an error, a partial answer or nonsense."""
+    NOT_SCRAPED = "NotScraped"
+    """It answers, but no sample of this deployment has ever arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlert:
+    """One of the team's alerts that matches rollback.alerts and that Prometheus confirms as firing."""
+
+    name: str
+    revision: str | None
+    """From the label modelward_revision; None: the alert names no revision."""
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The annotations by which a person steers, as written: `<revision>@<token>` or, for abort, any token."""
+
+    retry: str = ""
+    abort: str = ""
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything seen in one reconcile."""
+
+    generation: int
+    """metadata.generation of the ModelDeployment."""
+    wanted_revision: str
+    """Name of the revision that spec describes."""
+    revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
+    """Every revision that has a ControllerRevision, by name."""
+    assessments: tuple[Assessment, ...] = ()
+    metrics: MetricsState = MetricsState.UNAVAILABLE
+    metrics_message: str = ""
+    alerts: tuple[FiringAlert, ...] = ()
+    commands: Commands = Commands()
+    render_problem: str = ""
+    """Why a child was refused by the API server; empty when all were taken."""
