@@ -1,0 +1,152 @@
+"""`status` of a ModelDeployment: what the operator found and did.
+
+Times are RFC 3339 strings in UTC with seconds. Numbers in `objectives` are those of the last change
+of verdict (refreshed at most every 30 s during a rollout, never at rest).
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from modelward.api.base import APIType
+
+Timestamp: TypeAlias = str
+VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
+
+
+class Phase(StrEnum):
+    """Where a deployment stands; see docs/rollout.md for how one follows another."""
+
+    INITIALIZING = "Initializing"
+    """No revision serves yet; the first one is starting."""
+    SERVING = "Serving"
+    """The stable revision serves and nothing else is going on."""
+    STARTING = "Starting"
+    """A candidate's pods are starting; it has no traffic."""
+    STEPPING = "Stepping"
+    """The candidate has a share of the traffic."""
+    PROMOTING = "Promoting"
+    """All traffic is moving to the candidate."""
+    ROLLING_BACK = "RollingBack"
+    """A revision is being withdrawn; all traffic is moving back."""
+    HELD = "Held"
+    """A rollout waits for a person."""
+
+
+class Cause(StrEnum):
+    """What is at fault."""
+
+    MODEL = "Model"
+    INFRASTRUCTURE = "Infrastructure"
+    DRIFT = "Drift"
+    UNKNOWN = "Unknown"
+
+
+class RejectedRevision(APIType):
+    """A revision that will not be tried again until its hash changes or a person asks for a retry."""
+
+    revision: str
+    cause: Cause
+    reason: str
+    message: Annotated[str, Field(max_length=512)] = ""
+    time: Timestamp
+
+
+class TrafficShare(APIType):
+    """A revision and its real share of the traffic, in percent."""
+
+    revision: str
+    weight: Annotated[int, Field(ge=0, le=100)]
+
+
+class ObjectiveStatus(APIType):
+    """One objective of one revision."""
+
+    name: str
+    revision: str
+    good: int = 0
+    total: int = 0
+    verdict: VerdictName
+    evidence: str = "0"
+    """log10 of the evidence against, over the log10 at which it counts as a breach: "1" is a breach."""
+
+
+class RolloutStatus(APIType):
+    """The rollout in progress, or the last one."""
+
+    started_at: Timestamp
+    step: int = -1
+    """Index of the current step; -1 before the first."""
+    step_started_at: Timestamp | None = None
+    held: str = ""
+    """Reason for which the rollout is held; empty if it is not."""
+    skip_evidence: bool = False
+    """Set by undo: a person asked for this revision, so it is promoted when ready."""
+
+
+class WithdrawalStatus(APIType):
+    """A revision whose traffic is being moved away."""
+
+    revision: str
+    to: str
+    started_at: Timestamp
+    requests: int = -1
+    """The withdrawn revision's request counter when it was last read; -1 before the first reading."""
+    unchanged_scrapes: int = 0
+    """Scrapes in a row in which it stood still; two end the withdrawal."""
+
+
+class HistoryEntry(APIType):
+    """One decision, newest first."""
+
+    time: Timestamp
+    revision: str
+    action: str
+    """Promoted, RolledBack, Rejected, Held, Replaced, Aborted, Undone or Retried."""
+    reason: str
+    message: Annotated[str, Field(max_length=512)] = ""
+
+
+class Condition(APIType):
+    """A metav1.Condition."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: Annotated[str, Field(max_length=1024)] = ""
+    observed_generation: int = 0
+    last_transition_time: Timestamp
+
+
+class ModelDeploymentStatus(APIType):
+    """What the operator found and did."""
+
+    observed_generation: int = 0
+    phase: Phase = Phase.INITIALIZING
+    replicas: int = 0
+    selector: str = ""
+    """Label selector of the serving pods, for the scale subresource."""
+    stable_revision: str = ""
+    candidate_revision: str = ""
+    standby_revision: str = ""
+    standby_until: Timestamp | None = None
+    promoted_at: Timestamp | None = None
+    """When the stable revision was promoted."""
+    weight: int = 0
+    """The candidate's real share of the traffic, in percent."""
+    verdict: VerdictName = "Unknown"
+    """Worst verdict over the objectives of the revisions with traffic."""
+    cause: Cause | None = None
+    traffic: tuple[TrafficShare, ...] = ()
+    traffic_generation: int = 0
+    """Raised with every change of traffic; monitors obey the highest they have seen."""
+    objectives: tuple[ObjectiveStatus, ...] = ()
+    rollout: RolloutStatus | None = None
+    withdrawal: WithdrawalStatus | None = None
+    rejected_revisions: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=10)] = ()
+    last_handled_retry: str = ""
+    last_handled_abort: str = ""
+    last_handled_undo: str = ""
