@@ -1,0 +1,1 @@
+"""What a developer runs: a real cluster and images, without Docker. Standard library only."""

@@ -1,0 +1,9 @@
+//go:build programs
+
+// Package programs pins the commands that are built from this module (see ../../programs.py).
+package programs
+
+import (
+	_ "github.com/prometheus/prometheus/cmd/prometheus"
+	_ "github.com/prometheus/prometheus/cmd/promtool"
+)
