@@ -81,8 +81,6 @@ class RolloutStatus(APIType):
     step_started_at: Timestamp | None = None
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
-    skip_evidence: bool = False
-    """Set by undo: a person asked for this revision, so it is promoted when ready."""
 
 
 class WithdrawalStatus(APIType):
@@ -91,10 +89,15 @@ class WithdrawalStatus(APIType):
     revision: str
     to: str
     started_at: Timestamp
+    reason: str
+    """Why; the reason of the history entry that began it."""
+    switched: bool = False
+    """Whether the Service already selects the other revision; false while that one's pods start."""
     requests: int = -1
     """The withdrawn revision's request counter when it was last read; -1 before the first reading."""
-    unchanged_scrapes: int = 0
-    """Scrapes in a row in which it stood still; two end the withdrawal."""
+    read_at: Timestamp | None = None
+    unchanged_readings: int = 0
+    """Readings in a row, at least a block apart, in which it stood still; two end the withdrawal."""
 
 
 class HistoryEntry(APIType):
@@ -142,6 +145,8 @@ class ModelDeploymentStatus(APIType):
     traffic_generation: int = 0
     """Raised with every change of traffic; monitors obey the highest they have seen."""
     objectives: tuple[ObjectiveStatus, ...] = ()
+    objectives_read_at: Timestamp | None = None
+    """When the numbers in objectives were written."""
     rollout: RolloutStatus | None = None
     withdrawal: WithdrawalStatus | None = None
     rejected_revisions: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()

@@ -77,6 +77,8 @@ class Commands:
 class Observation:
     """Everything seen in one reconcile."""
 
+    deployment: str
+    """metadata.name of the ModelDeployment."""
     generation: int
     """metadata.generation of the ModelDeployment."""
     wanted_revision: str
