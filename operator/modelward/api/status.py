@@ -91,6 +91,8 @@ class WithdrawalStatus(APIType):
     started_at: Timestamp
     reason: str
     """Why; the reason of the history entry that began it."""
+    replicas: int
+    """Pods that the withdrawn revision keeps until its traffic is gone."""
     switched: bool = False
     """Whether the Service already selects the other revision; false while that one's pods start."""
     requests: int = -1
@@ -128,6 +130,7 @@ class ModelDeploymentStatus(APIType):
     observed_generation: int = 0
     phase: Phase = Phase.INITIALIZING
     replicas: int = 0
+    """Pods of the revision that serves."""
     selector: str = ""
     """Label selector of the serving pods, for the scale subresource."""
     stable_revision: str = ""

@@ -1,1 +1,7 @@
 """What to do next: (spec, status, observation, now) in, one decision with its reason and numbers out."""
+
+from modelward.decide.engine import decide
+from modelward.decide.placement import targets
+from modelward.decide.plan import evidence_plan
+
+__all__ = ["decide", "evidence_plan", "targets"]

@@ -6,6 +6,13 @@ writes of the children loses nothing: the next reconcile renders the same.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
+from math import ceil
+
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.decide.situation import is_split
+from modelward.decide.sizing import candidate_replicas
 
 
 class MonitorMode(StrEnum):
@@ -38,3 +45,56 @@ class Targets:
     """One revision: the Service selects it. Two: it selects the deployment. None: nothing serves yet."""
     generation: int
     """status.trafficGeneration; monitors obey the highest they have seen."""
+
+    @property
+    def routing(self) -> tuple[object, ...]:
+        """Return all that monitors and the Service see, without replicas and generation."""
+        modes = tuple((p.revision, p.mode, p.forward_to) for p in self.placements)
+        return (tuple(sorted(modes, key=str)), self.selected)
+
+
+def targets(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Targets:
+    """Return what should run and where traffic goes."""
+    placements = {p.revision: p for p in _placements(spec, status)}
+    return Targets(tuple(placements.values()), _selected(status), status.traffic_generation)
+
+
+def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:
+    if is_split(status):
+        return (status.stable_revision, status.candidate_revision)
+    moving = status.withdrawal
+    if moving and not moving.switched:
+        return (moving.revision,) if status.stable_revision == moving.revision else (moving.to, moving.revision)
+    serving = moving.to if moving else status.stable_revision or status.candidate_revision
+    return (serving,) if serving else ()
+
+
+def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> list[Placement]:
+    """List placements; a later one for the same revision replaces an earlier one."""
+    full = spec.replicas
+    split_mode = MonitorMode.REBALANCE if is_split(status) else MonitorMode.SERVE
+    placements: list[Placement] = []
+    if status.standby_revision:
+        placements.append(Placement(status.standby_revision, standby_replicas(spec)))
+    if status.candidate_revision and status.withdrawal is None:
+        placements.append(Placement(status.candidate_revision, _candidate_pods(spec, status), split_mode))
+    if status.stable_revision:
+        placements.append(Placement(status.stable_revision, full, split_mode))
+    if moving := status.withdrawal:
+        placements.append(Placement(moving.to, full))
+        mode = MonitorMode.WITHDRAW if moving.switched else MonitorMode.SERVE
+        forward_to = moving.to if moving.switched else None
+        placements.append(Placement(moving.revision, moving.replicas, mode, forward_to))
+    return placements
+
+
+def _candidate_pods(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
+    if not status.stable_revision or status.phase is Phase.PROMOTING:
+        return spec.replicas
+    step = max(0, status.rollout.step) if status.rollout else 0
+    return candidate_replicas(spec.replicas, spec.rollout.steps[min(step, len(spec.rollout.steps) - 1)].weight)
+
+
+def standby_replicas(spec: ModelDeploymentSpec) -> int:
+    """Return how many pods the standby keeps, rounded up."""
+    return ceil(Fraction(spec.rollout.standby.replicas.removesuffix("%")) * spec.replicas / 100)

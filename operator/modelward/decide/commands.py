@@ -1,0 +1,118 @@
+"""What a person asked for by annotation: retry, abort and undo, each answered once.
+
+`modelward.dev/retry: REVISION@TOKEN` and `modelward.dev/undo: REVISION@TOKEN` name a revision; any new
+token is a new request. `modelward.dev/abort: TOKEN` means the rollout in progress. What was handled is
+in status.lastHandled*, so that a restart does not do it twice.
+"""
+
+from modelward.api.status import Cause, Phase
+from modelward.decide.clock import stamp
+from modelward.decide.decision import Announcement
+from modelward.decide.findings import Finding
+from modelward.decide.moves import Change, drop_candidate, reject, reject_before_traffic, resume, roll_back_to
+from modelward.decide.situation import Situation
+
+
+def abort_asked(situation: Situation) -> Finding | None:
+    """Return a finding if abort was asked and not yet answered."""
+    asked = situation.observation.commands.abort
+    if not asked or asked == situation.status.last_handled_abort:
+        return None
+    return Finding("Aborted", f"asked by {asked!r}", situation.status.candidate_revision)
+
+
+def abort(situation: Situation, finding: Finding) -> Change:
+    """Reject the candidate, whatever the evidence."""
+    answered = {"last_handled_abort": situation.observation.commands.abort}
+    if not situation.status.candidate_revision:
+        return _refused(situation, answered, "abort: no rollout is in progress")
+    change = (reject if situation.is_split else reject_before_traffic)(situation, finding)
+    return Change(change.status.model_copy(update=answered), change.announcements)
+
+
+def retry_asked(situation: Situation) -> Finding | None:
+    """Return a finding if a retry was asked and not yet answered."""
+    asked = situation.observation.commands.retry
+    if not asked or asked == situation.status.last_handled_retry:
+        return None
+    return Finding("Retried", f"asked by {asked!r}", asked.partition("@")[0])
+
+
+def retry(situation: Situation, finding: Finding) -> Change:
+    """Forget that a revision was rejected, or go on with a held rollout."""
+    answered = {"last_handled_retry": situation.observation.commands.retry}
+    status = situation.status
+    if status.phase is Phase.HELD and finding.revision == status.candidate_revision and status.rollout:
+        change = resume(situation, finding)
+        restarted = change.status.rollout
+        assert restarted is not None  # noqa: S101 - resume keeps the rollout
+        rollout = restarted.model_copy(update={"started_at": stamp(situation.now)})
+        return Change(
+            change.status.model_copy(update=answered | {"rollout": rollout}), change.announcements
+        )
+    if not situation.is_rejected(finding.revision):
+        known = ", ".join(r.revision for r in status.rejected_revisions) or "none"
+        return _refused(
+            situation,
+            answered,
+            f"retry: {finding.revision!r} is neither rejected nor held; rejected are: {known}; "
+            "write modelward.dev/retry: REVISION@TOKEN",
+        )
+    remaining = tuple(r for r in status.rejected_revisions if r.revision != finding.revision)
+    return Change(
+        status.model_copy(update=answered | {"rejected_revisions": remaining}),
+        (Announcement("Normal", "Retried", "Retried", f"{finding.revision} may be tried again"),),
+    )
+
+
+def undo_asked(situation: Situation) -> Finding | None:
+    """Return a finding if undo was asked and not yet answered."""
+    asked = situation.observation.commands.undo
+    if not asked or asked == situation.status.last_handled_undo:
+        return None
+    return Finding(
+        "Undone",
+        f"asked by {asked!r}",
+        situation.status.stable_revision,
+        Cause.UNKNOWN,
+    )
+
+
+def undo(situation: Situation, finding: Finding) -> Change:
+    """Go back to the revision that a person names, whatever the evidence."""
+    asked = situation.observation.commands.undo
+    answered = {"last_handled_undo": asked}
+    target = asked.partition("@")[0]
+    known = sorted(r for r in situation.observation.revisions if r != situation.status.stable_revision)
+    if situation.is_split:
+        return _refused(
+            situation, answered, "undo: a rollout is in progress; set modelward.dev/abort: TOKEN first"
+        )
+    if target not in known:
+        return _refused(
+            situation,
+            answered,
+            f"undo: {target!r} is no earlier revision; write modelward.dev/undo: REVISION@TOKEN with one of: "
+            + (", ".join(known) or "(there is none)"),
+        )
+    if situation.status.candidate_revision:
+        situation = Situation(
+            situation.spec,
+            drop_candidate(
+                situation, Finding("Undone", "given up for an undo", situation.status.candidate_revision)
+            ).status,
+            situation.observation,
+            situation.now,
+        )
+    change = roll_back_to(situation, finding, target)
+    kept = tuple(r for r in change.status.rejected_revisions if r.revision != target)
+    return Change(
+        change.status.model_copy(update=answered | {"rejected_revisions": kept}), change.announcements
+    )
+
+
+def _refused(situation: Situation, answered: dict[str, str], message: str) -> Change:
+    return Change(
+        situation.status.model_copy(update=answered),
+        (Announcement("Warning", "CommandRefused", "Refused", message),),
+    )

@@ -1,0 +1,150 @@
+"""status.conditions: kstatus' Ready, Reconciling and Stalled, and our Progressing and ObjectivesMet.
+
+Each is a function of the status decided on and of what was seen. Messages carry no number that changes
+by itself, so that a deployment at rest is never written to.
+"""
+
+from modelward.api.reasons import ConditionType, Reason
+from modelward.api.status import Condition, ModelDeploymentStatus, Phase
+from modelward.decide.clock import stamp
+from modelward.decide.observation import MetricsState
+from modelward.decide.placement import targets
+from modelward.decide.situation import Situation, is_split
+from modelward.decide.sizing import unmet_weight
+
+_TRUE, _FALSE, _UNKNOWN = "True", "False", "Unknown"
+_Said = tuple[str, Reason, str]
+"""status, reason, message"""
+_MESSAGE_LENGTH = 1024
+
+
+def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> ModelDeploymentStatus:
+    """Return `status` with its conditions; a transition time moves only when the condition's status does."""
+    said = {
+        ConditionType.READY: _ready(situation, status),
+        ConditionType.RECONCILING: _reconciling(situation, status),
+        ConditionType.STALLED: _stalled(situation, status),
+        ConditionType.PROGRESSING: _progressing(situation, status),
+        ConditionType.OBJECTIVES_MET: _objectives_met(situation, status),
+    }
+    before = {condition.type: condition for condition in situation.status.conditions}
+    return status.model_copy(
+        update={
+            "conditions": tuple(
+                _condition(situation, name.value, value, before.get(name.value)) for name, value in said.items()
+            )
+        }
+    )
+
+
+def _condition(situation: Situation, name: str, said: _Said, before: Condition | None) -> Condition:
+    value, reason, message = said
+    since = before.last_transition_time if before and before.status == value else stamp(situation.now)
+    return Condition.model_validate(
+        {
+            "type": name,
+            "status": value,
+            "reason": reason.value,
+            "message": message[:_MESSAGE_LENGTH],
+            "observed_generation": situation.observation.generation,
+            "last_transition_time": since,
+        }
+    )
+
+
+def _ready(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    stable = status.stable_revision
+    if not stable:
+        return _FALSE, Reason.NO_REVISION_SERVES, "no revision has become ready yet"
+    if situation.spec.replicas == 0:
+        return _FALSE, Reason.SCALED_TO_ZERO, "spec.replicas is 0"
+    pods = situation.pods(stable)
+    if pods.ready == 0:
+        why = f": {pods.problem.message}" if pods.problem else ""
+        return _FALSE, Reason.NO_REVISION_SERVES, f"no pod of {stable} is ready{why}"
+    return _TRUE, Reason.SERVING, f"{stable} serves"
+
+
+def _reconciling(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    if status.phase is Phase.ROLLING_BACK and status.withdrawal:
+        return _TRUE, Reason.ROLLBACK_IN_PROGRESS, f"traffic moves to {status.withdrawal.to}"
+    if status.candidate_revision and status.phase is not Phase.HELD:
+        return _TRUE, Reason.ROLLOUT_IN_PROGRESS, f"{status.candidate_revision} is being tried"
+    if status.withdrawal:
+        return _TRUE, Reason.ROLLOUT_IN_PROGRESS, f"traffic moves to {status.withdrawal.to}"
+    if status.stable_revision and situation.pods(status.stable_revision).ready < situation.spec.replicas:
+        return _TRUE, Reason.PODS_CHANGING, f"not all pods of {status.stable_revision} are ready"
+    return _FALSE, Reason.SETTLED, "nothing is going on"
+
+
+def _stalled(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    if situation.observation.render_problem:
+        return _TRUE, Reason.RENDER_REFUSED, situation.observation.render_problem
+    if status.phase is Phase.HELD and status.rollout:
+        held = next((entry.message for entry in status.history if entry.action == "Held"), "")
+        return _TRUE, Reason.HELD, f"{status.rollout.held}: {held}"
+    rejected = _wanted_rejection(situation, status)
+    if rejected and not status.candidate_revision:
+        return _TRUE, Reason.REVISION_REJECTED, rejected
+    return _FALSE, Reason.NOT_STALLED, ""
+
+
+def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said:  # noqa: PLR0911 - a list of cases
+    candidate = status.candidate_revision
+    if not candidate:
+        rejected = _wanted_rejection(situation, status)
+        if rejected:
+            return _FALSE, Reason.REVISION_REJECTED, rejected
+        if status.withdrawal:
+            return _TRUE, Reason.PROMOTING, f"traffic moves to {status.withdrawal.to}"
+        return _TRUE, Reason.ROLLOUT_COMPLETE, f"{status.stable_revision} is the revision that spec asks for"
+    if situation.spec.paused:
+        return _FALSE, Reason.PAUSED, "spec.paused is true"
+    if status.phase is Phase.HELD and status.rollout:
+        return _FALSE, Reason.HELD, status.rollout.held
+    if is_split(status) and not situation.metrics_are_available:
+        return _FALSE, Reason.WAITING_FOR_METRICS, situation.observation.metrics_message
+    if status.phase is Phase.PROMOTING:
+        return _TRUE, Reason.PROMOTING, f"{candidate} gets its remaining pods"
+    if is_split(status) and status.rollout:
+        step = status.rollout.step
+        if unmet := unmet_weight(situation.spec, min(step, len(situation.spec.rollout.steps) - 1)):
+            return _TRUE, Reason.WEIGHT_NOT_MET, unmet
+        return _TRUE, Reason.STEP_IN_PROGRESS, f"step {step + 1} of {len(situation.spec.rollout.steps)}"
+    problem = situation.pods(candidate).problem
+    return _TRUE, Reason.NEW_REVISION, f"pods of {candidate} start" + (f": {problem.message}" if problem else "")
+
+
+def _wanted_rejection(situation: Situation, status: ModelDeploymentStatus) -> str:
+    wanted = situation.observation.wanted_revision
+    for rejected in status.rejected_revisions:
+        if rejected.revision == wanted:
+            return (
+                f"{wanted} was rejected ({rejected.reason}): {rejected.message}; change spec, "
+                f"or set modelward.dev/retry: {wanted}@TOKEN"
+            )
+    return ""
+
+
+def _objectives_met(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    match situation.observation.metrics:
+        case MetricsState.UNAVAILABLE:
+            return _UNKNOWN, Reason.METRICS_UNAVAILABLE, situation.observation.metrics_message
+        case MetricsState.NOT_SCRAPED:
+            return _UNKNOWN, Reason.NOT_SCRAPED, situation.observation.metrics_message
+        case MetricsState.AVAILABLE:
+            pass
+    selected = targets(situation.spec, status).selected
+    rows = [row for row in status.objectives if row.revision in selected]
+    by_verdict = {
+        verdict: sorted({row.name for row in rows if row.verdict == verdict})
+        for verdict in ("Breached", "Unknown", "Inconclusive")
+    }
+    if breached := by_verdict["Breached"]:
+        target = "" if situation.last_good or status.candidate_revision else "; there is no revision to go back to"
+        return _FALSE, Reason.BREACHED, f"breached: {', '.join(breached)}{target}"
+    if unknown := by_verdict["Unknown"]:
+        return _UNKNOWN, Reason.NO_DATA, f"no data for: {', '.join(unknown)}"
+    if inconclusive := by_verdict["Inconclusive"]:
+        return _UNKNOWN, Reason.INCONCLUSIVE, f"not enough evidence yet for: {', '.join(inconclusive)}"
+    return (_TRUE, Reason.MET, "every objective is met") if rows else (_UNKNOWN, Reason.NO_DATA, "nothing serves")

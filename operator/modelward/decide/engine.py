@@ -1,0 +1,62 @@
+"""One decision: try the transition table, then bring the summary and the conditions up to date."""
+
+from datetime import datetime, timedelta
+
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.conventions import BLOCK_SECONDS
+from modelward.decide.clock import elapsed, read
+from modelward.decide.conditions import with_conditions
+from modelward.decide.decision import Announcement, Decision
+from modelward.decide.guards import FULL_CAPACITY_WAIT, UNREADABLE_WAIT
+from modelward.decide.observation import Observation
+from modelward.decide.placement import targets
+from modelward.decide.situation import Situation, is_split
+from modelward.decide.summary import summarized
+from modelward.decide.transitions import first_that_fires
+
+STAY = "Stay"
+"""Rule name of a decision in which no row of the table fired."""
+
+
+def decide(
+    spec: ModelDeploymentSpec, status: ModelDeploymentStatus, observation: Observation, now: datetime
+) -> Decision:
+    """Return what follows from what was seen: at most one transition, and a status that says so.
+
+    Args:
+        spec: what the team asks for.
+        status: the last status written.
+        observation: everything seen in this reconcile.
+        now: the time, with a time zone.
+    """
+    situation = Situation(spec, status, observation, now)
+    rule, after = STAY, status
+    announcements: tuple[Announcement, ...] = ()
+    if fired := first_that_fires(situation):
+        row, finding = fired
+        change = row.change(situation, finding)
+        rule, after, announcements = row.name, change.status, change.announcements
+    if targets(spec, after).routing != targets(spec, status).routing:
+        after = after.model_copy(update={"traffic_generation": status.traffic_generation + 1})
+    after = with_conditions(situation, summarized(situation, after))
+    return Decision(after, rule, announcements, _look_again_after(Situation(spec, after, observation, now)))
+
+
+def _look_again_after(situation: Situation) -> timedelta | None:
+    """Return the time until the next moment at which the passing of time alone may change the decision."""
+    spec, status, now = situation.spec, situation.status, situation.now
+    waits: list[timedelta] = []
+    if status.withdrawal:
+        waits.append(timedelta(seconds=BLOCK_SECONDS))
+        waits += [wait - elapsed(status.withdrawal.started_at, now) for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT)]
+    if status.rollout and status.phase is not Phase.HELD:
+        waits.append(spec.rollout.deadline - situation.since_rollout_began())
+        since = status.rollout.step_started_at or status.rollout.started_at
+        waits.append(spec.rollout.progress_deadline - elapsed(since, now))
+    if is_split(status):
+        waits.append(situation.step.duration - situation.since_step_began())
+    if status.standby_revision and status.standby_until:
+        waits.append(read(status.standby_until) - now)
+    ahead = [wait for wait in waits if wait > timedelta(0)]
+    return min(ahead) + timedelta(seconds=1) if ahead else None

@@ -1,0 +1,187 @@
+"""Spec, status, observation and time as one value, with the questions that the transition table asks of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modelward.api.objectives import ObjectiveKind, kind_of
+from modelward.api.spec import ModelDeploymentSpec, Objective, OnBreach, Scope, Step
+from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.decide.clock import elapsed, read
+from modelward.decide.observation import FiringAlert, MetricsState, Observation, RevisionObservation
+from modelward.decide.sizing import candidate_replicas
+from modelward.evidence.ledger import Assessment
+from modelward.evidence.verdict import Verdict
+
+_NO_PODS = RevisionObservation()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a decision is made from."""
+
+    spec: ModelDeploymentSpec
+    status: ModelDeploymentStatus
+    observation: Observation
+    now: datetime
+
+    def pods(self, revision: str) -> RevisionObservation:
+        """Return what was seen of a revision's pods; nothing seen is no pods."""
+        return self.observation.revisions.get(revision, _NO_PODS)
+
+    def is_rejected(self, revision: str) -> bool:
+        """Return whether a revision must not be tried again."""
+        return any(rejected.revision == revision for rejected in self.status.rejected_revisions)
+
+    # The rollout
+
+    @property
+    def is_split(self) -> bool:
+        """Whether stable and candidate both have traffic."""
+        return is_split(self.status)
+
+    @property
+    def step(self) -> Step:
+        """The current step, or the first if none has begun; the last one if spec has become shorter."""
+        index = self.status.rollout.step if self.status.rollout else 0
+        return self.spec.rollout.steps[max(0, min(index, len(self.spec.rollout.steps) - 1))]
+
+    @property
+    def candidate_is_up(self) -> bool:
+        """Whether every pod that the candidate needs now is ready."""
+        return self.pods(self.status.candidate_revision).ready >= self.candidate_needs
+
+    @property
+    def candidate_needs(self) -> int:
+        """Return how many pods the candidate needs: all of them if it is the first, else the step's."""
+        if not self.status.stable_revision:
+            return self.spec.replicas
+        return candidate_replicas(self.spec.replicas, self.step.weight)
+
+    @property
+    def candidate_pods_placed(self) -> int:
+        """Return how many pods the candidate was given: all once it is being promoted, else the step's."""
+        return self.spec.replicas if self.status.phase is Phase.PROMOTING else self.candidate_needs
+
+    def since_rollout_began(self) -> timedelta:
+        """Return the time since the candidate was made."""
+        return elapsed(self.status.rollout.started_at if self.status.rollout else None, self.now)
+
+    def since_step_began(self) -> timedelta:
+        """Return the time since the current step began; zero before the first."""
+        return elapsed(self.status.rollout.step_started_at if self.status.rollout else None, self.now)
+
+    # The evidence
+
+    def assessed(self, revision: str) -> tuple[tuple[Objective, Assessment | None], ...]:
+        """Return every objective with its assessment for a revision; None: nothing is known."""
+        found = {a.objective: a for a in self.observation.assessments if a.revision == revision}
+        return tuple((objective, found.get(objective.name)) for objective in self.spec.objectives)
+
+    def breaches(self, revision: str, action: OnBreach) -> tuple[Assessment, ...]:
+        """Return the breaches of the target by a revision whose objectives ask for `action`."""
+        return tuple(
+            assessment
+            for objective, assessment in self.assessed(revision)
+            if assessment
+            and objective.on_breach is action
+            and self._in_scope(objective, revision)
+            and assessment.target is Verdict.BREACHED
+        )
+
+    def worse_than_stable(self, action: OnBreach) -> tuple[Assessment, ...]:
+        """Return the objectives by which the candidate is shown to be worse than stable."""
+        candidate = self.status.candidate_revision
+        return tuple(
+            assessment
+            for objective, assessment in self.assessed(candidate)
+            if assessment
+            and objective.on_breach is action
+            and objective.scope is Scope.ALWAYS
+            and assessment.versus is Verdict.BREACHED
+        )
+
+    def _in_scope(self, objective: Objective, revision: str) -> bool:
+        return objective.scope is Scope.ALWAYS or revision == self.status.stable_revision
+
+    def judged(self) -> tuple[tuple[Objective, Assessment | None], ...]:
+        """Return the objectives that a candidate is judged by, with its assessments."""
+        return tuple(
+            (objective, assessment)
+            for objective, assessment in self.assessed(self.status.candidate_revision)
+            if objective.scope is Scope.ALWAYS
+        )
+
+    @property
+    def unknown_objectives(self) -> tuple[str, ...]:
+        """Names of objectives without data for the candidate; none may be promoted past."""
+        return tuple(
+            objective.name
+            for objective, assessment in self.judged()
+            if assessment is None or assessment.target is Verdict.UNKNOWN
+        )
+
+    @property
+    def is_not_worse(self) -> bool:
+        """Whether the candidate is shown to be no worse than stable by every objective it is judged by."""
+        return all(assessment is not None and assessment.not_worse is True for _, assessment in self.judged())
+
+    @property
+    def candidate_requests(self) -> int:
+        """Requests that the candidate answered in this step, as counted by its objectives."""
+        return int(
+            max(
+                (
+                    assessment.total
+                    for objective, assessment in self.judged()
+                    if assessment and kind_of(objective) is not ObjectiveKind.ACCURACY
+                ),
+                default=max((a.total for _, a in self.judged() if a), default=0),
+            )
+        )
+
+    @property
+    def metrics_are_available(self) -> bool:
+        """Whether Prometheus answers for this deployment."""
+        return self.observation.metrics is MetricsState.AVAILABLE
+
+    # Where to go back to
+
+    @property
+    def last_good(self) -> str:
+        """Return the revision to go back to from stable: the standby, or the newest promoted one; or nothing."""
+        promoted = (entry.revision for entry in self.status.history if entry.action == "Promoted")
+        for revision in (self.status.standby_revision, *promoted):
+            if (
+                revision
+                and revision != self.status.stable_revision
+                and revision in self.observation.revisions
+                and not self.is_rejected(revision)
+            ):
+                return revision
+        return ""
+
+    def alert_against(self, revision: str) -> FiringAlert | None:
+        """Return an alert of the team's that means this revision.
+
+        One that names no revision means the serving one, if it began after that one's promotion and no
+        candidate shares the traffic.
+        """
+        for alert in self.observation.alerts:
+            if alert.revision == revision:
+                return alert
+            promoted = self.status.promoted_at
+            means_serving = alert.revision is None and revision == self.status.stable_revision
+            if means_serving and not self.is_split and promoted and alert.started_at > read(promoted):
+                return alert
+        return None
+
+
+def is_split(status: ModelDeploymentStatus) -> bool:
+    """Return whether stable and candidate both have traffic."""
+    return bool(
+        status.stable_revision
+        and status.candidate_revision
+        and status.rollout
+        and status.rollout.step >= 0
+        and status.withdrawal is None
+    )
