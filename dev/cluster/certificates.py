@@ -14,7 +14,6 @@ from pathlib import Path
 from dev.cluster.errors import ClusterError
 
 ADMIN = "admin"
-NODE_USER_PREFIX = "system:node:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +28,30 @@ class Credentials:
     tokens: dict[str, str]
 
 
-def make(folder: Path, names: Sequence[str], users: dict[str, str]) -> Credentials:
-    """Make the keys in a folder, for a server known by these names.
+def ensure(folder: Path, names: Sequence[str], users: dict[str, str]) -> Credentials:
+    """Return the keys in a folder, made for a server known by these names if they are not there.
 
     Args:
-        folder: where the files go; those of an earlier run are replaced.
+        folder: where the files are; whoever else may use the machine cannot read it.
         names: subject alternative names in openssl's notation, such as `IP:127.0.0.1`.
         users: group of each user that gets a token.
 
     Raises:
         ClusterError: openssl is missing or failed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate, key, signer = folder / "api.crt", folder / "api.key", folder / "service-account.key"
+    token_file = folder / "tokens.csv"
+    if not token_file.exists():  # the last to be written
+        _make_certificate(certificate, key, names)
+        _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(signer))
+        lines = (f'{secrets.token_urlsafe(32)},{user},{user},"{group}"\n' for user, group in users.items())
+        token_file.write_text("".join(lines))
+    rows = (line.split(",") for line in token_file.read_text().splitlines())
+    return Credentials(certificate, key, signer, token_file, {user: token for token, user, *_ in rows})
+
+
+def _make_certificate(certificate: Path, key: Path, names: Sequence[str]) -> None:
     _openssl(
         *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"),
         *("-subj", "/O=system:masters/CN=kube-apiserver"),
@@ -51,13 +60,6 @@ def make(folder: Path, names: Sequence[str], users: dict[str, str]) -> Credentia
         *("-addext", "extendedKeyUsage=serverAuth,clientAuth"),
         *("-keyout", str(key), "-out", str(certificate)),
     )
-    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(signer))
-    tokens = {user: secrets.token_urlsafe(32) for user in users}
-    token_file = folder / "tokens.csv"
-    token_file.write_text("".join(f'{tokens[user]},{user},{user},"{group}"\n' for user, group in users.items()))
-    for secret in (key, signer, token_file):
-        secret.chmod(0o600)
-    return Credentials(certificate, key, signer, token_file, tokens)
 
 
 def _openssl(*arguments: str) -> None:

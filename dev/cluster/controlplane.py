@@ -103,10 +103,10 @@ def launch(
     audit: str = "Metadata",
     wrap: Callable[[Sequence[str | Path]], list[str | Path]] = list,
 ) -> ControlPlane:
-    """Start etcd and kube-apiserver, detached, and return without waiting for them to be ready.
+    """Start etcd and kube-apiserver where they do not run, and return without waiting for them.
 
     Args:
-        folder: state, keys and logs.
+        folder: state, keys and logs; keys of an earlier start are used again.
         addresses: where they listen.
         users: group of each user that gets a bearer token; the administrator is added.
         extra: more arguments for kube-apiserver.
@@ -114,20 +114,20 @@ def launch(
         wrap: what to put around each command line.
     """
     files = programs.find_all(["etcd", "kube-apiserver", "kubectl"])
-    network = ipaddress.ip_network(addresses.service_cidr)
-    own_service = str(network[1])
+    own_service = str(ipaddress.ip_network(addresses.service_cidr)[1])
     names = [f"DNS:{name}" for name in _service_names()]
     names += [f"IP:{address}" for address in dict.fromkeys((LOOPBACK, addresses.advertise, own_service))]
-    credentials = certificates.make(folder / "keys", names, {**users, certificates.ADMIN: ADMIN_GROUP})
-    url = f"https://{LOOPBACK}:{addresses.api_port}"
+    credentials = certificates.ensure(folder / "keys", names, {**users, certificates.ADMIN: ADMIN_GROUP})
+    url = f"https://{addresses.bind}:{addresses.api_port}"
     kubeconfig = certificates.kubeconfig(
         folder / "kubeconfig", url, credentials.certificate, credentials.tokens[certificates.ADMIN]
     )
     audit_log = None if audit == "None" else folder / "audit.log"
     etcd = etcd_command(files["etcd"], folder, addresses)
     api = [*api_command(files["kube-apiserver"], credentials, addresses), *_audit(folder, audit, audit_log), *extra]
-    processes.start(folder, "etcd", wrap(etcd))
-    processes.start(folder, "kube-apiserver", wrap(api))
+    for name, command in (("etcd", etcd), ("kube-apiserver", api)):
+        if not processes.is_running(folder, name):
+            processes.start(folder, name, wrap(command))
     return ControlPlane(folder, url, credentials, kubeconfig, audit_log, files)
 
 

@@ -43,7 +43,8 @@ class Family:
     version_variables: tuple[str, ...] = ()
     """Go variables that get the version at link time, `{v}` with and `{n}` without its leading v."""
     released_as: tuple[str, str] | None = None
-    """(module's version, version that the program calls itself), where the two differ."""
+    """(module's version, version that the program calls itself), where the two differ; the former is
+    empty for a module that is its own source."""
 
 
 _KUBERNETES_FLAGS: Final = (
@@ -68,6 +69,7 @@ FAMILIES: Final = {
         Family("rclone", "github.com/rclone/rclone"),
         Family("toxiproxy", "github.com/Shopify/toxiproxy/v2"),
         Family("kwok", "sigs.k8s.io/kwok"),
+        Family("pause", "", released_as=("", "v1.0.0")),
     )
 }
 
@@ -109,6 +111,7 @@ PROGRAMS: Final = {
         Program("rclone", "rclone", "github.com/rclone/rclone", 165),
         Program("toxiproxy", "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", 20),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 110, ("--version",)),
+        Program("pause", "pause", ".", 5),
     )
 }
 
@@ -130,7 +133,8 @@ def module_version(go_mod: str, module: str) -> str:
 def version(family_name: str) -> str:
     """Return the version that a family's programs call themselves, such as `v1.35.4`."""
     family = FAMILIES[family_name]
-    pinned = module_version((SOURCES / family_name / "go.mod").read_text(), family.module)
+    go_mod = (SOURCES / family_name / "go.mod").read_text()
+    pinned = module_version(go_mod, family.module) if family.module else ""
     if family.released_as is None:
         return pinned
     module, release = family.released_as

@@ -1,6 +1,6 @@
 module modelward.dev/dev/prometheus-operator
 
-go 1.26.8
+go 1.24.0
 
 require github.com/prometheus-operator/prometheus-operator v0.85.0
 

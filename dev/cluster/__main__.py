@@ -1,0 +1,47 @@
+"""Commands: `python3 -m dev.cluster up|down|programs|kubeconfig`, from the root of a checkout."""
+
+import argparse
+import sys
+
+from dev.cluster import layout as layouts
+from dev.cluster import lifecycle, programs
+from dev.cluster.errors import ClusterError
+from dev.cluster.layout import Layout
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="bring the cluster up, or complete it")
+    down = commands.add_parser("down", help="remove the cluster and all that it made, caches apart")
+    down.add_argument("identifier", nargs="?", help="another checkout's cluster, as its refusal names it")
+    find = commands.add_parser("programs", help="print where programs are, building those that are nowhere")
+    find.add_argument("names", nargs="*", choices=[[], *programs.PROGRAMS], metavar="NAME")
+    commands.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run one command; return the exit code."""
+    arguments = _arguments()
+    layout = layouts.of_checkout()
+    try:
+        match arguments.command:
+            case "up":
+                lifecycle.up(layout)
+            case "down":
+                identifier = arguments.identifier or layout.identifier
+                lifecycle.down(Layout(identifier, layout.root))
+            case "programs":
+                for file in programs.find_all(arguments.names or list(programs.PROGRAMS)).values():
+                    sys.stdout.write(f"{file}\n")
+            case "kubeconfig":
+                sys.stdout.write(f"{layout.kubeconfig}\n")
+    except ClusterError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""containerd, kubelet and kube-proxy of the one node: their configuration, start and end."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from dev.cluster import host, network, processes
+from dev.cluster.errors import ClusterError
+from dev.cluster.layout import (
+    DNS_ADDRESS,
+    KUBELET_PORT,
+    NODE,
+    NODE_ADDRESS,
+    POD_CIDR,
+    PROXY_HEALTH_PORT,
+    PROXY_METRICS_PORT,
+    Layout,
+)
+from dev.cluster.packages import cni_folder, command
+
+STOP_SECONDS: Final = 10.0
+START_SECONDS: Final = 30.0
+_LAZY_UNMOUNT: Final = 2
+"""MNT_DETACH of umount(2)."""
+
+
+def containerd_configuration(layout: Layout, pause_image: str) -> str:
+    """Return containerd's configuration: everything in the cluster's folder, nothing pulled or shared."""
+    home = layout.state / "containerd"
+    cri = 'plugins."io.containerd.grpc.v1.cri"'
+    return f"""version = 2
+root = "{home}/root"
+state = "{home}/state"
+[grpc]
+address = "{layout.containerd_socket}"
+[plugins."io.containerd.internal.v1.opt"]
+path = "{home}/opt"
+[{cri}]
+sandbox_image = "{pause_image}"
+restrict_oom_score_adj = true
+disable_apparmor = true
+netns_mounts_under_state_dir = true
+[{cri}.cni]
+bin_dir = "{cni_folder()}"
+conf_dir = "{layout.state}/cni"
+[{cri}.containerd]
+snapshotter = "overlayfs"
+[{cri}.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[{cri}.containerd.runtimes.runc.options]
+Root = "{home}/runc"
+SystemdCgroup = false
+"""
+
+
+def start_containerd(layout: Layout, pause_image: str) -> None:
+    """Start containerd and wait until it answers.
+
+    Raises:
+        ClusterError: it ended or does not answer.
+    """
+    if processes.is_running(layout.state, "containerd"):
+        return
+    (layout.state / "cni").mkdir(exist_ok=True)
+    (layout.state / "cni" / "10-modelward.conflist").write_text(network.cni_configuration(layout))
+    configuration = layout.state / "containerd.toml"
+    configuration.write_text(containerd_configuration(layout, pause_image))
+    processes.start(layout.state, "containerd", [command("containerd") or "containerd", "-c", configuration])
+
+    def answers() -> bool:
+        if not processes.is_running(layout.state, "containerd"):
+            raise ClusterError(f"containerd ended:\n{processes.log_tail(layout.state, 'containerd')}")
+        return ctr(layout, "version").returncode == 0
+
+    if not processes.until(answers, START_SECONDS):
+        raise ClusterError(f"containerd does not answer:\n{processes.log_tail(layout.state, 'containerd')}")
+
+
+def ctr(layout: Layout, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run containerd's own client against this cluster's containerd, in Kubernetes' namespace."""
+    client = [command("ctr") or "ctr", "--address", str(layout.containerd_socket), "--namespace", "k8s.io"]
+    return subprocess.run([*client, *words], capture_output=True, text=True, check=False)
+
+
+def kubelet_configuration(layout: Layout, certificate: Path) -> str:
+    """Return kubelet's configuration as JSON: cgroup v1 allowed, no eviction, every folder ours."""
+    settings = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "address": NODE_ADDRESS,
+        "port": KUBELET_PORT,
+        "healthzPort": 0,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(certificate)},
+        },
+        "authorization": {"mode": "Webhook"},
+        "cgroupDriver": "cgroupfs",
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "enforceNodeAllocatable": [],
+        "evictionHard": {},
+        "imageGCHighThresholdPercent": 100,
+        "containerRuntimeEndpoint": f"unix://{layout.containerd_socket}",
+        "clusterDNS": [DNS_ADDRESS],
+        "clusterDomain": "cluster.local",
+        "maxPods": 200,
+        "podLogsDir": str(layout.state / "pod-logs"),
+        "resolvConf": str(layout.state / "resolv.conf"),
+        "serializeImagePulls": False,
+        "syncFrequency": "10s",
+        "volumePluginDir": str(layout.state / "volume-plugins"),
+    }
+    return json.dumps(settings, indent=2)
+
+
+def proxy_configuration(kubeconfig: Path) -> str:
+    """Return kube-proxy's configuration as JSON: iptables, no connection-tracking limits of the host's changed."""
+    settings = {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",
+        "bindAddress": NODE_ADDRESS,
+        "clientConnection": {"kubeconfig": str(kubeconfig)},
+        "clusterCIDR": POD_CIDR,
+        "healthzBindAddress": f"127.0.0.1:{PROXY_HEALTH_PORT}",
+        "metricsBindAddress": f"127.0.0.1:{PROXY_METRICS_PORT}",
+        "hostnameOverride": NODE,
+        "iptables": {"minSyncPeriod": "0s"},
+        "nodePortAddresses": [f"{NODE_ADDRESS}/32"],
+        "conntrack": {
+            "maxPerCore": 0,
+            "min": 0,
+            "tcpEstablishedTimeout": "0s",
+            "tcpCloseWaitTimeout": "0s",
+        },
+    }
+    return json.dumps(settings, indent=2)
+
+
+def start_kubelet(layout: Layout, program: Path, kubeconfig: Path, certificate: Path) -> None:
+    """Start kubelet; it registers the node by itself."""
+    if processes.is_running(layout.state, "kubelet"):
+        return
+    configuration = layout.state / "kubelet.json"
+    configuration.write_text(kubelet_configuration(layout, certificate))
+    # Names outside the cluster are no business of its pods: no resolver of the machine's is passed on.
+    (layout.state / "resolv.conf").write_text("")
+    command_line = [
+        *(program, f"--config={configuration}", f"--kubeconfig={kubeconfig}"),
+        *(f"--root-dir={layout.state / 'kubelet'}", f"--cert-dir={layout.state / 'kubelet-keys'}"),
+        *(f"--hostname-override={NODE}", f"--node-ip={NODE_ADDRESS}"),
+    ]
+    processes.start(layout.state, "kubelet", command_line)
+
+
+def start_proxy(layout: Layout, program: Path, kubeconfig: Path) -> None:
+    """Start kube-proxy."""
+    if processes.is_running(layout.state, "kube-proxy"):
+        return
+    _set_bridge_filtering()
+    configuration = layout.state / "kube-proxy.json"
+    configuration.write_text(proxy_configuration(kubeconfig))
+    processes.start(layout.state, "kube-proxy", [program, f"--config={configuration}"])
+
+
+def _set_bridge_filtering() -> None:
+    """Have traffic between pods of the same bridge pass iptables, or Services would not answer there."""
+    setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not setting.exists() and (modprobe := command("modprobe")):
+        subprocess.run([modprobe, "br_netfilter"], capture_output=True, check=False)
+    with contextlib.suppress(OSError):
+        setting.write_text("1")
+
+
+def stop(layout: Layout) -> None:
+    """End the node's processes, pods and mounts; what is not there is skipped."""
+    for name in ("kubelet", "kube-proxy"):
+        processes.stop(layout.state, name, STOP_SECONDS)
+    _kill_pods(layout)
+    processes.stop(layout.state, "containerd", STOP_SECONDS)
+    _unmount(layout.state)
+    _remove_cgroups()
+
+
+def shims(layout: Layout) -> Mapping[int, str]:
+    """Return the pods' shim processes, by id, each with the address of its socket's owner."""
+    wanted = str(layout.containerd_socket)
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_text().split("\0")
+            if "containerd-shim" in words[0] and wanted in words:
+                found[int(folder.name)] = words[0]
+    return found
+
+
+def _kill_pods(layout: Layout) -> None:
+    sockets = [
+        Path(file.read_text().removeprefix("unix://"))
+        for file in (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
+    ]
+    for group in host.pod_cgroups():
+        for file in group.rglob("cgroup.procs"):
+            for pid in file.read_text().split():
+                _kill(int(pid))
+    for pid in shims(layout):
+        _kill(pid)
+    if not processes.until(lambda: not shims(layout), STOP_SECONDS):
+        raise ClusterError(f"pods' shims do not end: processes {sorted(shims(layout))}")
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _unmount(folder: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    for point in host.mounts_below(folder):
+        libc.umount2(os.fsencode(point), _LAZY_UNMOUNT)
+    left = host.mounts_below(folder)
+    if left:
+        raise ClusterError(f"still mounted: {left[0]}; end what uses it (fuser -vm {left[0]}) and run this again")
+
+
+def _remove_cgroups() -> None:
+    def empty() -> bool:
+        for top in host.pod_cgroups():
+            for group in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
+                with contextlib.suppress(OSError):
+                    group.rmdir()
+            with contextlib.suppress(OSError):
+                top.rmdir()
+        return not host.pod_cgroups()
+
+    if not processes.until(empty, STOP_SECONDS):
+        raise ClusterError(f"{host.pod_cgroups()[0]} still has processes; end them and run this again")
+
+

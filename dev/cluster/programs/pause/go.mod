@@ -1,0 +1,3 @@
+module modelward.dev/dev/pause
+
+go 1.22.0
