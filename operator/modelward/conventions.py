@@ -94,3 +94,16 @@ METRIC_EVIDENCE_STATE: Final = "modelward_evidence_state"
 
 BLOCK_SECONDS: Final = 5
 """Length of one block of evidence: one scrape interval of /metrics/objectives."""
+
+# Labels of alerts, by which a notification or ALERTS names a deployment and a revision (beside `namespace`).
+ALERT_LABEL_DEPLOYMENT: Final = "modelward_deployment"
+ALERT_LABEL_REVISION: Final = "modelward_revision"
+
+# The operator's own ports, by number and by name.
+PORT_OPERATOR_HTTP: Final = 8080
+"""/healthz, /readyz, /metrics."""
+PORT_OPERATOR_ALERTS: Final = 8090
+"""Alertmanager's webhook, with a bearer token."""
+PORT_NAME_OPERATOR_HTTP: Final = "http"
+PORT_NAME_OPERATOR_ALERTS: Final = "alerts"
+PATH_ALERTS: Final = "/alerts/v2"
