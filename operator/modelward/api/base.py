@@ -1,7 +1,11 @@
 """The base of every API type: camelCase on the wire, immutable in memory, nothing unknown accepted."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
+
+from modelward.api.rules import Rule
 
 
 class APIType(BaseModel):
@@ -15,3 +19,11 @@ class APIType(BaseModel):
         frozen=True,
         use_attribute_docstrings=True,
     )
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold between the fields of this type."""
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.rules:
+            rule.check(self)
+        return self

@@ -3,18 +3,43 @@
 A field's docstring is its description in the CRD and in `kubectl explain`.
 """
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeAlias
+from itertools import pairwise
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from modelward.api.base import APIType
-from modelward.api.quantities import DecimalString, Duration, Percentage
+from modelward.api.quantities import (
+    DecimalString,
+    Duration,
+    Percentage,
+    cel_duration,
+    decimal_above,
+    decimal_within,
+    duration_within,
+    percentage_between,
+)
+from modelward.api.rules import ListMap, Rule, matches
+from modelward.api.template import RESERVED_PORTS, TEMPLATE_RULES, PodTemplate
+from modelward.conventions import BLOCK_SECONDS
 
-PodTemplate: TypeAlias = dict[str, Any]
-"""A core/v1 PodTemplateSpec as the API server validated it; opaque to everything but `render`."""
+DAY: Final = timedelta(days=1)
+MIN_STEP: Final = timedelta(seconds=4 * BLOCK_SECONDS)
+"""No verdict is given on less than four blocks."""
+_NAME: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_SUBDOMAIN: Final = rf"{_NAME}(\.{_NAME})*"
+
+NAME_RULE: Final = Rule(
+    "self.metadata.name.matches(r'^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
+    "the name of a ModelDeployment becomes part of other names: write at most 40 lower case letters, digits and -, "
+    "beginning with a letter",
+    lambda name: re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", name) is not None,
+)
+"""On metadata.name; a Service's name is a DNS label, and revision names add 11 characters."""
 
 
 class OnInconclusive(StrEnum):
@@ -43,11 +68,33 @@ class Scope(StrEnum):
 class Model(APIType):
     """The model to serve."""
 
-    uri: Annotated[str, Field(min_length=3, max_length=1024)]
-    """Where the model is: s3://, gs://, abfs://, https:// or pvc://CLAIM/PATH. Fetched into /mnt/models."""
-    storage_secret_name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    uri: Annotated[
+        str,
+        Field(max_length=1024),
+        matches(
+            rf"(s3|gs|abfs|https?)://[^\s/?#]+(/\S*)?|pvc://{_SUBDOMAIN}(/\S*)?",
+            "not a model's address: write s3://BUCKET/PATH, gs://BUCKET/PATH, abfs://CONTAINER/PATH, "
+            "https://HOST/PATH, http://HOST/PATH or pvc://CLAIM/PATH",
+        ),
+    ]
+    """Where the model is: s3://, gs://, abfs://, https://, http:// or pvc://CLAIM/PATH. Fetched into /mnt/models."""
+    storage_secret_name: (
+        Annotated[
+            str,
+            Field(max_length=253),
+            matches(_SUBDOMAIN, "not the name of a Secret: write lower case letters, digits, - and ."),
+        ]
+        | None
+    ) = None
     """Secret in the same namespace whose keys become environment variables of the fetch container."""
-    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)] | None = None
+    digest: (
+        Annotated[
+            str,
+            Field(max_length=80),
+            matches("sha256:[0-9a-f]{64}", "not a digest: write sha256: and 64 hexadecimal digits in lower case"),
+        ]
+        | None
+    ) = None
     """Digest the fetched model must have. Without it the first fetch of a revision records one."""
 
 
@@ -56,10 +103,18 @@ class Server(APIType):
 
     protocol: Literal["v2", "http"] = "v2"
     """v2: Open Inference Protocol over HTTP. http: every POST is a prediction."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    port: Annotated[
+        int,
+        Field(ge=1, le=65535),
+        Rule(
+            f"!(self in {list(RESERVED_PORTS)})",
+            f"the ports {', '.join(map(str, RESERVED_PORTS))} are those of injected containers: write another port",
+            lambda port: port not in RESERVED_PORTS,
+        ),
+    ] = 8080
     """Port on which the server's container listens on localhost."""
-    template: PodTemplate
-    """A pod template, as in a Deployment. Its first container is the model server."""
+    template: Annotated[PodTemplate, *TEMPLATE_RULES]
+    """A pod template, as in a Deployment (see `kubectl explain pod.spec`). Its first container is the model server."""
 
 
 class Step(APIType):
@@ -67,7 +122,7 @@ class Step(APIType):
 
     weight: Annotated[int, Field(ge=1, le=99)]
     """Share of traffic for the candidate, in percent."""
-    duration: Duration = timedelta(minutes=5)
+    duration: Annotated[Duration, duration_within(MIN_STEP, DAY)] = timedelta(minutes=5)
     """The step lasts at most this long, unless minRequests is not met by then."""
     min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100
     """Requests the candidate must have answered in this step before it may end."""
@@ -76,9 +131,13 @@ class Step(APIType):
 class Standby(APIType):
     """The previous stable revision, kept warm after a promotion."""
 
-    replicas: Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9])%$", max_length=4)] = "100%"
+    replicas: Annotated[
+        str,
+        Field(max_length=4),
+        matches("(100|[1-9]?[0-9])%", 'not a share of replicas: write a string from "0%" to "100%"'),
+    ] = "100%"
     """Share of spec.replicas to keep running, rounded up."""
-    retain: Duration = timedelta(hours=1)
+    retain: Annotated[Duration, duration_within(timedelta(0), 30 * DAY)] = timedelta(hours=1)
     """How long after the promotion."""
 
 
@@ -89,19 +148,35 @@ class Rollout(APIType):
     """Rising shares of traffic; after the last the candidate is promoted."""
     on_inconclusive: OnInconclusive = OnInconclusive.PROMOTE
     """What follows when a step's time is over and the candidate is neither worse nor shown as good."""
-    deadline: Duration = timedelta(hours=1)
+    deadline: Annotated[Duration, duration_within(timedelta(minutes=1), 30 * DAY)] = timedelta(hours=1)
     """A rollout that takes longer is Held: neither promoted nor rejected until someone decides."""
-    progress_deadline: Duration = timedelta(minutes=10)
+    progress_deadline: Annotated[Duration, duration_within(timedelta(seconds=10), DAY)] = timedelta(minutes=10)
     """A candidate whose pods are not all ready after this long is rejected with the reason."""
-    max_false_rejection_probability: DecimalString = Decimal("0.01")
-    """Bound on the probability that one rollout rejects a candidate as good as stable."""
+    max_false_rejection_probability: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] = Decimal(
+        "0.01"
+    )
+    """Bound on the probability that one rollout rejects a candidate as good as stable, in quotes."""
     standby: Standby = Standby()
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.steps.map(s, s.weight).isSorted() && self.steps.all(s, self.steps.exists_one(t, t.weight == s.weight))",
+            "weights of steps must rise: write each step's weight above the one before it, such as 10, 50",
+            lambda rollout: all(one.weight < other.weight for one, other in pairwise(rollout.steps)),
+        ),
+        Rule(
+            f"{cel_duration('self.deadline')} > self.steps.map(s, {cel_duration('s.duration')}).sum()",
+            "the deadline ends before the steps do: write a deadline above the sum of the steps' durations",
+            lambda rollout: rollout.deadline > sum((step.duration for step in rollout.steps), timedelta(0)),
+        ),
+    )
 
 
 class Latency(APIType):
     """Good: answered within this time."""
 
-    within: Duration
+    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
+    """Longest time that a good answer takes, such as 200ms."""
 
 
 class Availability(APIType):
@@ -118,46 +193,93 @@ class Accuracy(APIType):
 class VersusStable(APIType):
     """How a candidate's share of bad events may compare with stable's in the same time."""
 
-    max_ratio: DecimalString = Decimal("1.5")
+    max_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal("1.5")
     """The candidate is worse when its bad share is shown to be above this multiple of stable's."""
-    not_worse_ratio: DecimalString = Decimal(2)
+    not_worse_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal(2)
     """The candidate is as good when its bad share is shown to be below this multiple of stable's."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.maxRatio.matches(r'^[0-9.]+$') || !self.notWorseRatio.matches(r'^[0-9.]+$') || "
+            "double(self.notWorseRatio) >= double(self.maxRatio)",
+            "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
+            lambda versus: versus.not_worse_ratio >= versus.max_ratio,
+        ),
+    )
 
 
 class Objective(APIType):
     """A share of events must be good. Exactly one of latency, availability, accuracy."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
+    name: Annotated[
+        str,
+        Field(max_length=40),
+        matches(
+            "[a-z]([-a-z0-9]*[a-z0-9])?",
+            "not an objective's name: write lower case letters, digits and -, beginning with a letter",
+        ),
+    ]
+    """Name in metrics, alerts and status; unique in this deployment."""
     latency: Latency | None = None
     availability: Availability | None = None
     accuracy: Accuracy | None = None
-    target: Percentage
-    """Share of events that must be good."""
+    target: Annotated[Percentage, percentage_between(Decimal(0), Decimal(1))]
+    """Share of events that must be good, such as "99.5%"."""
     versus_stable: VersusStable = VersusStable()
     scope: Scope = Scope.ALWAYS
-    """AfterPromotion: for labels that come days later, not used to judge a candidate."""
+    """Always: judges candidates and what serves. AfterPromotion: only what serves, for labels that come days later."""
     on_breach: OnBreach = OnBreach.ROLLBACK
+    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.latency), has(self.availability), has(self.accuracy)].exists_one(kind, kind)",
+            "write exactly one of latency, availability and accuracy",
+            lambda objective: (
+                [objective.latency, objective.availability, objective.accuracy].count(None) == 2  # noqa: PLR2004
+            ),
+        ),
+    )
 
 
 class AlertSelector(APIType):
     """One of the team's own alerts that may trigger a rollback."""
 
-    match_labels: Annotated[dict[str, str], Field(min_length=1, max_length=20)]
+    match_labels: Annotated[
+        dict[str, Annotated[str, Field(max_length=256)]],
+        Field(max_length=20),
+        Rule(
+            "self.size() > 0",
+            "an empty selector would match every alert: write at least one label, such as alertname",
+            lambda labels: len(labels) > 0,
+        ),
+        Rule(
+            "self.all(name, name.matches(r'^[a-zA-Z_][a-zA-Z0-9_]*$'))",
+            "not an alert's label: write letters, digits and _, beginning with no digit",
+            lambda labels: all(name.isascii() and name.isidentifier() for name in labels),
+        ),
+    ]
     """Labels the alert must have. Prometheus must confirm that it fires."""
 
 
 class Rollback(APIType):
     """When the operator goes back by itself."""
 
-    max_false_rollbacks_per_year: DecimalString = Decimal(1)
-    """Bound on the long-run rate of rollbacks of a revision that meets its objectives."""
+    max_false_rollbacks_per_year: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(1000))] = Decimal(1)
+    """Bound on the long-run rate of rollbacks of a revision that meets its objectives, in quotes."""
     alerts: Annotated[tuple[AlertSelector, ...], Field(max_length=20)] = ()
+    """The team's own alerts that may trigger a rollback."""
 
 
 class OTLP(APIType):
     """An OTLP/gRPC endpoint."""
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/.*)?$", max_length=512)]
+    endpoint: Annotated[
+        str,
+        Field(max_length=512),
+        matches(r"https?://[^\s/?#]+/?", "not an OTLP endpoint: write http://HOST:PORT or https://HOST:PORT"),
+    ]
+    """Address of a receiver, such as http://jaeger:4317. https:// verifies its certificate."""
 
 
 class Telemetry(APIType):
@@ -165,8 +287,8 @@ class Telemetry(APIType):
 
     otlp: OTLP | None = None
     """Without it spans stay in the pod and are dropped there."""
-    sample_ratio: DecimalString = Decimal("0.1")
-    """Share of requests traced, when the caller's trace context does not say."""
+    sample_ratio: Annotated[DecimalString, decimal_within(Decimal(0), Decimal(1))] = Decimal("0.1")
+    """Share of requests traced, when the caller's trace context does not say; in quotes."""
 
 
 def default_objectives() -> tuple[Objective, ...]:
@@ -183,12 +305,27 @@ class ModelDeploymentSpec(APIType):
     model: Model
     server: Server
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Serving pods of the stable revision; `kubectl scale` and a HorizontalPodAutoscaler set it."""
     paused: bool = False
     """While true nothing new is started: no step ends, no candidate gets traffic. Rollbacks still happen."""
     rollout: Rollout = Rollout()
-    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=10)] = Field(
-        default_factory=default_objectives
-    )
+    objectives: Annotated[
+        tuple[Objective, ...],
+        ListMap("name"),
+        Field(max_length=10),
+        Rule(
+            "self.exists(o, o.scope == 'Always')",
+            "nothing would judge a candidate: write at least one objective with scope: Always",
+            lambda objectives: any(objective.scope is Scope.ALWAYS for objective in objectives),
+        ),
+        Rule(
+            "self.all(o, self.exists_one(p, p.name == o.name))",
+            "two objectives have the same name: write a name of its own for each",
+            lambda objectives: len({objective.name for objective in objectives}) == len(objectives),
+        ),
+    ] = Field(default_factory=default_objectives)
+    """What must hold while a revision serves. None named: 99.5% available, 99% answered within 1s."""
     rollback: Rollback = Rollback()
     telemetry: Telemetry = Telemetry()
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
+    """Revisions to keep, besides those that run, for going back to."""

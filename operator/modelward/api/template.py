@@ -1,0 +1,125 @@
+"""Rules of `spec.server.template`: what a pod template must leave to the operator.
+
+The template's schema is Kubernetes' own (podtemplate.json, made by dev/podtemplate.py). A strict
+dry-run of what is rendered from it finds the rest; these rules say the frequent mistakes at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+from modelward import conventions
+from modelward.api.rules import Rule
+
+PodTemplate: TypeAlias = dict[str, Any]
+"""A core/v1 PodTemplateSpec as the API server validated it; opaque to everything but `render`."""
+
+INJECTED_CONTAINERS: Final = (
+    conventions.CONTAINER_COLLECTOR,
+    conventions.CONTAINER_FETCH,
+    conventions.CONTAINER_MONITOR,
+)
+RESERVED_PORTS: Final = (
+    conventions.PORT_SERVING,
+    conventions.PORT_SYNTHETIC,
+    conventions.PORT_METRICS,
+    conventions.PORT_ADMIN,
+    conventions.PORT_OTLP_GRPC,
+    conventions.PORT_OTLP_HTTP,
+    conventions.PORT_COLLECTOR_HEALTH,
+)
+RESERVED_PORT_NAMES: Final = (
+    conventions.PORT_NAME_SERVING,
+    conventions.PORT_NAME_SYNTHETIC,
+    conventions.PORT_NAME_METRICS,
+    conventions.PORT_NAME_ADMIN,
+)
+_LABEL_PREFIX: Final = f"{conventions.GROUP}/"
+
+
+def _pod(template: PodTemplate) -> Mapping[str, Any]:
+    pod: Mapping[str, Any] = template.get("spec") or {}
+    return pod
+
+
+def _containers(template: PodTemplate) -> Iterator[Mapping[str, Any]]:
+    for field in ("containers", "initContainers"):
+        yield from _pod(template).get(field) or ()
+
+
+def _ports(template: PodTemplate) -> Iterator[Mapping[str, Any]]:
+    for container in _containers(template):
+        yield from container.get("ports") or ()
+
+
+def _mounts(template: PodTemplate) -> Iterator[Mapping[str, Any]]:
+    for container in _containers(template):
+        yield from container.get("volumeMounts") or ()
+
+
+def _labels(template: PodTemplate) -> Mapping[str, str]:
+    labels: Mapping[str, str] = (template.get("metadata") or {}).get("labels") or {}
+    return labels
+
+
+def _all_containers(condition: str) -> str:
+    both = (
+        f"self.spec.containers.all(c, {condition})",
+        f"(!has(self.spec.initContainers) || self.spec.initContainers.all(c, {condition}))",
+    )
+    return " && ".join(both)
+
+
+def _listed(values: tuple[str, ...] | tuple[int, ...]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def _cel_list(values: tuple[str, ...] | tuple[int, ...]) -> str:
+    return f"[{', '.join(repr(value) for value in values)}]"
+
+
+TEMPLATE_RULES: Final = (
+    Rule(
+        "self.spec.containers.size() > 0",
+        "no container: write the model server as the first of template.spec.containers",
+        lambda template: bool(_pod(template).get("containers")),
+    ),
+    Rule(
+        _all_containers(f"!(c.name in {_cel_list(INJECTED_CONTAINERS)})"),
+        f"the container names {_listed(INJECTED_CONTAINERS)} are those of injected containers: write another name",
+        lambda template: not {c.get("name") for c in _containers(template)} & set(INJECTED_CONTAINERS),
+    ),
+    Rule(
+        _all_containers(f"!has(c.ports) || c.ports.all(p, !(p.containerPort in {_cel_list(RESERVED_PORTS)}))"),
+        f"the ports {_listed(RESERVED_PORTS)} are those of injected containers: write another containerPort",
+        lambda template: not {p.get("containerPort") for p in _ports(template)} & set(RESERVED_PORTS),
+    ),
+    Rule(
+        _all_containers(
+            f"!has(c.ports) || c.ports.all(p, !has(p.name) || !(p.name in {_cel_list(RESERVED_PORT_NAMES)}))"
+        ),
+        f"the port names {_listed(RESERVED_PORT_NAMES)} are those of the monitor: "
+        "write another name, such as server-metrics",
+        lambda template: not {p.get("name") for p in _ports(template)} & set(RESERVED_PORT_NAMES),
+    ),
+    Rule(
+        _all_containers(f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.mountPath != '{conventions.PATH_MODEL}')"),
+        f"{conventions.PATH_MODEL} is where the model is mounted: leave this volumeMount out, or mount it elsewhere",
+        lambda template: conventions.PATH_MODEL not in {m.get("mountPath") for m in _mounts(template)},
+    ),
+    Rule(
+        "!has(self.metadata) || !has(self.metadata.labels) || "
+        f"self.metadata.labels.all(k, !k.startsWith('{_LABEL_PREFIX}'))",
+        f"labels under {_LABEL_PREFIX} are set by the operator: leave them out",
+        lambda template: not any(key.startswith(_LABEL_PREFIX) for key in _labels(template)),
+    ),
+    Rule(
+        "!has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Always'",
+        "a server is always restarted: write restartPolicy: Always, or leave it out",
+        lambda template: _pod(template).get("restartPolicy", "Always") == "Always",
+    ),
+    Rule(
+        "!has(self.spec.hostNetwork) || !self.spec.hostNetwork",
+        "two revisions on one node would take the same ports: leave hostNetwork out",
+        lambda template: not _pod(template).get("hostNetwork"),
+    ),
+)
