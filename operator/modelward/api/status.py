@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from modelward.api.base import APIType
+from modelward.api.rules import ListMap
 
 Timestamp: TypeAlias = str
 VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
@@ -154,7 +155,7 @@ class ModelDeploymentStatus(APIType):
     withdrawal: WithdrawalStatus | None = None
     rejected_revisions: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = ()
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=10)] = ()
+    conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=10)] = ()
     last_handled_retry: str = ""
     last_handled_abort: str = ""
     last_handled_undo: str = ""

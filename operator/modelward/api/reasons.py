@@ -1,0 +1,115 @@
+"""Condition types and reasons of `status.conditions`; docs/reference/conditions.md is generated from here.
+
+Ready, Reconciling and Stalled mean what kstatus means by them, so that `kubectl wait`, Flux and Argo CD
+understand a ModelDeployment: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, Self
+
+
+class _Documented(str, Enum):
+    """A string that knows what it means."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Keep the meaning beside the value."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    __str__ = str.__str__
+
+
+class ConditionType(_Documented):
+    """What a condition is about."""
+
+    READY = "Ready", "A revision serves."
+    RECONCILING = "Reconciling", "Something is being brought about: pods start, traffic moves, a candidate is tried."
+    STALLED = "Stalled", "What spec asks for will not come about unless someone acts."
+    PROGRESSING = "Progressing", "How the rollout of the revision that spec asks for stands."
+    OBJECTIVES_MET = "ObjectivesMet", "What the evidence says of the revisions with traffic. Unknown is never good news."
+
+
+class Reason(_Documented):
+    """Why a condition is what it is."""
+
+    SERVING = "Serving", "The stable revision serves."
+    NO_REVISION_SERVES = "NoRevisionServes", "No revision was ever ready, or no pod of the stable one is ready now."
+    SCALED_TO_ZERO = "ScaledToZero", "spec.replicas is 0."
+
+    SETTLED = "Settled", "Nothing is going on."
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", "A candidate is being tried, or traffic is moving to it."
+    ROLLBACK_IN_PROGRESS = "RollbackInProgress", "A revision is being withdrawn and traffic moves back."
+    PODS_CHANGING = "PodsChanging", "Not all pods of the stable revision are ready."
+
+    NOT_STALLED = "NotStalled", "Nothing keeps spec from coming about."
+    INVALID_SPEC = "InvalidSpec", "The object breaks a rule that is newer than it; the message says what to write."
+    RENDER_REFUSED = "RenderRefused", "The API server refused an object made from spec; the message is its answer."
+    HELD = "Held", "The rollout waits for a person; the message says why. Change spec, abort or retry."
+    REVISION_REJECTED = (
+        "RevisionRejected",
+        "The revision that spec asks for was rejected. Change spec, or set the annotation modelward.dev/retry.",
+    )
+
+    ROLLOUT_COMPLETE = "RolloutComplete", "The revision that spec asks for is the stable one."
+    NEW_REVISION = "NewRevision", "The candidate's pods are starting; it has no traffic."
+    STEP_IN_PROGRESS = "StepInProgress", "The candidate has a share of the traffic and evidence is gathered."
+    WEIGHT_NOT_MET = (
+        "WeightNotMet",
+        "The pods cannot make the step's weight to within 5 points; the message says what to write instead.",
+    )
+    WAITING_FOR_METRICS = "WaitingForMetrics", "Metrics are away: the step neither ends nor is judged."
+    PROMOTING = "Promoting", "The candidate has passed its steps; all traffic moves to it."
+    PAUSED = "Paused", "spec.paused is true."
+
+    MET = "Met", "Every objective is shown to be met, or nothing speaks against it."
+    BREACHED = "Breached", "At least one objective is breached."
+    INCONCLUSIVE = "Inconclusive", "There is data, but not enough of it for a verdict."
+    NO_DATA = "NoData", "Metrics are there, but none for at least one objective."
+    METRICS_UNAVAILABLE = "MetricsUnavailable", "Prometheus gives no answer, part of one, or nonsense."
+    NOT_SCRAPED = (
+        "NotScraped",
+        "Prometheus answers but never had a sample of this deployment: it does not select the PodMonitor.",
+    )
+
+
+REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
+    ConditionType.READY: (Reason.SERVING, Reason.NO_REVISION_SERVES, Reason.SCALED_TO_ZERO),
+    ConditionType.RECONCILING: (
+        Reason.SETTLED,
+        Reason.ROLLOUT_IN_PROGRESS,
+        Reason.ROLLBACK_IN_PROGRESS,
+        Reason.PODS_CHANGING,
+    ),
+    ConditionType.STALLED: (
+        Reason.NOT_STALLED,
+        Reason.INVALID_SPEC,
+        Reason.RENDER_REFUSED,
+        Reason.HELD,
+        Reason.REVISION_REJECTED,
+    ),
+    ConditionType.PROGRESSING: (
+        Reason.ROLLOUT_COMPLETE,
+        Reason.NEW_REVISION,
+        Reason.STEP_IN_PROGRESS,
+        Reason.WEIGHT_NOT_MET,
+        Reason.WAITING_FOR_METRICS,
+        Reason.PROMOTING,
+        Reason.PAUSED,
+        Reason.HELD,
+        Reason.REVISION_REJECTED,
+    ),
+    ConditionType.OBJECTIVES_MET: (
+        Reason.MET,
+        Reason.BREACHED,
+        Reason.INCONCLUSIVE,
+        Reason.NO_DATA,
+        Reason.METRICS_UNAVAILABLE,
+        Reason.NOT_SCRAPED,
+    ),
+}
+"""The reasons each condition may have, the one of a deployment at rest first."""
