@@ -1,0 +1,158 @@
+"""Strict reading of the JSON that Prometheus' HTTP API answers.
+
+Anything but a complete, well-formed success raises: a number that is misread is a decision that is wrong.
+Format: https://prometheus.io/docs/prometheus/latest/querying/api/ ("Expression queries").
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+EXCERPT_CHARACTERS: Final = 120
+TIME_TOLERANCE_SECONDS: Final = 0.002
+"""Times are answered in milliseconds."""
+
+
+class NoAnswerError(Exception):
+    """Prometheus could not be heard; its text is meant for a person."""
+
+
+class PrometheusUnavailableError(NoAnswerError):
+    """No connection, no answer in time, an error status, or an answer that says it is partial."""
+
+
+class NonsenseAnswerError(NoAnswerError):
+    """An answer that is not what the API promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Evaluation times in unix seconds: `start`, `start + step`, and so on to `end`, which is included."""
+
+    start: float
+    end: float
+    step: float
+
+    def has(self, time: float) -> bool:
+        """Whether a time is one of them."""
+        steps = (time - self.start) / self.step
+        return (
+            self.start - TIME_TOLERANCE_SECONDS <= time <= self.end + TIME_TOLERANCE_SECONDS
+            and abs(steps - round(steps)) * self.step <= TIME_TOLERANCE_SECONDS
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of an answer: labels, and values by evaluation time in unix seconds (NaN: not a number)."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+def vector(body: bytes, at: float) -> tuple[Series, ...]:
+    """The series of an instant query's answer, each with one point at `at`.
+
+    Raises:
+        PrometheusUnavailableError: the answer is an error or comes with warnings (it may be partial).
+        NonsenseAnswerError: anything else that is not a vector evaluated at `at`.
+    """
+    return _series(_result(body, "vector"), "value", Grid(at, at, 1.0))
+
+
+def matrix(body: bytes, grid: Grid) -> tuple[Series, ...]:
+    """The series of a range query's answer, each with points at times of the grid.
+
+    Raises:
+        PrometheusUnavailableError: the answer is an error or comes with warnings (it may be partial).
+        NonsenseAnswerError: anything else that is not a matrix evaluated on the grid.
+    """
+    return _series(_result(body, "matrix"), "values", grid)
+
+
+def error_text(body: bytes) -> str:
+    """What an answer with an error status says, for a person: the API's own message or the body's start."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _excerpt(body)
+    if isinstance(answer, dict) and isinstance(answer.get("error"), str):
+        return f"{answer.get('errorType', 'error')}: {answer['error'][:EXCERPT_CHARACTERS]}"
+    return _excerpt(body)
+
+
+def _result(body: bytes, kind: str) -> list[Any]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        msg = f"the answer is not JSON ({error}): {_excerpt(body)}; is this the address of Prometheus' API?"
+        raise NonsenseAnswerError(msg) from error
+    if not isinstance(answer, dict):
+        msg = f"the answer is not a JSON object: {_excerpt(body)}"
+        raise NonsenseAnswerError(msg)
+    if answer.get("status") == "error":
+        raise PrometheusUnavailableError(error_text(body))
+    if answer.get("status") != "success":
+        msg = f"status is {answer.get('status')!r}, not 'success'"
+        raise NonsenseAnswerError(msg)
+    if answer.get("warnings"):
+        msg = f"the answer may be partial, it has warnings: {str(answer['warnings'])[:EXCERPT_CHARACTERS]}"
+        raise PrometheusUnavailableError(msg)
+    data = answer.get("data")
+    if (
+        not isinstance(data, dict)
+        or data.get("resultType") != kind
+        or not isinstance(data.get("result"), list)
+    ):
+        msg = f"data is not a {kind}: {str(data)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    result: list[Any] = data["result"]
+    return result
+
+
+def _series(result: list[Any], field: str, grid: Grid) -> tuple[Series, ...]:
+    return tuple(_one(item, field, grid) for item in result)
+
+
+def _one(item: object, field: str, grid: Grid) -> Series:
+    if not isinstance(item, dict) or "histogram" in item or "histograms" in item:
+        msg = f"a series is not an object with labels and numbers: {str(item)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    labels, points = item.get("metric"), item.get(field)
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        msg = f"a series' labels are not strings: {str(labels)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    if field == "value":
+        points = [points]
+    if not isinstance(points, list):
+        msg = f"a series has no {field}: {str(item)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    return Series(labels, tuple(_point(point, grid) for point in points))
+
+
+def _point(point: object, grid: Grid) -> tuple[float, float]:
+    if not isinstance(point, list) or len(point) != 2:  # noqa: PLR2004 - a pair
+        msg = f"a point is not a pair of time and value: {str(point)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    time, text = point
+    if isinstance(time, bool) or not isinstance(time, int | float) or not isinstance(text, str):
+        msg = f"a point is not a number and a string: {str(point)[:EXCERPT_CHARACTERS]}"
+        raise NonsenseAnswerError(msg)
+    if not grid.has(time):
+        msg = f"a point is at {time}, not one of {grid.start} to {grid.end} in steps of {grid.step} s"
+        raise NonsenseAnswerError(msg)
+    return float(time), _number(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _excerpt(body: bytes) -> str:
+    return repr(body[:EXCERPT_CHARACTERS].decode(errors="replace"))

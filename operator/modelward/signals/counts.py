@@ -1,0 +1,198 @@
+"""Polls the counts of many deployments, block by block.
+
+Deployments are asked for in shards of at most 500, so that one hung query makes only its own deployments
+Unknown. A shard that is one block behind is asked by an instant query, one that is further behind (a
+settled deployment every 30 s, or anyone after an outage or a restart) by a range query of the blocks
+since; both evaluate the same expression at the same multiples of the block, so they see the same counts.
+A block that could not be had is asked for again by the next poll: until then the state is Unavailable.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, TypeVar
+
+from modelward.conventions import BLOCK_SECONDS
+from modelward.decide.observation import MetricsState
+from modelward.render import promql
+from modelward.signals.answers import Grid, NoAnswerError, Series
+from modelward.signals.blocks import Counted, Subject, TimedBlock, count
+from modelward.signals.clients import Clients
+from modelward.signals.key import Key
+from modelward.signals.prometheus import Prometheus
+from modelward.signals.telemetry import Telemetry
+from modelward.signals.tracing import TRACER
+
+SHARD_SIZE: Final = 500
+MAX_BLOCKS_A_QUERY: Final = 60
+"""A range query's answer stays within some 60 MB for a full shard; more blocks take several queries."""
+MAX_CATCH_UP_BLOCKS: Final = 720
+"""An hour. Blocks further back are Unknown."""
+
+T = TypeVar("T")
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one answer says about one deployment."""
+
+    blocks: tuple[TimedBlock, ...]
+    """In order of time, for `Ledger.advance`; none when there was no answer."""
+    metrics: MetricsState
+    message: str
+    """Why the state is not Available, for a person."""
+
+
+Deliver: TypeAlias = Callable[[Mapping[Key, Polled]], None]
+"""Takes the results of a shard as soon as they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """Deployments behind one Prometheus that have consumed up to the same block."""
+
+    prometheus: Prometheus
+    subjects: tuple[Subject, ...]
+    times: tuple[int, ...]
+    """Ends of the blocks wanted, ascending, at least one."""
+
+
+@dataclass(slots=True)
+class CountsPoller:
+    """Asks for the blocks since the last ones consumed. Deployments still being asked for are passed over."""
+
+    clients: Clients
+    telemetry: Telemetry
+    block_seconds: int = BLOCK_SECONDS
+    evaluation_delay_seconds: float = BLOCK_SECONDS
+    shard_size: int = SHARD_SIZE
+    _under_way: set[Key] = field(init=False, default_factory=set)
+
+    def newest_block(self, now: float) -> int:
+        """End of the newest block that may be asked for at `now`, both in unix seconds."""
+        return newest_block(now, self.block_seconds, self.evaluation_delay_seconds)
+
+    async def poll(self, subjects: Iterable[Subject], now: float, deliver: Deliver) -> None:
+        """Ask for every block that is due; `deliver` is called once or more for each shard.
+
+        Nothing about Prometheus raises: a deployment that could not be asked for is delivered as Unavailable.
+        """
+        wanted = [subject for subject in subjects if subject.key not in self._under_way]
+        shards = self._shards(wanted, self.newest_block(now))
+        async with asyncio.TaskGroup() as tasks:
+            for shard in shards:
+                # Marked before the first await, so that a poll that starts meanwhile passes them over.
+                self._under_way.update(subject.key for subject in shard.subjects)
+                tasks.create_task(self._poll_shard(shard, deliver))
+
+    def _shards(self, subjects: Iterable[Subject], newest: int) -> list[_Shard]:
+        groups: dict[tuple[str, int], list[Subject]] = {}
+        for subject in subjects:
+            consumed = self._consumed(subject, newest)
+            if consumed < newest:
+                groups.setdefault((self.clients.of(subject.key.namespace).endpoint.url, consumed), []).append(
+                    subject
+                )
+        return [
+            _Shard(
+                self.clients.of(part[0].key.namespace),
+                part,
+                tuple(range(consumed + self.block_seconds, newest + 1, self.block_seconds)),
+            )
+            for (_, consumed), group in groups.items()
+            for part in _batched(group, self.shard_size)
+        ]
+
+    def _consumed(self, subject: Subject, newest: int) -> int:
+        if subject.consumed is None:
+            return newest - self.block_seconds
+        return max(subject.consumed, newest - MAX_CATCH_UP_BLOCKS * self.block_seconds)
+
+    async def _poll_shard(self, shard: _Shard, deliver: Deliver) -> None:
+        keys = [subject.key for subject in shard.subjects]
+        try:
+            for times in _batched(shard.times, MAX_BLOCKS_A_QUERY):
+                deliver(await self._ask(_Shard(shard.prometheus, shard.subjects, times)))
+        except NoAnswerError as error:
+            self.telemetry.poll_failed(type(error).__name__)
+            _log.warning("no counts for %d deployments: %s", len(keys), error)
+            deliver({key: Polled((), MetricsState.UNAVAILABLE, str(error)) for key in keys})
+        finally:
+            self._under_way.difference_update(keys)
+
+    async def _ask(self, shard: _Shard) -> Mapping[Key, Polled]:
+        began = time.perf_counter()
+        with TRACER.start_as_current_span("modelward.poll") as span:
+            span.set_attributes(
+                {"modelward.deployments": len(shard.subjects), "modelward.blocks": len(shard.times)}
+            )
+            counted = await self._counted(shard)
+            silent = [
+                key for key, blocks in counted.blocks.items() if blocks and key not in counted.with_series
+            ]
+            scraped = await self._ever_scraped(shard, silent)
+        self.telemetry.poll_done(time.perf_counter() - began, counted.unknown, counted.nonsense)
+        known = counted.with_series | scraped
+        return {
+            key: Polled(blocks, MetricsState.AVAILABLE, "") if key in known else _never_scraped(key, blocks)
+            for key, blocks in counted.blocks.items()
+        }
+
+    async def _counted(self, shard: _Shard) -> Counted:
+        keys = [subject.key for subject in shard.subjects]
+        counts, flags = await _both(
+            _evaluate(shard, promql.counts(keys, self.block_seconds), self.block_seconds),
+            _evaluate(shard, promql.unknown_counts(keys, self.block_seconds), self.block_seconds),
+        )
+        return count(shard.subjects, shard.times, counts, flags)
+
+    async def _ever_scraped(self, shard: _Shard, keys: Sequence[Key]) -> frozenset[Key]:
+        if not keys:
+            return frozenset()
+        found = await shard.prometheus.instant(promql.sampled_lately(keys), shard.times[-1])
+        return frozenset(
+            Key(one.labels.get("namespace", ""), one.labels.get("deployment", "")) for one in found
+        )
+
+
+def newest_block(now: float, block_seconds: int, evaluation_delay_seconds: float) -> int:
+    """End of the newest block that ended at least the delay before `now`; all in (unix) seconds."""
+    return int((now - evaluation_delay_seconds) // block_seconds) * block_seconds
+
+
+async def _evaluate(shard: _Shard, query: str, step: int) -> tuple[Series, ...]:
+    first, last = shard.times[0], shard.times[-1]
+    if first == last:
+        return await shard.prometheus.instant(query, first)
+    return await shard.prometheus.range(query, Grid(first, last, step))
+
+
+async def _both(
+    one: Coroutine[None, None, tuple[Series, ...]], other: Coroutine[None, None, tuple[Series, ...]]
+) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """Await two queries; an error of either ends both and is raised as it is, not as a group."""
+    tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
+    try:
+        first, second = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return first, second
+
+
+def _never_scraped(key: Key, blocks: tuple[TimedBlock, ...]) -> Polled:
+    message = (
+        f"Prometheus has no sample of {key.name} in namespace {key.namespace}; check that its pods run and that "
+        f"podMonitorSelector and podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
+    )
+    return Polled(blocks, MetricsState.NOT_SCRAPED, message)
+
+
+def _batched(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    rest = iter(items)
+    while part := tuple(itertools.islice(rest, size)):
+        yield part

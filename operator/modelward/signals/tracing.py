@@ -1,0 +1,40 @@
+"""OpenTelemetry spans of reconciles and polls, sent by OTLP over HTTP where an endpoint is configured.
+
+Without OTEL_EXPORTER_OTLP_ENDPOINT (or its _TRACES_ variant) no provider is set and a span costs nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry import trace
+
+TRACER: Final = trace.get_tracer("modelward.operator")
+"""Spans `modelward.reconcile` (control) and `modelward.poll` (signals.counts)."""
+
+_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+class Tracing:
+    """The exporting end of the spans; `close` sends what is still held."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Set up the exporter if the environment names an endpoint. Once per process."""
+        self._provider = None
+        if not any(environment.get(name) for name in _VARIABLES):
+            return
+        # Imported here because it costs some 15 MB that an operator without tracing need not hold.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+            OTLPSpanExporter,  # noqa: PLC0415
+        )
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        self._provider = TracerProvider(resource=Resource.create({"service.name": "modelward-operator"}))
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        trace.set_tracer_provider(self._provider)
+
+    def close(self) -> None:
+        """Send the spans that are still held, within the exporter's time-out."""
+        if self._provider is not None:
+            self._provider.shutdown()
