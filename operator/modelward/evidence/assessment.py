@@ -1,0 +1,46 @@
+"""What the evidence says of one revision by one objective, with the numbers it was said from."""
+
+import math
+from dataclasses import dataclass
+
+from modelward.evidence.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One line of a ledger's answer.
+
+    Evidence and thresholds are natural logarithms; evidence below 0 speaks for nothing and is given as 0.
+
+    Args:
+        objective, revision: what was assessed.
+        good, total: events; of the candidate since its step began, else since the watch began.
+        target: the verdict against the target.
+        target_log_evidence, target_log_threshold: the verdict is Breached from the threshold on.
+        versus: Breached if worse than stable, Healthy if shown not to be; None where not compared.
+        versus_log_evidence, versus_log_threshold: likewise; where not compared 0 and +inf.
+        not_worse: whether the candidate is shown to be not worse; None where not asked.
+        not_worse_log_evidence: 0 where not asked.
+        stable_good, stable_total: events of stable since the candidate's step began.
+        blocks_with_data: blocks with events since the watch began.
+        blocks_unknown: Unknown blocks in a row at the end.
+        last_block_time: end of the last block taken in, unix seconds; None before the first.
+    """
+
+    objective: str
+    revision: str
+    good: float
+    total: float
+    target: Verdict
+    target_log_evidence: float
+    target_log_threshold: float
+    blocks_with_data: int
+    blocks_unknown: int
+    last_block_time: int | None
+    versus: Verdict | None = None
+    versus_log_evidence: float = 0.0
+    versus_log_threshold: float = math.inf
+    not_worse: bool | None = None
+    not_worse_log_evidence: float = 0.0
+    stable_good: float = 0.0
+    stable_total: float = 0.0

@@ -1,0 +1,57 @@
+"""Good and bad events of one block: the only thing that evidence is made from.
+
+A block is `Count | None`. `None` is Unknown: nobody could say what happened. `Count(0, 0)` is known: there
+was no traffic. Neither moves a test, but only the first makes a verdict Unknown.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+MAX_EVENTS: Final = 1e12
+"""Events in one block beyond which a number is an error of measurement."""
+
+
+def _plausible(events: float) -> bool:
+    return 0 <= events <= MAX_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Events of one block: `good` and `bad`, each finite and not negative.
+
+    Raises:
+        ValueError: if a number is NaN, negative or beyond `MAX_EVENTS`.
+    """
+
+    good: float
+    bad: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no counter can have counted."""
+        if not (_plausible(self.good) and _plausible(self.bad)):
+            msg = (
+                f"a block's counts must be between 0 and {MAX_EVENTS:g}, got good={self.good!r} "
+                f"bad={self.bad!r}; pass numbers from outside through sanitize()"
+            )
+            raise ValueError(msg)
+
+    @property
+    def total(self) -> float:
+        """Events, good and bad."""
+        return self.good + self.bad
+
+    @property
+    def bad_fraction(self) -> float:
+        """Share of bad events; NaN when there were none."""
+        total = self.good + self.bad
+        return self.bad / total if total else math.nan
+
+
+Block: TypeAlias = Count | None
+"""One block of one revision and objective; None is Unknown."""
+
+
+def sanitize(good: float, bad: float) -> Count | None:
+    """A block from numbers of outside: None (Unknown) if either is NaN, negative, infinite or absurd."""
+    return Count(good, bad) if _plausible(good) and _plausible(bad) else None

@@ -1,0 +1,102 @@
+"""Not worse: is a candidate shown to be at most `ratio` times as bad as stable? It ends a step early.
+
+The null is p_c >= ratio * p_s in every block. Two e-processes are averaged: the two-arm likelihood ratio
+of `arms` with equal rates as the alternative (valid for independent events whatever level the arms share,
+tempered for correlated ones), and the bounded bet 1 + s (ratio x_s - x_c), s = `BOUNDED_BET`, valid
+whatever the correlation inside a block.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelward.evidence.arms import Rates, effective, log_ratio
+from modelward.evidence.baseline import Baseline
+from modelward.evidence.counts import Block
+from modelward.evidence.log_space import log_mean
+
+BOUNDED_BET: Final = 0.9
+BASELINE_EVENTS: Final = 500
+"""Events of stable before its correlation is known well enough for the likelihood bet."""
+LARGEST_SHARE_OF_ALPHA: Final = 1 / 3
+CEILING: Final = 3.0
+"""How far (nats) evidence may stand above the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotWorsePolicy:
+    """When a candidate is as good as it needs to be.
+
+    Args:
+        ratio: ratio of bad fractions, candidate to stable, that must be ruled out; above 1.
+        alpha: bound on the chance of ruling it out falsely.
+
+    Raises:
+        ValueError: if either is outside its range.
+    """
+
+    ratio: float
+    alpha: float
+    log_threshold: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the ranges and work out the threshold in nats."""
+        if not 1 < self.ratio < math.inf:
+            msg = f"ratio must be above 1 (1.5 rules out half as many bad again), got {self.ratio!r}"
+            raise ValueError(msg)
+        if not 0 < self.alpha < 1:
+            msg = f"alpha must lie between 0 and 1, got {self.alpha!r}"
+            raise ValueError(msg)
+        object.__setattr__(self, "log_threshold", -math.log(self.alpha))
+
+
+@dataclass(frozen=True, slots=True)
+class NotWorseState:
+    """Log wealth of the two bets, and events of both arms so far."""
+
+    log_likelihood: float = 0.0
+    log_bounded: float = 0.0
+    total: float = 0.0
+    bad: float = 0.0
+
+
+def start() -> NotWorseState:
+    """The state at the beginning of a step."""
+    return NotWorseState()
+
+
+def advance(
+    policy: NotWorsePolicy, state: NotWorseState, baseline: Baseline, candidate: Block, stable: Block
+) -> NotWorseState:
+    """The state after one more block; `baseline` is stable's from before it.
+
+    Bets are placed only on blocks in which both arms had traffic.
+    """
+    if candidate is None or stable is None or not candidate.total or not stable.total:
+        return state
+    ceiling = policy.log_threshold + CEILING
+    gain = BOUNDED_BET * (policy.ratio * stable.bad / stable.total - candidate.bad / candidate.total)
+    log_likelihood = state.log_likelihood
+    if baseline.total >= BASELINE_EVENTS:
+        # One rate for both arms: what stable usually does, and both did so far.
+        bad = BASELINE_EVENTS * baseline.rate + state.bad
+        rate = bad / (BASELINE_EVENTS + state.total)
+        icc = baseline.correlation
+        step = log_ratio(effective(candidate, icc), effective(stable, icc), Rates(rate, rate), policy.ratio)
+        log_likelihood += min(step, policy.log_threshold * LARGEST_SHARE_OF_ALPHA)
+    return NotWorseState(
+        min(log_likelihood, ceiling),
+        min(state.log_bounded + math.log1p(gain), ceiling),
+        state.total + candidate.total + stable.total,
+        state.bad + candidate.bad + stable.bad,
+    )
+
+
+def log_evidence(state: NotWorseState) -> float:
+    """Log of the averaged e-processes."""
+    return log_mean((state.log_likelihood, state.log_bounded))
+
+
+def shown(policy: NotWorsePolicy, state: NotWorseState) -> bool:
+    """Whether the candidate is shown to be not worse."""
+    return log_evidence(state) >= policy.log_threshold

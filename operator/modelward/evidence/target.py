@@ -1,0 +1,111 @@
+"""Against the target: is a revision's bad fraction above what its objective allows?
+
+A mixture Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2024). With x the bad fraction of a block
+and b the allowed one, each bet share c multiplies its level by e = 1 + c (x/b - 1) after adding one:
+M <- (M + 1) e. While the expected bad fraction of every block, given the past, is at most b, each level
+grows by at most one a block on average, so the mean of the levels first reaches T after T blocks or more
+on average: one false alarm in T blocks. Nothing is assumed about correlation within a block.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelward.evidence.counts import Block
+from modelward.evidence.log_space import log_mean
+
+BET_SHARES: Final = (0.1, 0.3, 0.6, 0.9)
+"""c above, equally weighted: small ones find small excesses, large ones are quick."""
+BLOCKS_BEFORE_BREACH: Final = 4
+"""No alarm from this many bad blocks alone, however bad: a short outage is no reason to go back."""
+HEALTHY_MEAN_LEVEL: Final = 10.0
+"""Mean level that a revision at half of what is allowed stays below: 1/(1 - E e) averaged over shares."""
+SMALLEST_CAP: Final = math.log(2)
+CEILING: Final = 3.0
+"""How far (nats) a level may stand above the threshold, so that evidence of an incident that is over is
+gone within minutes. Lowering a level keeps the guarantee."""
+HEALTHY_SHARE: Final = 1 / 3
+"""Healthy below this share of the log threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPolicy:
+    """What is allowed, and how rarely a false alarm may come.
+
+    Args:
+        allowed_bad: largest bad fraction that meets the target, between 0 and 1, both excluded.
+        blocks_to_false_alarm: least average number of blocks to a false alarm; more than 1.
+
+    Raises:
+        ValueError: if either is outside its range.
+    """
+
+    allowed_bad: float
+    blocks_to_false_alarm: float
+    log_threshold: float = field(init=False)
+    largest_step: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the ranges and work out the threshold and the largest step, both in nats."""
+        if not 0 < self.allowed_bad < 1:
+            msg = f"allowed_bad must lie between 0 and 1 (0.01 for a 99% target), got {self.allowed_bad!r}"
+            raise ValueError(msg)
+        if not 1 < self.blocks_to_false_alarm < math.inf:
+            msg = f"blocks_to_false_alarm must be finite and above 1, got {self.blocks_to_false_alarm!r}"
+            raise ValueError(msg)
+        log_threshold = math.log(self.blocks_to_false_alarm)
+        room = (log_threshold - math.log(HEALTHY_MEAN_LEVEL)) / BLOCKS_BEFORE_BREACH
+        object.__setattr__(self, "log_threshold", log_threshold)
+        object.__setattr__(self, "largest_step", max(room, SMALLEST_CAP))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """Detector levels, as logs in the order of `BET_SHARES`, and the number of blocks that moved them."""
+
+    log_m: tuple[float, ...]
+    blocks: int
+
+
+_START: Final = TargetState((-math.inf,) * len(BET_SHARES), 0)
+
+
+def start() -> TargetState:
+    """The state before any block: every level is zero."""
+    return _START
+
+
+def advance(policy: TargetPolicy, state: TargetState, block: Block) -> TargetState:
+    """The state after one more block. A block that is Unknown or has no events changes nothing."""
+    if block is None:
+        return state
+    total = block.good + block.bad
+    if total == 0:
+        return state
+    excess = block.bad / total / policy.allowed_bad - 1
+    largest, ceiling = policy.largest_step, policy.log_threshold + CEILING
+    levels = [
+        min(math.log1p(math.exp(level)) + min(math.log1p(share * excess), largest), ceiling)
+        for share, level in zip(BET_SHARES, state.log_m, strict=True)
+    ]
+    return TargetState(tuple(levels), state.blocks + 1)
+
+
+def log_evidence(state: TargetState) -> float:
+    """Log of the mean level; -inf before the first block with events."""
+    return log_mean(state.log_m)
+
+
+def breached(policy: TargetPolicy, state: TargetState) -> bool:
+    """Whether the evidence stands at the threshold or above."""
+    return log_evidence(state) >= policy.log_threshold
+
+
+def healthy(policy: TargetPolicy, state: TargetState, events: float) -> bool:
+    """Whether enough was seen, and nothing speaks against the target.
+
+    Enough is 3/allowed_bad events: with none of them bad, the bad fraction is at most the allowed one with
+    95% confidence (the rule of three). Nothing speaks against it while the log evidence is below a third
+    of the log threshold; the level of a stream that is clearly above the target passes that on its way.
+    """
+    return events >= 3 / policy.allowed_bad and log_evidence(state) < policy.log_threshold * HEALTHY_SHARE

@@ -1,0 +1,86 @@
+"""One revision held against one objective: its detector, its long-run counts, and how fresh they are."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelward.evidence import target
+from modelward.evidence.baseline import Baseline
+from modelward.evidence.counts import Block
+from modelward.evidence.target import TargetPolicy, TargetState
+from modelward.evidence.verdict import Verdict
+
+BLOCKS_UNTIL_UNKNOWN: Final = 6
+"""Unknown blocks in a row after which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """State of one watch.
+
+    Args:
+        config: hash of the event definition that the counts are of.
+        allowed_bad: what the detector was run against.
+        target: the detector.
+        baseline: long-run counts.
+        good, bad: events since the watch began.
+        unknown: Unknown blocks in a row at the end.
+    """
+
+    config: str
+    allowed_bad: float
+    target: TargetState = field(default_factory=target.start)
+    baseline: Baseline = field(default_factory=Baseline)
+    good: float = 0.0
+    bad: float = 0.0
+    unknown: int = 0
+
+    def held_to(self, config: str, allowed_bad: float) -> "Watch":
+        """This watch under a plan's terms: anew for another config, a new detector for another target."""
+        if config != self.config:
+            return Watch(config, allowed_bad)
+        if allowed_bad != self.allowed_bad:
+            return Watch(
+                config, allowed_bad, target.start(), self.baseline, self.good, self.bad, self.unknown
+            )
+        return self
+
+    def advance(self, policy: TargetPolicy, block: Block, keep: float) -> "Watch":
+        """With one more block; `keep` is what the baseline keeps of its past."""
+        if block is None:
+            return self.skip(1)
+        return Watch(
+            self.config,
+            self.allowed_bad,
+            target.advance(policy, self.target, block),
+            self.baseline.advance(block, keep),
+            self.good + block.good,
+            self.bad + block.bad,
+            0,
+        )
+
+    def skip(self, blocks: int) -> "Watch":
+        """With a number of Unknown blocks more."""
+        return Watch(
+            self.config,
+            self.allowed_bad,
+            self.target,
+            self.baseline,
+            self.good,
+            self.bad,
+            self.unknown + blocks,
+        )
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing can be said: no event was ever seen, or nothing is known of late."""
+        return self.good + self.bad == 0 or self.unknown >= BLOCKS_UNTIL_UNKNOWN
+
+    def verdict(self, policy: TargetPolicy) -> Verdict:
+        """What the test against the target says now."""
+        if self.silent:
+            return Verdict.UNKNOWN
+        if target.breached(policy, self.target):
+            return Verdict.BREACHED
+        if target.healthy(policy, self.target, self.good + self.bad):
+            return Verdict.HEALTHY
+        return Verdict.INCONCLUSIVE
