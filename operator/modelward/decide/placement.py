@@ -48,9 +48,12 @@ class Targets:
 
     @property
     def routing(self) -> tuple[object, ...]:
-        """Return all that monitors and the Service see, without replicas and generation."""
-        modes = tuple((p.revision, p.mode, p.forward_to) for p in self.placements)
-        return (tuple(sorted(modes, key=str)), self.selected)
+        """Return what monitors and the Service are told, apart from the generation that counts its changes.
+
+        Monitors serve unless told otherwise, so a revision that merely starts or ends changes nothing here.
+        """
+        told = {(p.revision, p.mode.value, p.forward_to or "") for p in self.placements if p.mode is not MonitorMode.SERVE}
+        return (self.selected, *sorted(told))
 
 
 def targets(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Targets:

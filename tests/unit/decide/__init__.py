@@ -1,0 +1,1 @@
+"""Tests of the decisions: (spec, status, observation, now) in, one decision with reason and numbers out."""

@@ -1,0 +1,119 @@
+"""What people ask for by annotation."""
+
+from modelward.api.status import Phase
+from modelward.decide.observation import Commands
+from tests.unit.decide.world import World, promoted, serving, stepping, worse
+
+
+def rejected() -> World:
+    """Build a world in which m-2 was rejected and m-1 serves."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.drain("m-2")
+    world.let_pods_follow()
+    world.evidence.clear()
+    return world
+
+
+def test_retry_tries_a_rejected_revision_once_more() -> None:
+    """Each token is one more try; the same token is not answered twice."""
+    world = rejected()
+    world.commands = Commands(retry="m-2@1")
+    assert world.settle() == ["Retry", "Begin"]
+    assert world.status.last_handled_retry == "m-2@1"
+    assert world.status.candidate_revision == "m-2"
+
+
+def test_retry_of_an_unknown_revision_says_what_to_write() -> None:
+    """A wrong name is refused with the names that would do, and answered once."""
+    world = rejected()
+    world.commands = Commands(retry="m-9@1")
+    decision = world.step()
+    assert decision.announcements[0].reason == "CommandRefused"
+    assert "rejected are: m-2" in decision.announcements[0].message
+    assert world.settle() == []
+
+
+def test_retry_restarts_a_held_rollout() -> None:
+    """A rollout held at its deadline goes on, with its clock set back."""
+    world = stepping()
+    world.pass_time(hours=1)
+    world.settle()
+    world.commands = Commands(retry="m-2@go")
+    assert world.step().rule == "Retry"
+    assert world.status.phase is Phase.STEPPING
+    assert world.settle() == []
+
+
+def test_abort_rejects_a_candidate_with_traffic() -> None:
+    """A person's word is enough: the candidate loses its traffic and is remembered."""
+    world = stepping()
+    world.commands = Commands(abort="stop-1")
+    assert world.step().rule == "Abort"
+    assert world.status.phase is Phase.ROLLING_BACK
+    assert world.status.rejected_revisions[0].reason == "Aborted"
+    assert world.status.last_handled_abort == "stop-1"
+
+
+def test_abort_rejects_a_candidate_without_traffic() -> None:
+    """Before its first share there is nothing to withdraw."""
+    world = serving()
+    world.wanted = "m-2"
+    world.settle()
+    world.commands = Commands(abort="1")
+    assert world.settle() == ["Abort"]
+    assert world.status.phase is Phase.SERVING
+
+
+def test_abort_without_a_rollout_is_refused() -> None:
+    """Nothing to abort is said, once."""
+    world = serving()
+    world.commands = Commands(abort="1")
+    assert world.step().announcements[0].reason == "CommandRefused"
+    assert world.settle() == []
+
+
+def test_undo_goes_back_to_the_named_revision() -> None:
+    """Undo rolls back whatever the evidence, and rejects what served, so that it is not tried again."""
+    world = promoted()
+    world.commands = Commands(undo="m-1@1")
+    assert world.step().rule == "Undo"
+    assert world.status.phase is Phase.ROLLING_BACK
+    world.drain("m-2")
+    assert world.status.stable_revision == "m-1"
+    assert world.status.rejected_revisions[0].reason == "Undone"
+    assert world.settle() == []
+
+
+def test_undo_to_a_rejected_revision_clears_its_rejection() -> None:
+    """A person may ask for a revision that was rejected; it then serves and is not rejected."""
+    world = rejected()
+    world.commands = Commands(undo="m-2@1")
+    world.step()
+    world.let_pods_follow()
+    world.settle()
+    world.drain("m-1")
+    assert world.status.stable_revision == "m-2"
+    assert [r.revision for r in world.status.rejected_revisions] == ["m-1"]
+
+
+def test_undo_of_an_unknown_revision_or_in_a_split_is_refused() -> None:
+    """The refusal says what to write instead."""
+    world = promoted()
+    world.commands = Commands(undo="nope@1")
+    assert "with one of: m-1" in world.step().announcements[0].message
+    split = stepping()
+    split.commands = Commands(undo="m-1@1")
+    assert "modelward.dev/abort" in split.step().announcements[0].message
+
+
+def test_undo_gives_up_a_candidate_without_traffic_first() -> None:
+    """The starting candidate is dropped, then traffic goes back."""
+    world = promoted()
+    world.wanted = "m-3"
+    world.settle()
+    world.commands = Commands(undo="m-1@1")
+    assert world.step().rule == "Undo"
+    assert world.status.phase is Phase.ROLLING_BACK
+    assert world.status.candidate_revision == ""

@@ -1,0 +1,190 @@
+"""A candidate that must go, and breaches that hold."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from modelward.api.status import Cause, Phase
+from modelward.decide import targets
+from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
+from modelward.decide.placement import MonitorMode
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import START, assessment, breached, stepping, worse
+
+
+def test_worse_than_stable_is_rejected_with_cause_and_numbers() -> None:
+    """Worse than stable in the same blocks is the model's fault; the message has both counts."""
+    world = stepping()
+    world.see(worse("m-2", "accuracy"))
+    decision = world.step()
+    assert decision.rule == "RejectCandidate"
+    rejected = world.status.rejected_revisions[0]
+    assert (rejected.revision, rejected.reason, rejected.cause) == ("m-2", "AccuracyWorseThanStable", Cause.MODEL)
+    assert "100 of 1000 bad (10.00%) while stable had 10 of 1000 bad (1.00%)" in rejected.message
+    assert decision.announcements[0].type == "Warning"
+    assert world.status.phase is Phase.ROLLING_BACK
+
+
+def test_breached_alone_is_rejected() -> None:
+    """A breach of the target that stable does not share is the model's fault."""
+    world = stepping()
+    world.see(breached("m-2"))
+    world.step()
+    assert world.status.rejected_revisions[0].reason == "AvailabilityBreached"
+    assert "500 of 1000 bad (50.00%) against 1.00% allowed" in world.status.rejected_revisions[0].message
+
+
+def test_breached_on_both_holds_and_goes_on_when_it_clears() -> None:
+    """A breach that stable shares moves no traffic; when it is gone the rollout goes on by itself."""
+    world = stepping()
+    world.see(breached("m-1"), breached("m-2"))
+    generation = world.status.traffic_generation
+    assert world.settle() == ["HoldOnBreach"]
+    assert world.status.phase is Phase.HELD
+    assert world.status.traffic_generation == generation
+    assert world.status.rejected_revisions == ()
+    world.all_healthy("m-1", "m-2")
+    assert world.settle() == ["Resume"]
+    assert world.status.phase is Phase.STEPPING
+
+
+def test_rejection_withdraws_and_then_rests() -> None:
+    """Monitors forward to stable, the Service selects stable, and the pods go when requests stand still."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    wanted = targets(world.spec, world.status)
+    modes = {p.revision: (p.mode, p.forward_to, p.replicas) for p in wanted.placements}
+    assert modes["m-2"] == (MonitorMode.WITHDRAW, "m-1", 1)
+    assert wanted.selected == ("m-1",)
+    world.let_pods_follow()
+    for reading, rule in ((10, "ReadCounter"), (12, "ReadCounter"), (12, "ReadCounter"), (12, "ReadCounter")):
+        world.pass_time(seconds=5)
+        world.pods("m-2", requests=reading)
+        assert world.step().rule == rule
+    assert world.step().rule == "FinishWithdrawal"
+    assert [p.revision for p in targets(world.spec, world.status).placements] == ["m-1"]
+    world.pass_time(days=2)
+    assert world.settle() == []
+    assert world.conditions()["Progressing"] == ("False", "RevisionRejected")
+
+
+def test_readings_closer_than_a_block_do_not_count() -> None:
+    """A counter that stands still within one second says nothing."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.let_pods_follow()
+    world.pods("m-2", requests=5)
+    assert world.step().rule == "ReadCounter"
+    world.pass_time(seconds=1)
+    assert world.step().rule == "Stay"
+
+
+def test_monitors_that_do_not_know_yet_do_not_end_a_withdrawal() -> None:
+    """Counters of monitors behind the current generation are not looked at."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.pods("m-2", requests=5, informed_generation=world.status.traffic_generation - 1)
+    world.pass_time(seconds=30)
+    assert world.step().rule == "Stay"
+
+
+def test_unreadable_monitors_end_a_withdrawal_after_two_minutes() -> None:
+    """A rollback is not held up for ever by monitors that cannot be reached."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.pods("m-2", requests=None)
+    world.pass_time(seconds=119)
+    assert world.step().rule == "Stay"
+    world.pass_time(seconds=1)
+    assert world.step().rule == "FinishWithdrawal"
+
+
+def test_no_data_never_rejects() -> None:
+    """Evidence that stood before Prometheus went away is not acted on while it is away."""
+    world = stepping()
+    world.see(breached("m-2"), worse("m-2", "accuracy"))
+    world.metrics = MetricsState.UNAVAILABLE
+    assert world.settle() == []
+
+
+def test_an_objective_that_holds_does_not_reject() -> None:
+    """onBreach: Hold stops the rollout where it is."""
+    objectives = [{"name": "availability", "availability": {}, "target": "99%", "onBreach": "Hold"}]
+    world = stepping(objectives=objectives)
+    world.see(breached("m-2"))
+    assert world.settle() == ["HoldOnBreach"]
+    assert world.status.rollout is not None
+    assert world.status.rollout.held == "BreachHolds"
+
+
+def test_an_objective_that_alerts_does_nothing_to_the_rollout() -> None:
+    """onBreach: Alert leaves it to people."""
+    objectives = [{"name": "availability", "availability": {}, "target": "99%", "onBreach": "Alert"}]
+    world = stepping(objectives=objectives)
+    world.see(breached("m-2"))
+    assert world.settle() == []
+
+
+def test_a_held_candidate_that_turns_bad_is_rejected() -> None:
+    """Holding does not switch the protection off."""
+    world = stepping()
+    world.pass_time(hours=1)
+    assert world.settle() == ["HoldAtDeadline"]
+    world.see(worse("m-2"))
+    assert world.step().rule == "RejectCandidate"
+
+
+def test_an_alert_that_names_the_candidate_rejects_it() -> None:
+    """The team's own alert, confirmed as firing, is a reason by itself."""
+    world = stepping()
+    world.alerts = (FiringAlert("ElectricityPage", "m-2", START),)
+    world.metrics = MetricsState.UNAVAILABLE
+    world.step()
+    assert world.status.rejected_revisions[0].reason == "AlertFiring"
+    assert "ElectricityPage" in world.status.rejected_revisions[0].message
+
+
+def test_a_candidate_whose_pods_die_in_a_step_is_rejected_after_the_deadline() -> None:
+    """Mid-step crash loops are the reason once the deadline has passed."""
+    world = stepping()
+    world.pods("m-2", ready=0, pods=1, problem=Problem(ProblemReason.CRASH_LOOPING, "exit code 1"))
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=30)
+    assert world.settle() == []
+    world.pass_time(seconds=30)
+    assert world.step().rule == "RejectUnready"
+    assert world.status.rejected_revisions[0].reason == "CrashLooping"
+
+
+def test_a_digest_mismatch_is_the_models_fault() -> None:
+    """A model overwritten at its URI is rejected with that reason and cause Model."""
+    world = stepping()
+    world.pods("m-2", ready=0, pods=1, problem=Problem(ProblemReason.DIGEST_MISMATCH, "sha256:a is now sha256:b"))
+    world.pass_time(minutes=11)
+    world.step()
+    rejected = world.status.rejected_revisions[0]
+    assert (rejected.reason, rejected.cause) == ("DigestMismatch", Cause.MODEL)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.UNKNOWN])
+def test_what_is_not_a_breach_rejects_nothing(verdict: Verdict) -> None:
+    """Inconclusive and Unknown are no evidence against a candidate."""
+    world = stepping()
+    world.see(assessment("m-2", target=verdict, versus=verdict))
+    assert world.settle() == []
+
+
+def test_stable_without_ready_pods_keeps_the_split_until_it_can_serve() -> None:
+    """Traffic is not taken from the only revision that answers."""
+    world = stepping()
+    world.pods("m-1", ready=0, pods=2)
+    world.see(worse("m-2"))
+    world.step()
+    assert set(targets(world.spec, world.status).selected) == {"m-1", "m-2"}
+    world.revisions["m-1"] = replace(world.revisions["m-1"], ready=2)
+    assert world.step().rule == "SwitchTraffic"
+    assert targets(world.spec, world.status).selected == ("m-1",)

@@ -1,0 +1,112 @@
+"""The watch after a promotion."""
+
+from datetime import timedelta
+
+from modelward.api.status import Phase
+from modelward.decide import targets
+from modelward.decide.observation import FiringAlert, MetricsState
+from tests.unit.decide.world import breached, promoted, serving
+
+
+def test_a_breach_after_promotion_goes_back_to_the_warm_standby_at_once() -> None:
+    """The standby takes the traffic in the same decision; the breached one is remembered."""
+    world = promoted()
+    world.see(breached("m-2"))
+    decision = world.step()
+    assert decision.rule == "RollBack"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+    assert world.status.rejected_revisions[0].revision == "m-2"
+    assert "going back to m-1" in decision.announcements[0].message
+    world.drain("m-2")
+    assert (world.status.phase, world.status.stable_revision) == (Phase.SERVING, "m-1")
+
+
+def test_without_a_standby_it_waits_for_pods_before_traffic_moves() -> None:
+    """Going back to a cold revision starts its pods first; traffic stays until they are ready."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    world.settle()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.step()
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {"m-1": 2, "m-2": 2}
+    world.pods("m-1", ready=2)
+    assert world.step().rule == "SwitchTraffic"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_half_the_pods_are_enough_after_half_a_minute() -> None:
+    """One ready pod of the good revision beats all pods of the bad one, once waiting has not helped."""
+    world = promoted()
+    world.pods("m-1", ready=1)
+    world.see(breached("m-2"))
+    world.step()
+    assert world.step().rule == "Stay"
+    world.pass_time(seconds=30)
+    assert world.step().rule == "SwitchTraffic"
+
+
+def test_nothing_to_go_back_to_is_said() -> None:
+    """A breached only revision keeps serving, and the condition says that there is no other."""
+    world = serving()
+    world.see(breached("m-1"))
+    assert world.settle() == []
+    condition = next(c for c in world.status.conditions if c.type == "ObjectivesMet")
+    assert (condition.status, condition.reason) == ("False", "Breached")
+    assert "no revision to go back to" in condition.message
+
+
+def test_a_rejected_revision_is_never_gone_back_to() -> None:
+    """Good, bad, bad lands on the last good one, not on the first bad one."""
+    world = promoted()
+    world.see(breached("m-2"))
+    world.step()
+    world.drain("m-2")
+    world.wanted = "m-2"
+    assert world.settle() == []
+    world.see(breached("m-1"))
+    assert world.settle() == []
+    assert world.status.stable_revision == "m-1"
+
+
+def test_an_alert_from_before_the_promotion_does_not_count() -> None:
+    """An alert that names no revision means the serving one only if it began after its promotion."""
+    world = promoted()
+    world.alerts = (FiringAlert("Page", None, world.now - timedelta(hours=1)),)
+    assert world.settle() == []
+    world.alerts = (FiringAlert("Page", None, world.now + timedelta(seconds=1)),)
+    assert world.step().rule == "RollBack"
+    assert world.status.rejected_revisions[0].reason == "AlertFiring"
+
+
+def test_no_rollback_while_data_are_absent() -> None:
+    """A breach that was seen before Prometheus went away waits for Prometheus."""
+    world = promoted()
+    world.see(breached("m-2"))
+    world.metrics = MetricsState.UNAVAILABLE
+    assert world.settle() == []
+    world.metrics = MetricsState.AVAILABLE
+    assert world.step().rule == "RollBack"
+
+
+def test_a_rollback_on_its_way_is_finished_before_anything_else() -> None:
+    """A new spec in the middle of a rollback waits for its end."""
+    world = promoted()
+    world.see(breached("m-2"))
+    world.step()
+    world.wanted = "m-3"
+    assert world.step().rule == "Stay"
+    assert world.status.phase is Phase.ROLLING_BACK
+    world.drain("m-2")
+    assert world.settle() == ["Begin"]
+
+
+def test_a_breach_while_a_candidate_starts_goes_back_first() -> None:
+    """The serving revision's breach is dealt with before a new candidate gets traffic."""
+    world = promoted()
+    world.wanted = "m-3"
+    world.settle()
+    world.see(breached("m-2"))
+    assert world.step().rule == "RollBack"
+    assert world.status.candidate_revision == ""

@@ -1,0 +1,247 @@
+"""A candidate's way through the steps."""
+
+from datetime import timedelta
+
+import pytest
+
+from modelward.api.status import Phase
+from modelward.decide import evidence_plan, targets
+from modelward.decide.observation import MetricsState, ProblemReason
+from modelward.decide.placement import MonitorMode
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import World, assessment, promoted, serving, spec_of, stepping
+
+
+def test_a_changed_spec_starts_a_candidate_without_traffic() -> None:
+    """The candidate's pods start beside stable, which keeps every pod and all the traffic."""
+    world = serving()
+    world.wanted = "m-2"
+    assert world.settle() == ["Begin"]
+    wanted = targets(world.spec, world.status)
+    assert {p.revision: p.replicas for p in wanted.placements} == {"m-1": 2, "m-2": 1}
+    assert wanted.selected == ("m-1",)
+    assert world.status.weight == 0
+
+
+def test_the_split_begins_when_the_candidate_is_ready() -> None:
+    """Both revisions are selected, both monitors rebalance, and status shows the real share."""
+    world = stepping()
+    wanted = targets(world.spec, world.status)
+    assert wanted.selected == ("m-1", "m-2")
+    assert {p.mode for p in wanted.placements} == {MonitorMode.REBALANCE}
+    assert world.status.weight == 33
+    assert world.conditions()["Progressing"] == ("True", "StepInProgress")
+
+
+def test_a_split_waits_until_no_third_revision_has_pods() -> None:
+    """The Service is widened to the whole deployment only when exactly two revisions have pods."""
+    world = promoted()
+    world.wanted = "m-3"
+    world.settle()
+    world.pods("m-3", ready=1)
+    assert world.settle() == ["RetireStandby"]
+    assert world.status.standby_revision == ""
+    world.pods("m-1", ready=0, pods=1)
+    assert world.settle() == []
+    world.pods("m-1", ready=0, pods=0)
+    assert world.settle() == ["BeginSteps"]
+
+
+def test_a_step_ends_early_when_the_candidate_is_shown_not_worse() -> None:
+    """Shown for every objective and on enough requests, the next step begins before its time."""
+    world = stepping()
+    world.all_healthy("m-2", not_worse=True)
+    assert world.step().rule == "PassStep"
+    assert world.status.rollout is not None
+    assert world.status.rollout.step == 1
+
+
+def test_one_objective_not_shown_keeps_the_step() -> None:
+    """Not worse must be shown for every objective in scope."""
+    world = stepping()
+    world.all_healthy("m-2", not_worse=True)
+    world.see(assessment("m-2", "accuracy", not_worse=False))
+    assert world.settle() == []
+
+
+def test_a_step_keeps_going_until_min_requests() -> None:
+    """Neither early proof nor time ends a step before minRequests."""
+    world = stepping()
+    world.see(
+        assessment("m-2", "availability", good=99, total=99, not_worse=True),
+        assessment("m-2", "accuracy", good=60, total=70, not_worse=True),
+    )
+    world.pass_time(minutes=6)
+    assert world.settle() == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "rule_phase"),
+    [("Promote", Phase.STEPPING), ("Hold", Phase.HELD), ("Rollback", Phase.ROLLING_BACK)],
+)
+def test_an_inconclusive_end_follows_the_policy(policy: str, rule_phase: Phase) -> None:
+    """When a step's time is over with no evidence either way, onInconclusive says what follows."""
+    world = stepping()
+    rollout = world.spec.rollout.model_dump(by_alias=True, mode="json") | {"onInconclusive": policy}
+    world.spec = spec_of(rollout=rollout)
+    world.pass_time(minutes=5)
+    decision = world.step()
+    assert decision.rule == "EndStep"
+    assert world.status.phase is rule_phase
+    assert "neither worse nor shown as good" in decision.announcements[0].message
+
+
+def test_no_labels_never_promote() -> None:
+    """An objective without data keeps the step open, and the deadline holds the rollout."""
+    world = stepping()
+    world.see(assessment("m-2", "accuracy", good=0, total=0, target=Verdict.UNKNOWN))
+    world.pass_time(minutes=30)
+    assert world.settle() == []
+    world.pass_time(minutes=31)
+    assert world.settle() == ["HoldAtDeadline"]
+    assert world.status.phase is Phase.HELD
+    assert "no data for accuracy" in world.status.history[0].message
+    assert world.conditions()["Stalled"] == ("True", "Held")
+
+
+def test_labels_that_come_days_later_do_not_judge_a_candidate() -> None:
+    """An objective with scope AfterPromotion neither holds nor rejects a candidate."""
+    objectives = [
+        {"name": "availability", "availability": {}, "target": "99%"},
+        {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"},
+    ]
+    world = stepping(objectives=objectives)
+    world.see(assessment("m-2", "accuracy", good=0, total=0, target=Verdict.UNKNOWN))
+    world.pass_time(minutes=5)
+    assert world.step().rule == "EndStep"
+
+
+def test_promotion_waits_for_all_pods_and_keeps_the_old_revision_warm() -> None:
+    """All traffic moves when the candidate has every pod; the old one is withdrawn, then stands by."""
+    world = stepping()
+    for _ in range(2):
+        world.all_healthy("m-2", not_worse=True)
+        world.let_pods_follow()
+        world.step()
+    assert world.status.phase is Phase.PROMOTING
+    world.pods("m-2", ready=1)
+    assert world.step().rule == "Stay"
+    world.pods("m-2", ready=2)
+    assert world.step().rule == "Promote"
+    modes = {p.revision: (p.mode, p.forward_to) for p in targets(world.spec, world.status).placements}
+    assert modes == {"m-2": (MonitorMode.SERVE, None), "m-1": (MonitorMode.WITHDRAW, "m-2")}
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    world.drain("m-1")
+    assert (world.status.phase, world.status.standby_revision) == (Phase.SERVING, "m-1")
+
+
+def test_standby_goes_when_its_time_is_over() -> None:
+    """The standby is kept for rollout.standby.retain and then has no pods."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    assert world.settle() == ["ExpireStandby"]
+    assert [p.revision for p in targets(world.spec, world.status).placements] == ["m-2"]
+
+
+def test_paused_ends_no_step_but_still_rejects() -> None:
+    """While paused nothing moves forward, and a bad candidate is rejected all the same."""
+    world = stepping()
+    world.spec = world.spec.model_copy(update={"paused": True})
+    world.all_healthy("m-2", not_worse=True)
+    world.pass_time(minutes=30)
+    assert world.settle() == []
+    assert world.conditions()["Progressing"] == ("False", "Paused")
+
+
+def test_without_prometheus_nothing_moves() -> None:
+    """With metrics away the step stays: no promotion, no rejection, and a condition says why."""
+    world = stepping()
+    world.all_healthy("m-2", not_worse=True)
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pass_time(minutes=6)
+    assert world.settle() == []
+    assert world.conditions()["Progressing"] == ("False", "WaitingForMetrics")
+    assert world.conditions()["ObjectivesMet"] == ("Unknown", "MetricsUnavailable")
+    world.metrics = MetricsState.AVAILABLE
+    assert world.step().rule == "PassStep"
+
+
+def test_a_candidate_whose_pods_never_start_is_rejected_with_traffic_untouched() -> None:
+    """A pod that cannot pull its image is rejected for that after the deadline; stable is not touched."""
+    world = serving()
+    world.wanted = "m-2"
+    world.settle()
+    generation = world.status.traffic_generation
+    world.problem("m-2", ProblemReason.IMAGE_PULL_FAILED, "registry.example/model:2: not found")
+    world.pass_time(minutes=9)
+    assert world.settle() == []
+    world.pass_time(minutes=1)
+    assert world.settle() == ["RejectUnstartable"]
+    assert world.status.rejected_revisions[0].reason == "ImagePullFailed"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+    assert world.status.traffic_generation == generation
+
+
+def test_a_new_spec_during_a_step_withdraws_the_candidate_without_rejecting_it() -> None:
+    """The replaced candidate loses its traffic first; then the new one starts."""
+    world = stepping()
+    world.wanted = "m-3"
+    assert world.step().rule == "ReplaceCandidate"
+    assert world.status.phase is Phase.ROLLING_BACK
+    assert world.status.rejected_revisions == ()
+    world.drain("m-2")
+    world.let_pods_follow()
+    assert world.settle() == ["Begin"]
+    assert world.status.candidate_revision == "m-3"
+
+
+def test_a_spec_put_back_before_traffic_drops_the_candidate() -> None:
+    """Reverting to the stable revision ends the rollout."""
+    world = serving()
+    world.wanted = "m-2"
+    world.settle()
+    world.wanted = "m-1"
+    assert world.settle() == ["ReplaceBeforeTraffic"]
+    assert (world.status.phase, world.status.candidate_revision) == (Phase.SERVING, "")
+
+
+def test_a_weight_that_cannot_be_met_says_what_to_write() -> None:
+    """With one replica the smallest share is one half, and the condition says so."""
+    steps = {"steps": [{"weight": 10, "duration": "5m", "minRequests": 10}]}
+    world = stepping(replicas=1, rollout=steps)
+    progressing = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert progressing.reason == "WeightNotMet"
+    assert "write weight: 50, or at least 9 replicas" in progressing.message
+
+
+def test_the_evidence_plan_follows_the_split() -> None:
+    """Both arms are watched and compared in a split; only stable at rest."""
+    world = stepping()
+    plan = evidence_plan(world.spec, world.status)
+    assert plan.watched == ("m-1", "m-2")
+    assert plan.comparison is not None
+    assert (plan.comparison.candidate, plan.comparison.step, plan.comparison.steps) == ("m-2", 0, 2)
+    rest = serving()
+    plan = evidence_plan(rest.spec, rest.status)
+    assert (plan.watched, plan.comparison) == (("m-1",), None)
+
+
+def test_the_next_look_is_at_the_next_deadline() -> None:
+    """A step of five minutes is looked at again just after five minutes, even if nothing happens."""
+    world = stepping()
+    decision = world.step()
+    assert decision.look_again_after is not None
+    assert decision.look_again_after <= timedelta(minutes=5, seconds=1)
+    assert World().step().look_again_after is not None
+
+
+def test_numbers_in_status_are_refreshed_at_most_every_half_minute_in_a_split() -> None:
+    """Counts alone change nothing within 30 s; after that they are written."""
+    world = stepping()
+    world.see(assessment("m-2", good=1990, total=2000))
+    before = world.status
+    world.pass_time(seconds=29)
+    assert world.step().status == before
+    world.pass_time(seconds=1)
+    totals = {(o.revision, o.name): o.total for o in world.step().status.objectives}
+    assert totals["m-2", "availability"] == 2000
