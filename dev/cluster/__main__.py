@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from dev.cluster import layout as layouts
-from dev.cluster import lifecycle, programs
+from dev.cluster import addons, images, lifecycle, programs
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
+from dev.cluster.progress import say
 
 
 def _arguments() -> argparse.Namespace:
@@ -21,6 +22,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _up(layout: Layout) -> None:
+    every = addons.needed_images()
+    plane = lifecycle.up(layout)
+    images.load(layout, list(every.values()))
+    addons.install(plane, every)
+    say(f"ready; next: export KUBECONFIG={layout.kubeconfig}")
+
+
 def main() -> int:
     """Run one command; return the exit code."""
     arguments = _arguments()
@@ -28,7 +37,7 @@ def main() -> int:
     try:
         match arguments.command:
             case "up":
-                lifecycle.up(layout)
+                _up(layout)
             case "down":
                 identifier = arguments.identifier or layout.identifier
                 lifecycle.down(Layout(identifier, layout.root))

@@ -57,12 +57,13 @@ def of_program(name: str) -> Image:
     """Return a program's image, made if it is not in the cache."""
     program = programs.find(name)
     with program.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
-    tag = f"{programs.version(programs.PROGRAMS[name].family)}-{digest}"
+        digest = hashlib.file_digest(content, "sha256").digest()
+    path = f"bin/{name}"  # where prometheus-operator expects its config reloader
+    tag = f"{programs.version(programs.PROGRAMS[name].family)}-{short_hash(digest, path.encode())}"
     image = Image(f"{REGISTRY}/{name}:{tag}", image_file(name, tag))
     if not image.file.exists():
         with step(f"image of {name}"):
-            archive.write(image.file, image.reference, {name: program}, [f"/{name}"])
+            archive.write(image.file, image.reference, {path: program}, [f"/{path}"])
     return image
 
 
