@@ -20,13 +20,13 @@ Schema: TypeAlias = dict[str, Any]
 _MODULE: Final = "k8s.io/kubernetes"
 _DOCUMENT: Final = "api/openapi-spec/swagger.json"
 _CORE: Final = "io.k8s.api.core.v1"
-_KEPT: Final = (
+_KEPT: Final[tuple[str, ...]] = (
     *("type", "format", "required", "default"),
     *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"),
 )
-_QUANTITY: Final = (
-    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
-)
+_NUMBER: Final = r"(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+_QUANTITY: Final = rf"^{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE]{_NUMBER}))?$"
+"""As resource.Quantity is parsed: apimachinery/pkg/api/resource/quantity.go."""
 _STRINGS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
 _METADATA: Final[Schema] = {
     "type": "object",
@@ -98,10 +98,8 @@ def openapi_document() -> Path:
         ClusterError: the module could not be downloaded.
     """
     module = f"{_MODULE}@{programs.version('kubernetes')}"
-    command = [golang.find(), "mod", "download", "-json", module]
-    answer = subprocess.run(
-        command, cwd=SOURCES / "kubernetes", capture_output=True, text=True, check=False
-    )
+    command: list[str | Path] = [golang.find(), "mod", "download", "-json", module]
+    answer = subprocess.run(command, cwd=SOURCES / "kubernetes", capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         message = f"cannot download {module}: {answer.stdout}{answer.stderr}"
         raise ClusterError(message)

@@ -59,7 +59,13 @@ def _without_defaults(node: Any) -> Any:  # noqa: ANN401 - any JSON value
 def definition() -> dict[str, Any]:
     """Return the CustomResourceDefinition."""
     columns = [
-        {"name": name, "type": kind, "jsonPath": path, "description": text, **({"priority": rank} if rank else {})}
+        {
+            "name": name,
+            "type": kind,
+            "jsonPath": path,
+            "description": text,
+            **({"priority": rank} if rank else {}),
+        }
         for name, kind, path, text, rank in _COLUMNS
     ]
     version = {

@@ -103,7 +103,8 @@ def duration_within(low: timedelta, high: timedelta) -> Rule:
 def decimal_within(low: Decimal, high: Decimal) -> Rule:
     """Return the rule low <= decimal <= high."""
     return Rule(
-        f"!self.matches(r'{DECIMAL_PATTERN}') || (double(self) >= {_cel(low)} && double(self) <= {_cel(high)})",
+        f"!self.matches(r'{DECIMAL_PATTERN}') || "
+        f"(double(self) >= {_cel(low)} && double(self) <= {_cel(high)})",
         f'write a number from "{low}" to "{high}"',
         lambda value: low <= value <= high,
     )
@@ -112,7 +113,8 @@ def decimal_within(low: Decimal, high: Decimal) -> Rule:
 def decimal_above(low: Decimal, up_to: Decimal) -> Rule:
     """Return the rule low < decimal <= up_to."""
     return Rule(
-        f"!self.matches(r'{DECIMAL_PATTERN}') || (double(self) > {_cel(low)} && double(self) <= {_cel(up_to)})",
+        f"!self.matches(r'{DECIMAL_PATTERN}') || "
+        f"(double(self) > {_cel(low)} && double(self) <= {_cel(up_to)})",
         f'write a number above "{low}" and up to "{up_to}"',
         lambda value: low < value <= up_to,
     )
@@ -123,7 +125,8 @@ def percentage_between(low: Decimal, high: Decimal) -> Rule:
     first, last = format_percentage(low), format_percentage(high)
     number = "double(self.replace('%', ''))"
     return Rule(
-        f"!self.matches(r'{PERCENTAGE_PATTERN}') || ({number} > {_cel(low * 100)} && {number} < {_cel(high * 100)})",
+        f"!self.matches(r'{PERCENTAGE_PATTERN}') || "
+        f"({number} > {_cel(low * 100)} && {number} < {_cel(high * 100)})",
         f'write a percentage above "{first}" and below "{last}"',
         lambda value: low < value < high,
     )

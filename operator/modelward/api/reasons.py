@@ -5,11 +5,11 @@ understand a ModelDeployment: https://github.com/kubernetes-sigs/cli-utils/blob/
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Final, Self
 
 
-class _Documented(str, Enum):
+class _Documented(StrEnum):
     """A string that knows what it means."""
 
     meaning: str
@@ -21,24 +21,31 @@ class _Documented(str, Enum):
         member.meaning = meaning
         return member
 
-    __str__ = str.__str__
-
 
 class ConditionType(_Documented):
     """What a condition is about."""
 
     READY = "Ready", "A revision serves."
-    RECONCILING = "Reconciling", "Something is being brought about: pods start, traffic moves, a candidate is tried."
+    RECONCILING = (
+        "Reconciling",
+        "Something is being brought about: pods start, traffic moves, a candidate is tried.",
+    )
     STALLED = "Stalled", "What spec asks for will not come about unless someone acts."
     PROGRESSING = "Progressing", "How the rollout of the revision that spec asks for stands."
-    OBJECTIVES_MET = "ObjectivesMet", "What the evidence says of the revisions with traffic. Unknown is never good news."
+    OBJECTIVES_MET = (
+        "ObjectivesMet",
+        "What the evidence says of the revisions with traffic. Unknown is never good news.",
+    )
 
 
 class Reason(_Documented):
     """Why a condition is what it is."""
 
     SERVING = "Serving", "The stable revision serves."
-    NO_REVISION_SERVES = "NoRevisionServes", "No revision was ever ready, or no pod of the stable one is ready now."
+    NO_REVISION_SERVES = (
+        "NoRevisionServes",
+        "No revision was ever ready, or no pod of the stable one is ready now.",
+    )
     SCALED_TO_ZERO = "ScaledToZero", "spec.replicas is 0."
 
     SETTLED = "Settled", "Nothing is going on."
@@ -47,8 +54,14 @@ class Reason(_Documented):
     PODS_CHANGING = "PodsChanging", "Not all pods of the stable revision are ready."
 
     NOT_STALLED = "NotStalled", "Nothing keeps spec from coming about."
-    INVALID_SPEC = "InvalidSpec", "The object breaks a rule that is newer than it; the message says what to write."
-    RENDER_REFUSED = "RenderRefused", "The API server refused an object made from spec; the message is its answer."
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "The object breaks a rule that is newer than it; the message says what to write.",
+    )
+    RENDER_REFUSED = (
+        "RenderRefused",
+        "The API server refused an object made from spec; the message says why.",
+    )
     HELD = "Held", "The rollout waits for a person; the message says why. Change spec, abort or retry."
     REVISION_REJECTED = (
         "RevisionRejected",

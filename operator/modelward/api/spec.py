@@ -35,8 +35,8 @@ _SUBDOMAIN: Final = rf"{_NAME}(\.{_NAME})*"
 
 NAME_RULE: Final = Rule(
     "self.metadata.name.matches(r'^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
-    "the name of a ModelDeployment becomes part of other names: write at most 40 lower case letters, digits and -, "
-    "beginning with a letter",
+    "the name of a ModelDeployment becomes part of other names: "
+    "write at most 40 lower case letters, digits and -, beginning with a letter",
     lambda name: re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", name) is not None,
 )
 """On metadata.name; a Service's name is a DNS label, and revision names add 11 characters."""
@@ -77,7 +77,10 @@ class Model(APIType):
             "https://HOST/PATH, http://HOST/PATH or pvc://CLAIM/PATH",
         ),
     ]
-    """Where the model is: s3://, gs://, abfs://, https://, http:// or pvc://CLAIM/PATH. Fetched into /mnt/models."""
+    """Where the model is: s3://, gs://, abfs://, https://, http:// or pvc://CLAIM/PATH.
+
+    It is fetched into /mnt/models.
+    """
     storage_secret_name: (
         Annotated[
             str,
@@ -91,7 +94,9 @@ class Model(APIType):
         Annotated[
             str,
             Field(max_length=80),
-            matches("sha256:[0-9a-f]{64}", "not a digest: write sha256: and 64 hexadecimal digits in lower case"),
+            matches(
+                "sha256:[0-9a-f]{64}", "not a digest: write sha256: and 64 hexadecimal digits in lower case"
+            ),
         ]
         | None
     ) = None
@@ -108,13 +113,17 @@ class Server(APIType):
         Field(ge=1, le=65535),
         Rule(
             f"!(self in {list(RESERVED_PORTS)})",
-            f"the ports {', '.join(map(str, RESERVED_PORTS))} are those of injected containers: write another port",
+            f"the ports {', '.join(map(str, RESERVED_PORTS))} are those of injected containers: "
+            "write another port",
             lambda port: port not in RESERVED_PORTS,
         ),
     ] = 8080
     """Port on which the server's container listens on localhost."""
     template: Annotated[PodTemplate, *TEMPLATE_RULES]
-    """A pod template, as in a Deployment (see `kubectl explain pod.spec`). Its first container is the model server."""
+    """A pod template, as in a Deployment (see `kubectl explain pod.spec`).
+
+    Its first container is the model server.
+    """
 
 
 class Step(APIType):
@@ -145,22 +154,28 @@ class Rollout(APIType):
     """How a new revision gets traffic."""
 
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)] = (Step(weight=50),)
-    """Rising shares of traffic; after the last the candidate is promoted."""
+    """Rising shares of traffic; after the last the candidate is promoted.
+
+    None named: one step of 50 percent.
+    """
     on_inconclusive: OnInconclusive = OnInconclusive.PROMOTE
     """What follows when a step's time is over and the candidate is neither worse nor shown as good."""
     deadline: Annotated[Duration, duration_within(timedelta(minutes=1), 30 * DAY)] = timedelta(hours=1)
     """A rollout that takes longer is Held: neither promoted nor rejected until someone decides."""
-    progress_deadline: Annotated[Duration, duration_within(timedelta(seconds=10), DAY)] = timedelta(minutes=10)
+    progress_deadline: Annotated[Duration, duration_within(timedelta(seconds=10), DAY)] = timedelta(
+        minutes=10
+    )
     """A candidate whose pods are not all ready after this long is rejected with the reason."""
-    max_false_rejection_probability: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] = Decimal(
-        "0.01"
+    max_false_rejection_probability: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] = (
+        Decimal("0.01")
     )
     """Bound on the probability that one rollout rejects a candidate as good as stable, in quotes."""
     standby: Standby = Standby()
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.steps.map(s, s.weight).isSorted() && self.steps.all(s, self.steps.exists_one(t, t.weight == s.weight))",
+            "self.steps.map(s, s.weight).isSorted() && "
+            "self.steps.all(s, self.steps.exists_one(t, t.weight == s.weight))",
             "weights of steps must rise: write each step's weight above the one before it, such as 10, 50",
             lambda rollout: all(one.weight < other.weight for one, other in pairwise(rollout.steps)),
         ),
@@ -227,7 +242,10 @@ class Objective(APIType):
     """Share of events that must be good, such as "99.5%"."""
     versus_stable: VersusStable = VersusStable()
     scope: Scope = Scope.ALWAYS
-    """Always: judges candidates and what serves. AfterPromotion: only what serves, for labels that come days later."""
+    """Always: judges candidates and what serves. AfterPromotion: only what serves.
+
+    The latter is for labels that come days later.
+    """
     on_breach: OnBreach = OnBreach.ROLLBACK
     """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert."""
 
@@ -265,7 +283,9 @@ class AlertSelector(APIType):
 class Rollback(APIType):
     """When the operator goes back by itself."""
 
-    max_false_rollbacks_per_year: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(1000))] = Decimal(1)
+    max_false_rollbacks_per_year: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(1000))] = (
+        Decimal(1)
+    )
     """Bound on the long-run rate of rollbacks of a revision that meets its objectives, in quotes."""
     alerts: Annotated[tuple[AlertSelector, ...], Field(max_length=20)] = ()
     """The team's own alerts that may trigger a rollback."""

@@ -101,4 +101,7 @@ def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         (target,) = (choice for choice in schema["anyOf"] if choice.get("type") != "null")
     if not target:
         return schema
-    return {**_resolved(target, definitions), **{k: v for k, v in schema.items() if k not in {"$ref", "anyOf"}}}
+    return {
+        **_resolved(target, definitions),
+        **{k: v for k, v in schema.items() if k not in {"$ref", "anyOf"}},
+    }

@@ -85,11 +85,13 @@ TEMPLATE_RULES: Final = (
     ),
     Rule(
         _all_containers(f"!(c.name in {_cel_list(INJECTED_CONTAINERS)})"),
-        f"the container names {_listed(INJECTED_CONTAINERS)} are those of injected containers: write another name",
+        f"{_listed(INJECTED_CONTAINERS)} are the names of injected containers: write another name",
         lambda template: not {c.get("name") for c in _containers(template)} & set(INJECTED_CONTAINERS),
     ),
     Rule(
-        _all_containers(f"!has(c.ports) || c.ports.all(p, !(p.containerPort in {_cel_list(RESERVED_PORTS)}))"),
+        _all_containers(
+            f"!has(c.ports) || c.ports.all(p, !(p.containerPort in {_cel_list(RESERVED_PORTS)}))"
+        ),
         f"the ports {_listed(RESERVED_PORTS)} are those of injected containers: write another containerPort",
         lambda template: not {p.get("containerPort") for p in _ports(template)} & set(RESERVED_PORTS),
     ),
@@ -102,8 +104,11 @@ TEMPLATE_RULES: Final = (
         lambda template: not {p.get("name") for p in _ports(template)} & set(RESERVED_PORT_NAMES),
     ),
     Rule(
-        _all_containers(f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.mountPath != '{conventions.PATH_MODEL}')"),
-        f"{conventions.PATH_MODEL} is where the model is mounted: leave this volumeMount out, or mount it elsewhere",
+        _all_containers(
+            f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.mountPath != '{conventions.PATH_MODEL}')"
+        ),
+        f"{conventions.PATH_MODEL} is where the model is mounted: leave this volumeMount out, "
+        "or mount it elsewhere",
         lambda template: conventions.PATH_MODEL not in {m.get("mountPath") for m in _mounts(template)},
     ),
     Rule(

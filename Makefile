@@ -1,0 +1,33 @@
+# Every task of a developer; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+# Names of generated files that `generate` and `verify` leave alone, such as podtemplate.json, which
+# needs Kubernetes' Go module (30 MB, once).
+KEEP ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: fmt
+fmt: ## format the code and put right what can be put right
+	$(PYTHON) -m ruff check --fix-only --quiet .
+	$(PYTHON) -m ruff format --quiet .
+
+.PHONY: check
+check: ## lint, formatting, types, import order
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+.PHONY: generate
+generate: ## write the CRD, the reference pages and other generated files
+	$(PYTHON) -m dev.generated write $(addprefix --keep ,$(KEEP))
+
+.PHONY: verify
+verify: ## fail if a generated file is not as generated
+	$(PYTHON) -m dev.generated verify $(addprefix --keep ,$(KEEP))
