@@ -1,0 +1,1 @@
+"""Kubernetes objects and PromQL from values alone: no I/O, no clock, no randomness."""

@@ -1,0 +1,180 @@
+"""Every PromQL expression of the project, so that what is asked and what is alerted on is tested in one place.
+
+Counts of one block
+-------------------
+Sums of `increase()` lose a new pod's first sample and count twice where windows overlap, so events are
+differences of raw counters at multiples of the block, per pod, summed afterwards. For a target (one
+monitor) at the end t of a block of B seconds, from its process_start_time_seconds S:
+
+* *sampled*: its newest sample lies in (t-B, t]. A target that is not contributes nothing; if none is,
+  the block has no series at all, which is Unknown. A pod that went away needs no stale marker for that,
+  so that a live poll and a range query made later see the same.
+* *began*: the process started after the previous sample (or, without one, less than B before this one):
+  all that it counted belongs to this block.
+* *measured*: not begun, and the previous sample is at most 3B old at t, so that the difference covers one
+  block (two, when a scrape was late), never a gap.
+
+A counter of zero counts zero: label sets start at 0, so one that appears at zero brings no unseen events.
+Anything else (a scrape missed, a gap in Prometheus, a counter that fell) is what `unknown_counts` finds.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from modelward.conventions import (
+    BLOCK_SECONDS,
+    METRIC_EVENTS,
+    METRIC_EVIDENCE_STATE,
+    METRIC_PROCESS_START,
+    METRIC_REQUESTS,
+)
+
+# One scrape target, whatever scraped it: labels that are absent are equal on both sides.
+_TARGET: Final = "namespace, pod, job, instance, endpoint"
+_EVENTS_BY: Final = "namespace, deployment, revision, objective, config, result, storage"
+_UNKNOWN_BY: Final = "namespace, deployment, revision, objective, config"
+
+_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_RESERVED_ALERT_LABELS: Final = frozenset({"__name__", "alertstate"})
+
+DeploymentKey = tuple[str, str]
+"""Namespace and name of a ModelDeployment."""
+
+
+def counts(deployments: Collection[DeploymentKey], block_seconds: int = BLOCK_SECONDS) -> str:
+    """Events of the block that ends at the evaluation time, a multiple of `block_seconds`.
+
+    Answers a vector by namespace, deployment, revision, objective, config, result and storage, of other
+    deployments too (names and namespaces are matched apart). Valid only where `unknown_counts` is silent.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    target = _Target(deployments, block_seconds)
+    return (
+        f"sum by ({_EVENTS_BY}) ((\n"
+        f"  {target.differences}\n"
+        f"  or {target.events} and on ({_TARGET}) ({target.began})\n"
+        f"  or {target.events} == 0\n"
+        f") and on ({_TARGET}) ({target.sampled}))"
+    )
+
+
+def unknown_counts(deployments: Collection[DeploymentKey], block_seconds: int = BLOCK_SECONDS) -> str:
+    """How many series of the block cannot be counted, by namespace, deployment, revision, objective, config.
+
+    A group that is present has an Unknown block: part of its events cannot be told from earlier ones.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    target = _Target(deployments, block_seconds)
+    return (
+        f"count by ({_UNKNOWN_BY}) ((\n"
+        f"  {target.events} > 0\n"
+        f"  unless on ({_TARGET}) ({target.began})\n"
+        f"  unless ({target.differences})\n"
+        f") and on ({_TARGET}) ({target.sampled}))"
+    )
+
+
+class _Target:
+    """The expressions about scrape targets that `counts` and `unknown_counts` share."""
+
+    def __init__(self, deployments: Collection[DeploymentKey], block_seconds: int) -> None:
+        namespaces = _one_of("namespace", {namespace for namespace, _ in deployments})
+        names = _one_of("deployment", {name for _, name in deployments})
+        start = f"{METRIC_PROCESS_START}{{{namespaces}}}"
+        before = f"{start} offset {block_seconds}s"
+        self.events = f"{METRIC_EVENTS}{{{namespaces}, {names}}}"
+        self.sampled = f"timestamp({start}) > time() - {block_seconds}"
+        self.began = f"{start} > {before} or ({start} > timestamp({start}) - {block_seconds} unless {before})"
+        measured = f"timestamp({before}) > time() - {3 * block_seconds} unless {start} > {before}"
+        self.differences = (
+            f"(({self.events} - {self.events} offset {block_seconds}s) >= 0) and on ({_TARGET}) ({measured})"
+        )
+
+
+def sampled_lately(deployments: Collection[DeploymentKey], lookback_seconds: int = 3600) -> str:
+    """Answer 1 by namespace and deployment for those with any sample in the last `lookback_seconds`.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    requests = f"{METRIC_REQUESTS}{{{_deployments(deployments)}}}"
+    return f"group by (namespace, deployment) (last_over_time({requests}[{lookback_seconds}s]))"
+
+
+def evidence_exported_at(deployments: Collection[DeploymentKey], lookback_seconds: int = 3600) -> str:
+    """When each operator pod last exported a deployment's evidence, in unix seconds.
+
+    Answers by namespace and deployment, and by the labels of the pod that exported. Samples are looked for
+    every 15 s, so the one before the last may be found; it is as whole as the last.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    of_ledgers = f'{METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}, test="ledger"}}'
+    return f"max_over_time(timestamp({of_ledgers})[{lookback_seconds}s:15s])"
+
+
+def evidence_state(deployments: Collection[DeploymentKey]) -> str:
+    """Detector state as exported in the last second, per operator pod that exported it.
+
+    To be evaluated at a time that `evidence_exported_at` answered: the state of one scrape is whole, while
+    the last samples of an hour would mix it with series that had ended before (another target's, say).
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    return f"last_over_time({METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}}}[1s])"
+
+
+def firing_since(namespace: str, match_labels: Mapping[str, str]) -> str:
+    """Alerts of one namespace that fire now and have these labels; the value is the start, in unix seconds.
+
+    The start is when the alert's condition first held (ALERTS_FOR_STATE), not when `for` was over.
+
+    Raises:
+        ValueError: no label is given, or one that an alert cannot have.
+    """
+    if not match_labels:
+        msg = "an alert is matched by at least one label; write for instance severity: page"
+        raise ValueError(msg)
+    for name in match_labels:
+        if not _LABEL_NAME.fullmatch(name) or name in _RESERVED_ALERT_LABELS:
+            msg = f"{name!r} is not a label of an alert; write a name of letters, digits and underscores"
+            raise ValueError(msg)
+    matchers = ", ".join(
+        [
+            f"namespace={_quoted(namespace)}",
+            *(f"{key}={_quoted(match_labels[key])}" for key in sorted(match_labels)),
+        ]
+    )
+    return (
+        f'ALERTS_FOR_STATE{{{matchers}}} and ignoring (alertstate) ALERTS{{alertstate="firing", {matchers}}}'
+    )
+
+
+def _deployments(deployments: Collection[DeploymentKey]) -> str:
+    namespaces = _one_of("namespace", {namespace for namespace, _ in deployments})
+    return f"{namespaces}, {_one_of('deployment', {name for _, name in deployments})}"
+
+
+def _one_of(label: str, values: Collection[str]) -> str:
+    if not values:
+        msg = "a query needs at least one deployment; an empty matcher would select all of them"
+        raise ValueError(msg)
+    if len(values) == 1:
+        return f"{label}={_quoted(*values)}"
+    return f"{label}=~{_quoted('|'.join(_regex_escaped(value) for value in sorted(values)))}"
+
+
+def _regex_escaped(value: str) -> str:
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

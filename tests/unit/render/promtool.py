@@ -1,0 +1,65 @@
+"""Evaluate PromQL and rules over written-down series with promtool, Prometheus' own test program."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Labels = Mapping[str, str]
+
+
+def program() -> str:
+    """Path of promtool; fails the test with what to install if there is none."""
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.fail("promtool is not on PATH; install it with: apt-get install prometheus")
+    return found
+
+
+def series(name: str, labels: Labels, values: str) -> dict[str, str]:
+    """One input series: values in promtool's notation, a sample every interval from time 0."""
+    inside = ", ".join(f'{key}="{value}"' for key, value in labels.items())
+    return {"series": f"{name}{{{inside}}}", "values": values}
+
+
+@dataclass(slots=True)
+class Bench:
+    """Series, and what expressions over them must answer."""
+
+    folder: Path
+    interval_seconds: int = 5
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    rules: dict[str, Any] | None = None
+
+    def expect(self, expression: str, at_seconds: float, samples: Mapping[str, float]) -> None:
+        """Assert that an expression answers exactly these samples (series in text form -> value)."""
+        wanted = [{"labels": labels, "value": value} for labels, value in samples.items()]
+        self._run({"promql_expr_test": [_at(at_seconds) | {"expr": expression, "exp_samples": wanted}]})
+
+    def expect_alert(self, name: str, at_seconds: float, alerts: Sequence[Mapping[str, Labels]]) -> None:
+        """Assert that exactly these alerts (exp_labels, exp_annotations) of a name fire at a time."""
+        self._run({"alert_rule_test": [_at(at_seconds) | {"alertname": name, "exp_alerts": list(alerts)}]})
+
+    def _run(self, test: dict[str, Any]) -> None:
+        document: dict[str, Any] = {
+            "evaluation_interval": f"{self.interval_seconds}s",
+            "tests": [{"interval": f"{self.interval_seconds}s", "input_series": self.inputs} | test],
+        }
+        if self.rules is not None:
+            (self.folder / "rules.yaml").write_text(yaml.safe_dump(self.rules, sort_keys=False))
+            document["rule_files"] = ["rules.yaml"]
+        file = self.folder / "test.yaml"
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        done = subprocess.run(
+            [program(), "test", "rules", str(file)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _at(seconds: float) -> dict[str, Any]:
+    return {"eval_time": f"{round(seconds * 1000)}ms"}
