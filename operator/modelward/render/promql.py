@@ -1,4 +1,4 @@
-"""Every PromQL expression of the project, so that what is asked and what is alerted on is tested in one place.
+"""Every PromQL expression of the project: what is asked and what is alerted on is tested in one place.
 
 Counts of one block
 -------------------

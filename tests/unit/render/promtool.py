@@ -29,35 +29,39 @@ def series(name: str, labels: Labels, values: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Bench:
-    """Series, and what expressions over them must answer."""
+    """Series, and what expressions over them must answer; the fixture `bench` checks it all at the end."""
 
     folder: Path
-    interval_seconds: int = 5
     inputs: list[dict[str, str]] = field(default_factory=list)
+    interval_seconds: int = 5
     rules: dict[str, Any] | None = None
+    _cases: list[dict[str, Any]] = field(default_factory=list)
 
     def expect(self, expression: str, at_seconds: float, samples: Mapping[str, float]) -> None:
-        """Assert that an expression answers exactly these samples (series in text form -> value)."""
+        """Expect that an expression answers exactly these samples (series in text form -> value)."""
         wanted = [{"labels": labels, "value": value} for labels, value in samples.items()]
-        self._run({"promql_expr_test": [_at(at_seconds) | {"expr": expression, "exp_samples": wanted}]})
+        self._add({"promql_expr_test": [_at(at_seconds) | {"expr": expression, "exp_samples": wanted}]})
 
     def expect_alert(self, name: str, at_seconds: float, alerts: Sequence[Mapping[str, Labels]]) -> None:
-        """Assert that exactly these alerts (exp_labels, exp_annotations) of a name fire at a time."""
-        self._run({"alert_rule_test": [_at(at_seconds) | {"alertname": name, "exp_alerts": list(alerts)}]})
+        """Expect that exactly these alerts (exp_labels, exp_annotations) of a name fire at a time."""
+        self._add({"alert_rule_test": [_at(at_seconds) | {"alertname": name, "exp_alerts": list(alerts)}]})
 
-    def _run(self, test: dict[str, Any]) -> None:
-        document: dict[str, Any] = {
-            "evaluation_interval": f"{self.interval_seconds}s",
-            "tests": [{"interval": f"{self.interval_seconds}s", "input_series": self.inputs} | test],
-        }
+    def _add(self, case: dict[str, Any]) -> None:
+        self._cases.append(
+            {"interval": f"{self.interval_seconds}s", "input_series": list(self.inputs)} | case
+        )
+
+    def check(self) -> None:
+        """Run promtool; fails with what it says, or if nothing was expected."""
+        assert self._cases, "the test expects nothing"
+        document: dict[str, Any] = {"evaluation_interval": "5s", "tests": self._cases}
         if self.rules is not None:
             (self.folder / "rules.yaml").write_text(yaml.safe_dump(self.rules, sort_keys=False))
             document["rule_files"] = ["rules.yaml"]
         file = self.folder / "test.yaml"
         file.write_text(yaml.safe_dump(document, sort_keys=False))
-        done = subprocess.run(
-            [program(), "test", "rules", str(file)], capture_output=True, text=True, check=False
-        )
+        command = [program(), "test", "rules", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -4,8 +4,6 @@ Prometheus scrapes every 5 s from time 0 here; blocks end at multiples of 5 s, s
 has the sample of t. Times are unix seconds, so a process that starts at 12 starts between two samples.
 """
 
-from pathlib import Path
-
 import pytest
 
 from modelward import conventions as names
@@ -16,12 +14,6 @@ KEYS = [("ns", "shop")]
 GROUP = 'config="c", deployment="shop", namespace="ns", objective="latency", {}revision="shop-a"'
 GOOD = "{" + GROUP.format('result="good", ') + ', storage="unknown"}'
 FLAG = "{" + GROUP.format("") + "}"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """Give a test its own series."""
-    return Bench(tmp_path)
 
 
 def target(pod: str) -> dict[str, str]:
@@ -200,9 +192,10 @@ def test_a_shard_asks_for_many_deployments_at_once(bench: Bench) -> None:
     bench.expect(promql.counts(keys), 5, {GOOD: 2, GOOD.replace('"shop"', '"a.b"'): 3})
 
 
-def test_the_length_of_a_block_is_a_parameter(tmp_path: Path) -> None:
+def test_the_length_of_a_block_is_a_parameter(bench: Bench) -> None:
     """With a block of 10 s and scrapes as far apart, differences are over 10 s."""
-    bench = Bench(tmp_path, interval_seconds=10, inputs=[started("a", "-100x5"), events("a", "7 9 12")])
+    bench.interval_seconds = 10
+    bench.inputs = [started("a", "-100x5"), events("a", "7 9 12")]
     bench.expect(promql.counts(KEYS, block_seconds=10), 20, {GOOD: 3})
     bench.expect(promql.unknown_counts(KEYS, block_seconds=10), 20, {})
 

@@ -1,6 +1,4 @@
-"""What else is asked of Prometheus: whether anything was scraped, which alerts fire, the state before a restart."""
-
-from pathlib import Path
+"""What else is asked of Prometheus: was anything scraped, which alerts fire, the state before a restart."""
 
 import pytest
 
@@ -9,52 +7,48 @@ from modelward.render import promql
 from tests.unit.render.promtool import Bench, series
 
 
-def test_a_deployment_with_any_sample_was_scraped(tmp_path: Path) -> None:
+def test_a_deployment_with_any_sample_was_scraped(bench: Bench) -> None:
     """A deployment is answered for as long as its last sample is within the time looked back over."""
     labels = {"namespace": "ns", "deployment": "shop", "pod": "a"}
-    bench = Bench(tmp_path, inputs=[series(names.METRIC_REQUESTS, labels, "0 stale")])
+    bench.inputs = [series(names.METRIC_REQUESTS, labels, "0 stale")]
     asked = promql.sampled_lately([("ns", "shop"), ("ns", "other")], lookback_seconds=60)
     bench.expect(asked, 30, {'{deployment="shop", namespace="ns"}': 1})
     bench.expect(asked, 90, {})
 
 
-def test_the_state_of_an_operator_that_ended_is_found(tmp_path: Path) -> None:
+def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
     """Series of a pod that is gone are stale: the time of its last export is found, and the state then."""
     labels = {"namespace": "ns", "deployment": "shop", "pod": "operator-1"}
     state = [
         series(names.METRIC_EVIDENCE_STATE, labels | {"test": "ledger"}, "3 3 4 4 stale"),
         series(names.METRIC_EVIDENCE_STATE, labels | {"test": "ended"}, "9 stale"),
     ]
-    bench = Bench(tmp_path, inputs=state)
+    bench.inputs = state
     exporter = '{deployment="shop", namespace="ns", pod="operator-1", test="ledger"}'
     bench.expect(promql.evidence_exported_at([("ns", "shop")]), 90, {exporter: 15})
     bench.expect(promql.evidence_state([("ns", "shop")]), 15, {names.METRIC_EVIDENCE_STATE + exporter: 4})
 
 
-def test_a_firing_alert_is_answered_with_its_start(tmp_path: Path) -> None:
+def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
     """Only alerts that fire, in the namespace asked for, with all of the labels, are answered."""
     alert = {"alertname": "TooSlow", "namespace": "ns", "severity": "page"}
     foreign = alert | {"namespace": "foreign"}
     pending = alert | {"alertname": "Pending"}
-    bench = Bench(
-        tmp_path,
-        inputs=[
-            series("ALERTS", alert | {"alertstate": "firing"}, "1 1"),
-            series("ALERTS_FOR_STATE", alert, "1700000000 1700000000"),
-            series("ALERTS", foreign | {"alertstate": "firing"}, "1 1"),
-            series("ALERTS_FOR_STATE", foreign, "1700000000 1700000000"),
-            series("ALERTS", pending | {"alertstate": "pending"}, "1 1"),
-            series("ALERTS_FOR_STATE", pending, "1700000000 1700000000"),
-        ],
-    )
+    bench.inputs = [
+        series("ALERTS", alert | {"alertstate": "firing"}, "1 1"),
+        series("ALERTS_FOR_STATE", alert, "1700000000 1700000000"),
+        series("ALERTS", foreign | {"alertstate": "firing"}, "1 1"),
+        series("ALERTS_FOR_STATE", foreign, "1700000000 1700000000"),
+        series("ALERTS", pending | {"alertstate": "pending"}, "1 1"),
+        series("ALERTS_FOR_STATE", pending, "1700000000 1700000000"),
+    ]
     answer = 'ALERTS_FOR_STATE{alertname="TooSlow", namespace="ns", severity="page"}'
     bench.expect(promql.firing_since("ns", {"severity": "page"}), 5, {answer: 1_700_000_000})
     bench.expect(promql.firing_since("ns", {"severity": "page", "team": "x"}), 5, {})
 
 
-def test_a_label_value_cannot_leave_its_quotes(tmp_path: Path) -> None:
+def test_a_label_value_cannot_leave_its_quotes(bench: Bench) -> None:
     """A value with quotes, backslashes and line ends is matched as it is."""
-    bench = Bench(tmp_path)
     bench.expect(promql.firing_since("ns", {"a": 'x"} or vector(1) # \\ \n'}), 0, {})
 
 
