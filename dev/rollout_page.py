@@ -30,8 +30,8 @@ def diagram() -> str:
     """Return a Mermaid state diagram; rows that stay in their phase are left to the table."""
     edges: dict[tuple[str, str], list[str]] = {}
     for row in TABLE:
-        for source in row.phases:
-            for goal in row.leads_to:
+        for source, goals in row.phases.items():
+            for goal in goals:
                 if source is not goal:
                     edges.setdefault((source.value, goal.value), []).append(row.name)
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {Phase.INITIALIZING.value}"]

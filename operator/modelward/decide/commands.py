@@ -14,7 +14,7 @@ from modelward.decide.situation import Situation
 
 
 def abort_asked(situation: Situation) -> Finding | None:
-    """Return a finding if abort was asked and not yet answered."""
+    """Is there a new request to abort?"""
     asked = situation.observation.commands.abort
     if not asked or asked == situation.status.last_handled_abort:
         return None
@@ -31,7 +31,7 @@ def abort(situation: Situation, finding: Finding) -> Change:
 
 
 def retry_asked(situation: Situation) -> Finding | None:
-    """Return a finding if a retry was asked and not yet answered."""
+    """Is there a new request to retry?"""
     asked = situation.observation.commands.retry
     if not asked or asked == situation.status.last_handled_retry:
         return None
@@ -66,7 +66,7 @@ def retry(situation: Situation, finding: Finding) -> Change:
 
 
 def undo_asked(situation: Situation) -> Finding | None:
-    """Return a finding if undo was asked and not yet answered."""
+    """Is there a new request to undo?"""
     asked = situation.observation.commands.undo
     if not asked or asked == situation.status.last_handled_undo:
         return None
@@ -84,6 +84,8 @@ def undo(situation: Situation, finding: Finding) -> Change:
     answered = {"last_handled_undo": asked}
     target = asked.partition("@")[0]
     known = sorted(r for r in situation.observation.revisions if r != situation.status.stable_revision)
+    if not situation.status.stable_revision:
+        return _refused(situation, answered, "undo: no revision serves yet; change spec instead")
     if situation.is_split:
         return _refused(
             situation, answered, "undo: a rollout is in progress; set modelward.dev/abort: TOKEN first"

@@ -14,7 +14,7 @@ nothing either, so that no data is never good news and never bad news. `docs/rol
 from this table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,69 +30,145 @@ class Transition:
     """One row: in these phases, when the guard finds something, this change follows."""
 
     name: str
-    phases: tuple[Phase, ...]
     guard: Callable[[Situation], Finding | None]
     change: Callable[[Situation, Finding], Change]
-    leads_to: tuple[Phase, ...]
-    """For the reader and the diagram; a test holds it against what the change does."""
+    phases: Mapping[Phase, tuple[Phase, ...]]
+    """The phases in which the row is tried, each with the phases it may lead to."""
     needs_split: bool | None = None
     """True: only while stable and candidate share the traffic. False: only while they do not."""
 
 
 _INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROMOTING, _ROLLING_BACK, _HELD = Phase
-_MOVING: Final = (_PROMOTING, _ROLLING_BACK)
-_STEADY: Final = (_INITIALIZING, _SERVING, _STARTING, _STEPPING, _HELD)
-_WITH_TRAFFIC: Final = (_STEPPING, _HELD, _PROMOTING)
-_RESTING: Final = (_INITIALIZING, _SERVING)
+
+
+def _from(*phases: Phase, to: Phase) -> Mapping[Phase, tuple[Phase, ...]]:
+    return dict.fromkeys(phases, (to,))
+
+
+def _staying_in(*phases: Phase) -> Mapping[Phase, tuple[Phase, ...]]:
+    return {phase: (phase,) for phase in phases}
+
+
+_BACK_TO_REST: Final = {
+    _INITIALIZING: (_INITIALIZING,),
+    _STARTING: (_SERVING,),
+    _HELD: (_SERVING,),
+}
 
 TABLE: Final[tuple[Transition, ...]] = (
-    Transition("SwitchTraffic", (_ROLLING_BACK,), guards.target_can_serve, moves.switch, (_ROLLING_BACK,)),
-    Transition("FinishWithdrawal", _MOVING, guards.withdrawal_is_over, moves.finish_withdrawal, (_SERVING,)),
-    Transition("ReadCounter", _MOVING, guards.counter_was_read, moves.read_counter, _MOVING),
-    Transition("Abort", _STEADY, commands.abort_asked, commands.abort, (*_RESTING, _STEPPING, _HELD, _ROLLING_BACK)),
-    Transition("Retry", _STEADY, commands.retry_asked, commands.retry, (*_STEADY,)),
-    Transition("Undo", _STEADY, commands.undo_asked, commands.undo, (*_STEADY, _ROLLING_BACK)),
-    Transition("RejectCandidate", _WITH_TRAFFIC, guards.candidate_must_go, moves.reject, (_ROLLING_BACK,), True),
+    Transition("SwitchTraffic", guards.target_can_serve, moves.switch, _staying_in(_ROLLING_BACK)),
+    Transition(
+        "FinishWithdrawal",
+        guards.withdrawal_is_over,
+        moves.finish_withdrawal,
+        _from(_PROMOTING, _ROLLING_BACK, to=_SERVING),
+    ),
+    Transition("ReadCounter", guards.counter_was_read, moves.read_counter, _staying_in(_PROMOTING, _ROLLING_BACK)),
+    Transition(
+        "Abort",
+        commands.abort_asked,
+        commands.abort,
+        {
+            **_staying_in(_INITIALIZING, _SERVING),
+            _STARTING: (_SERVING,),
+            _STEPPING: (_ROLLING_BACK,),
+            _HELD: (_ROLLING_BACK, _SERVING),
+        },
+    ),
+    Transition(
+        "Retry",
+        commands.retry_asked,
+        commands.retry,
+        {
+            **_staying_in(_INITIALIZING, _SERVING, _STARTING, _STEPPING),
+            _HELD: (_HELD, _STEPPING, _STARTING),
+        },
+    ),
+    Transition(
+        "Undo",
+        commands.undo_asked,
+        commands.undo,
+        {
+            **_staying_in(_INITIALIZING, _STEPPING),
+            _SERVING: (_SERVING, _ROLLING_BACK),
+            _STARTING: (_STARTING, _ROLLING_BACK),
+            _HELD: (_HELD, _ROLLING_BACK),
+        },
+    ),
+    Transition(
+        "RejectCandidate",
+        guards.candidate_must_go,
+        moves.reject,
+        _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
+        needs_split=True,
+    ),
     Transition(
         "RejectUnstartable",
-        (_INITIALIZING, _STARTING, _HELD),
         guards.candidate_cannot_start,
         moves.reject_before_traffic,
-        _RESTING,
-        False,
+        _BACK_TO_REST,
+        needs_split=False,
     ),
     Transition(
-        "RejectUnready", (_STEPPING, _PROMOTING, _HELD), guards.candidate_cannot_start, moves.reject, (_ROLLING_BACK,), True
+        "RejectUnready",
+        guards.candidate_cannot_start,
+        moves.reject,
+        _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
+        needs_split=True,
     ),
-    Transition("RollBack", (_SERVING, _STARTING, _HELD), guards.stable_must_go, moves.roll_back, (_ROLLING_BACK,), False),
+    Transition(
+        "RollBack",
+        guards.stable_must_go,
+        moves.roll_back,
+        _from(_SERVING, _STARTING, _HELD, to=_ROLLING_BACK),
+        needs_split=False,
+    ),
     Transition(
         "ReplaceBeforeTraffic",
-        (_INITIALIZING, _STARTING, _HELD),
         guards.wanted_changed,
         moves.drop_candidate,
-        _RESTING,
-        False,
+        _BACK_TO_REST,
+        needs_split=False,
     ),
     Transition(
-        "ReplaceCandidate", _WITH_TRAFFIC, guards.wanted_changed, moves.withdraw_replaced, (_ROLLING_BACK,), True
+        "ReplaceCandidate",
+        guards.wanted_changed,
+        moves.withdraw_replaced,
+        _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
+        needs_split=True,
     ),
-    Transition("Begin", _RESTING, guards.wanted_is_new, moves.begin, (_INITIALIZING, _STARTING)),
-    Transition("HoldOnBreach", (_STEPPING, _PROMOTING), guards.rollout_must_wait, moves.hold, (_HELD,), True),
-    Transition("Resume", (_HELD,), guards.hold_is_over, moves.resume, (_STARTING, _STEPPING)),
-    Transition("HoldAtDeadline", (_STARTING, _STEPPING, _PROMOTING), guards.deadline_is_over, moves.hold, (_HELD,)),
-    Transition("ServeFirst", (_INITIALIZING,), guards.candidate_is_ready_to_serve, moves.serve_first, (_SERVING,)),
-    Transition("RetireStandby", (_STARTING,), guards.standby_is_in_the_way, moves.retire_standby, (_STARTING,)),
-    Transition("BeginSteps", (_STARTING,), guards.steps_can_begin, moves.next_step, (_STEPPING,)),
-    Transition("PassStep", (_STEPPING,), guards.step_is_passed, moves.next_step, (_STEPPING, _PROMOTING)),
+    Transition(
+        "Begin",
+        guards.wanted_is_new,
+        moves.begin,
+        {_INITIALIZING: (_INITIALIZING,), _SERVING: (_STARTING,)},
+    ),
+    Transition(
+        "HoldOnBreach",
+        guards.rollout_must_wait,
+        moves.hold,
+        _from(_STEPPING, _PROMOTING, to=_HELD),
+        needs_split=True,
+    ),
+    Transition("Resume", guards.hold_is_over, moves.resume, _from(_HELD, to=_STEPPING), needs_split=True),
+    Transition(
+        "HoldAtDeadline",
+        guards.deadline_is_over,
+        moves.hold,
+        _from(_STARTING, _STEPPING, _PROMOTING, to=_HELD),
+    ),
+    Transition("ServeFirst", guards.candidate_is_ready_to_serve, moves.serve_first, _from(_INITIALIZING, to=_SERVING)),
+    Transition("RetireStandby", guards.standby_is_in_the_way, moves.retire_standby, _staying_in(_STARTING)),
+    Transition("BeginSteps", guards.steps_can_begin, moves.next_step, _from(_STARTING, to=_STEPPING)),
+    Transition("PassStep", guards.step_is_passed, moves.next_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
     Transition(
         "EndStep",
-        (_STEPPING,),
         guards.step_is_over,
         moves.end_inconclusive,
-        (_STEPPING, _PROMOTING, _HELD, _ROLLING_BACK),
+        {_STEPPING: (_STEPPING, _PROMOTING, _HELD, _ROLLING_BACK)},
     ),
-    Transition("Promote", (_PROMOTING,), guards.promotion_is_ready, moves.promote, (_PROMOTING,), True),
-    Transition("ExpireStandby", (_SERVING,), guards.standby_is_expired, moves.retire_standby, (_SERVING,)),
+    Transition("Promote", guards.promotion_is_ready, moves.promote, _staying_in(_PROMOTING), needs_split=True),
+    Transition("ExpireStandby", guards.standby_is_expired, moves.retire_standby, _staying_in(_SERVING)),
 )
 """The rows in order of priority. What is not here does not happen."""
 
