@@ -1,8 +1,8 @@
 """Train the four versions of the electricity model and lay them out as MLServer reads them.
 
 The model predicts, every half hour, whether the price of electricity in New South Wales will be above
-its average of the last day (the Elec2 data, see README.md). Of the sample's 84 days two thirds are for
-training; the others are replayed as live traffic by replay.py.
+its average of the last day (the Elec2 data, see README.md). Every third day of the sample is held out and
+replayed as live traffic by replay.py; the others are for training.
 
 1. logistic regression: good enough to serve.
 2. the same, but its training script read the columns in another order: the two states are exchanged.
@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 ROWS_PER_DAY: Final = 48
-TRAINING_SHARE: Final = 2 / 3
+HELD_OUT_EVERY_DAYS: Final = 3
 SEED: Final = 0
 COLUMNS: Final = ("period", "nswprice", "nswdemand", "vicprice", "vicdemand", "transfer")
 EXCHANGED: Final = ("period", "vicprice", "vicdemand", "nswprice", "nswdemand", "transfer")
@@ -50,11 +50,9 @@ class Split:
 def split(sample: Path) -> Split:
     """Split the sample by whole days, so that no held-out half hour has its neighbours in training."""
     table = np.loadtxt(sample, delimiter=",", skiprows=1)
-    days = np.arange(len(table)) // ROWS_PER_DAY
-    order = np.random.default_rng(SEED).permutation(days[-1] + 1)
-    training = np.isin(days, order[: int(len(order) * TRAINING_SHARE)])
+    held_out = np.arange(len(table)) // ROWS_PER_DAY % HELD_OUT_EVERY_DAYS == HELD_OUT_EVERY_DAYS - 1
     x, y = table[:, :-1], table[:, -1].astype(np.int64)
-    return Split(x[training], y[training], x[~training], y[~training])
+    return Split(x[~held_out], y[~held_out], x[held_out], y[held_out])
 
 
 def versions(data: Split) -> Mapping[str, tuple[Any, str]]:
@@ -75,7 +73,8 @@ def write(folder: Path, classifier: Any, runtime: str) -> None:  # noqa: ANN401 
     """Write one version in MLServer's layout."""
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(classifier, folder / "model.joblib")
-    settings = {"name": "electricity", "implementation": runtime, "parameters": {"uri": "./model.joblib"}}
+    parameters = {"uri": "./model.joblib", "version": folder.name}
+    settings = {"name": "electricity", "implementation": runtime, "parameters": parameters}
     (folder / "model-settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     if runtime == SLOW:
         shutil.copy(Path(__file__).with_name("slow_features.py"), folder)

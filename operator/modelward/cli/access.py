@@ -175,8 +175,7 @@ def _refusal(error: client.ApiException) -> str:
             return "these credentials are refused (401): log in again, or choose another --context."
         case 403:
             return (
-                f"no access to {_TYPE} (403): {_message(error)}\n"
-                "Ask for the verbs get, list and watch on it."
+                f"no access to {_TYPE} (403): {_message(error)}\nAsk for the verbs get, list and watch on it."
             )
         case 404:
             return (
