@@ -41,7 +41,7 @@ def schema() -> Schema:
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
             "kind": {"type": "string", "description": KIND},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
             "spec": structural_schema(ModelDeploymentSpec, replaced),
             "status": _without_defaults(structural_schema(ModelDeploymentStatus, {})),
         },

@@ -34,7 +34,7 @@ class ConditionType(_Documented):
     PROGRESSING = "Progressing", "How the rollout of the revision that spec asks for stands."
     OBJECTIVES_MET = (
         "ObjectivesMet",
-        "What the evidence says of the revisions with traffic. Unknown is never good news.",
+        "What evidence says of the revisions with traffic; Unknown is no good news.",
     )
 
 
@@ -65,7 +65,7 @@ class Reason(_Documented):
     HELD = "Held", "The rollout waits for a person; the message says why. Change spec, abort or retry."
     REVISION_REJECTED = (
         "RevisionRejected",
-        "The revision that spec asks for was rejected. Change spec, or set the annotation modelward.dev/retry.",
+        "The revision that spec asks for was rejected. Change spec, or annotate it with modelward.dev/retry.",
     )
 
     ROLLOUT_COMPLETE = "RolloutComplete", "The revision that spec asks for is the stable one."

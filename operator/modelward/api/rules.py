@@ -30,10 +30,13 @@ class Rule:
     message: str
     holds: Callable[[Any], bool]
     """The same over the parsed value."""
+    field_path: str = ""
+    """Field below `self` that the API server names in its answer, such as `.metadata.name`."""
 
     def validation(self) -> dict[str, str]:
         """Return the entry of `x-kubernetes-validations`."""
-        return {"rule": self.cel, "message": self.message}
+        path = {"fieldPath": self.field_path} if self.field_path else {}
+        return {"rule": self.cel, "message": self.message, **path}
 
     def check(self, value: Any) -> Any:  # noqa: ANN401 - whatever type carries the rule
         """Return the value; raises ValueError with the message if the rule does not hold."""

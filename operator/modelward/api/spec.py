@@ -38,6 +38,7 @@ NAME_RULE: Final = Rule(
     "the name of a ModelDeployment becomes part of other names: "
     "write at most 40 lower case letters, digits and -, beginning with a letter",
     lambda name: re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", name) is not None,
+    field_path=".metadata.name",
 )
 """On metadata.name; a Service's name is a DNS label, and revision names add 11 characters."""
 

@@ -1,0 +1,368 @@
+"""A valid ModelDeployment, and a table of wrong ones with what a person must be told about each."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+
+VALID: Final[Manifest] = {
+    "apiVersion": "modelward.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "electricity"},
+    "spec": {
+        "model": {"uri": "s3://models/electricity/2"},
+        "server": {"template": {"spec": {"containers": [{"name": "model", "image": "mlserver:1.7.1"}]}}},
+        "rollout": {"steps": [{"weight": 10}, {"weight": 50}]},
+        "objectives": [{"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}],
+    },
+}
+
+LEFT_OUT: Final = object()
+"""As a value in a change: the field is removed."""
+
+
+def changed(change: Manifest, base: Manifest = VALID) -> Manifest:
+    """Return `base` with `change` merged into it; lists are replaced whole."""
+    result = copy.deepcopy(base)
+    for key, value in change.items():
+        if value is LEFT_OUT:
+            del result[key]
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = changed(value, result[key])
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A manifest that must be refused."""
+
+    name: str
+    change: Manifest
+    said: str
+    """Part of the API server's answer."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The whole of it."""
+        return changed(self.change)
+
+
+def _objective(**fields: object) -> Manifest:
+    return {
+        "spec": {
+            "objectives": [{"name": "latency", "latency": {"within": "200ms"}, "target": "99%"} | fields]
+        }
+    }
+
+
+def _rollout(**fields: object) -> Manifest:
+    return {"spec": {"rollout": fields}}
+
+
+def _pod(**fields: object) -> Manifest:
+    return {"spec": {"server": {"template": {"spec": fields}}}}
+
+
+def _container(**fields: object) -> Manifest:
+    return _pod(containers=[{"name": "model", "image": "mlserver:1.7.1"} | fields])
+
+
+AGAINST_A_RULE: Final = (
+    Wrong(
+        "a name that is too long",
+        {"metadata": {"name": "e" * 41}},
+        "write at most 40 lower case letters, digits and -, beginning with a letter",
+    ),
+    Wrong(
+        "a name with a dot",
+        {"metadata": {"name": "electricity.v2"}},
+        "write at most 40 lower case letters, digits and -, beginning with a letter",
+    ),
+    Wrong(
+        "a path for an address",
+        {"spec": {"model": {"uri": "/models/electricity"}}},
+        "not a model's address: write s3://BUCKET/PATH",
+    ),
+    Wrong(
+        "an unknown scheme",
+        {"spec": {"model": {"uri": "ftp://models/electricity"}}},
+        "not a model's address: write s3://BUCKET/PATH",
+    ),
+    Wrong(
+        "a claim's name in capitals",
+        {"spec": {"model": {"uri": "pvc://Models/electricity"}}},
+        "not a model's address: write s3://BUCKET/PATH",
+    ),
+    Wrong(
+        "a Secret with an underscore",
+        {"spec": {"model": {"storageSecretName": "model_store"}}},
+        "not the name of a Secret: write lower case letters, digits, - and .",
+    ),
+    Wrong(
+        "a digest without its algorithm",
+        {"spec": {"model": {"digest": "a" * 64}}},
+        "not a digest: write sha256: and 64 hexadecimal digits in lower case",
+    ),
+    Wrong(
+        "the monitor's port for the server",
+        {"spec": {"server": {"port": 9080}}},
+        "are those of injected containers: write another port",
+    ),
+    Wrong(
+        "no container",
+        _pod(containers=[]),
+        "no container: write the model server as the first of template.spec.containers",
+    ),
+    Wrong(
+        "an injected container's name",
+        _container(name="monitor"),
+        "otel-collector, fetch, monitor are the names of injected containers: write another name",
+    ),
+    Wrong(
+        "an injected container's name among the init containers",
+        _pod(initContainers=[{"name": "fetch", "image": "busybox"}]),
+        "otel-collector, fetch, monitor are the names of injected containers: write another name",
+    ),
+    Wrong(
+        "an injected container's port",
+        _container(ports=[{"containerPort": 4317}]),
+        "are those of injected containers: write another containerPort",
+    ),
+    Wrong(
+        "the name of the monitor's port",
+        _container(ports=[{"containerPort": 8082, "name": "metrics"}]),
+        "serving, synthetic, metrics, admin are those of the monitor: write another name",
+    ),
+    Wrong(
+        "a volume where the model is mounted",
+        _container(volumeMounts=[{"name": "models", "mountPath": "/mnt/models"}]),
+        "/mnt/models is where the model is mounted: leave this volumeMount out",
+    ),
+    Wrong(
+        "a label of the operator",
+        {"spec": {"server": {"template": {"metadata": {"labels": {"modelward.dev/revision": "x"}}}}}},
+        "labels under modelward.dev/ are set by the operator: leave them out",
+    ),
+    Wrong(
+        "a pod that is not restarted",
+        _pod(restartPolicy="Never"),
+        "a server is always restarted: write restartPolicy: Always, or leave it out",
+    ),
+    Wrong(
+        "the node's network",
+        _pod(hostNetwork=True),
+        "two revisions on one node would take the same ports: leave hostNetwork out",
+    ),
+    Wrong(
+        "steps that fall",
+        _rollout(steps=[{"weight": 50}, {"weight": 10}]),
+        "weights of steps must rise: write each step's weight above the one before it, such as 10, 50",
+    ),
+    Wrong(
+        "two steps of one weight",
+        _rollout(steps=[{"weight": 50}, {"weight": 50}]),
+        "weights of steps must rise: write each step's weight above the one before it, such as 10, 50",
+    ),
+    Wrong(
+        "a duration without a unit",
+        _rollout(steps=[{"weight": 50, "duration": "300"}]),
+        "not a duration: write a number with ms, s, m or h, such as 200ms, 5m or 1h30m",
+    ),
+    Wrong(
+        "a duration in days",
+        _rollout(standby={"retain": "1d"}),
+        "not a duration: write a number with ms, s, m or h, such as 200ms, 5m or 1h30m",
+    ),
+    Wrong(
+        "a step too short for a verdict",
+        _rollout(steps=[{"weight": 50, "duration": "5s"}]),
+        "write a duration from 20s to 24h",
+    ),
+    Wrong(
+        "a step too long",
+        _rollout(steps=[{"weight": 50, "duration": "25h"}], deadline="48h"),
+        "write a duration from 20s to 24h",
+    ),
+    Wrong(
+        "a deadline before the end of the steps",
+        _rollout(steps=[{"weight": 10, "duration": "40m"}, {"weight": 50, "duration": "20m"}]),
+        "the deadline ends before the steps do: write a deadline above the sum of the steps' durations",
+    ),
+    Wrong(
+        "no deadline at all",
+        _rollout(steps=[{"weight": 50, "duration": "30s"}], deadline="0s"),
+        "write a duration from 1m to 720h",
+    ),
+    Wrong(
+        "a progress deadline of a week",
+        _rollout(progressDeadline="168h"),
+        "write a duration from 10s to 24h",
+    ),
+    Wrong(
+        "a probability of 0",
+        _rollout(maxFalseRejectionProbability="0"),
+        'write a number above "0" and up to "0.5"',
+    ),
+    Wrong(
+        "a probability in percent",
+        _rollout(maxFalseRejectionProbability="1%"),
+        'not a decimal: write a non-negative number in quotes, such as "1.5"',
+    ),
+    Wrong(
+        "more standby than all",
+        _rollout(standby={"replicas": "150%"}),
+        'not a share of replicas: write a string from "0%" to "100%"',
+    ),
+    Wrong(
+        "an objective of two kinds",
+        _objective(availability={}),
+        "write exactly one of latency, availability and accuracy",
+    ),
+    Wrong(
+        "an objective of no kind",
+        {"spec": {"objectives": [{"name": "latency", "target": "99%"}]}},
+        "write exactly one of latency, availability and accuracy",
+    ),
+    Wrong(
+        "an objective's name in capitals",
+        _objective(name="Latency"),
+        "not an objective's name: write lower case letters, digits and -, beginning with a letter",
+    ),
+    Wrong(
+        "a target of 100%",
+        _objective(target="100%"),
+        'write a percentage above "0%" and below "100%"',
+    ),
+    Wrong(
+        "a target as a share",
+        _objective(target="0.99"),
+        'not a percentage: write a string from "0%" to "100%", such as "99.5%"',
+    ),
+    Wrong(
+        "a latency of nothing",
+        _objective(latency={"within": "0ms"}),
+        "write a duration from 1ms to 1h",
+    ),
+    Wrong(
+        "a negative tolerance",
+        {"spec": {"objectives": [{"name": "accuracy", "accuracy": {"tolerance": "-1"}, "target": "65%"}]}},
+        'not a decimal: write a non-negative number in quotes, such as "1.5"',
+    ),
+    Wrong(
+        "a ratio below 1",
+        _objective(versusStable={"maxRatio": "0.9"}),
+        'write a number above "1" and up to "100"',
+    ),
+    Wrong(
+        "worse and not worse at once",
+        _objective(versusStable={"maxRatio": "1.5", "notWorseRatio": "1.2"}),
+        "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
+    ),
+    Wrong(
+        "no objective",
+        {"spec": {"objectives": []}},
+        "nothing would judge a candidate: write at least one objective with scope: Always",
+    ),
+    Wrong(
+        "only objectives for after the promotion",
+        _objective(scope="AfterPromotion"),
+        "nothing would judge a candidate: write at least one objective with scope: Always",
+    ),
+    Wrong(
+        "no false rollback ever",
+        {"spec": {"rollback": {"maxFalseRollbacksPerYear": "0"}}},
+        'write a number above "0" and up to "1000"',
+    ),
+    Wrong(
+        "a selector of every alert",
+        {"spec": {"rollback": {"alerts": [{"matchLabels": {}}]}}},
+        "an empty selector would match every alert: write at least one label, such as alertname",
+    ),
+    Wrong(
+        "a label that no alert can have",
+        {"spec": {"rollback": {"alerts": [{"matchLabels": {"team-name": "power"}}]}}},
+        "not an alert's label: write letters, digits and _, beginning with no digit",
+    ),
+    Wrong(
+        "an endpoint without a scheme",
+        {"spec": {"telemetry": {"otlp": {"endpoint": "jaeger:4317"}}}},
+        "not an OTLP endpoint: write http://HOST:PORT or https://HOST:PORT",
+    ),
+    Wrong(
+        "more traces than requests",
+        {"spec": {"telemetry": {"sampleRatio": "1.5"}}},
+        'write a number from "0" to "1"',
+    ),
+)
+"""Refused by a rule of ours, which the API server and the operator say in the same words."""
+
+AGAINST_THE_SCHEMA: Final = (
+    Wrong("no model", {"spec": {"model": LEFT_OUT}}, "spec.model: Required value"),
+    Wrong(
+        "no template", {"spec": {"server": {"template": LEFT_OUT}}}, "spec.server.template: Required value"
+    ),
+    Wrong(
+        "an unknown protocol",
+        {"spec": {"server": {"protocol": "grpc"}}},
+        'spec.server.protocol: Unsupported value: "grpc": supported values: "v2", "http"',
+    ),
+    Wrong(
+        "a port that is none",
+        {"spec": {"server": {"port": 70000}}},
+        "spec.server.port in body should be less than or equal to 65535",
+    ),
+    Wrong(
+        "negative replicas",
+        {"spec": {"replicas": -1}},
+        "spec.replicas in body should be greater than or equal to 0",
+    ),
+    Wrong(
+        "a step of everything",
+        _rollout(steps=[{"weight": 100}]),
+        "spec.rollout.steps[0].weight in body should be less than or equal to 99",
+    ),
+    Wrong(
+        "no step",
+        _rollout(steps=[]),
+        "spec.rollout.steps in body should have at least 1 items",
+    ),
+    Wrong(
+        "an unknown consequence",
+        _objective(onBreach="Delete"),
+        'onBreach: Unsupported value: "Delete": supported values: "Rollback", "Hold", "Alert"',
+    ),
+    Wrong(
+        "a number without quotes",
+        {"spec": {"rollback": {"maxFalseRollbacksPerYear": 1.5}}},
+        "spec.rollback.maxFalseRollbacksPerYear",
+    ),
+    Wrong(
+        "a container without a name",
+        _pod(containers=[{"image": "mlserver:1.7.1"}]),
+        "name",
+    ),
+    Wrong(
+        "eleven objectives",
+        {
+            "spec": {
+                "objectives": [
+                    {"name": f"latency-{n}", "latency": {"within": "200ms"}, "target": "99%"}
+                    for n in range(11)
+                ]
+            }
+        },
+        "must have at most 10 items",
+    ),
+)
+"""Refused by the schema, in the API server's own words."""
+
+UNKNOWN_FIELDS: Final = (
+    Wrong("a misspelt field", {"spec": {"rolout": {"deadline": "1h"}}}, "spec.rolout"),
+    Wrong("a field of a newer version", {"spec": {"gates": []}}, "spec.gates"),
+    Wrong("a misspelt field of a step", _rollout(steps=[{"weight": 50, "wieght": 5}]), "wieght"),
+    Wrong("a misspelt field of the pod", _pod(nodeSelectors={"gpu": "yes"}), "nodeSelectors"),
+)
+"""Refused under strict field validation and by server-side apply, pruned without."""
