@@ -1,4 +1,4 @@
-"""What a revision usually does: its long-run bad fraction with bounds, and how its events cluster.
+"""What a revision usually does: its long-run bad fraction, and how its bad events cluster.
 
 Four sums over the blocks with events, each forgetting with a time constant of a day: events n, bad ones k,
 and for the correlation inside a block the excess of (k - np)^2 / (p(1-p)) over n, and the pairs n(n-1).
@@ -55,22 +55,14 @@ class Baseline:
 
     @property
     def upper(self) -> float:
-        """Upper 99% bound of the long-run bad fraction; 1 when nothing was seen."""
-        return self._wilson(+1)
-
-    @property
-    def lower(self) -> float:
-        """Lower 99% bound of the long-run bad fraction; 0 when nothing was seen."""
-        return self._wilson(-1)
-
-    def _wilson(self, side: int) -> float:
+        """Upper 99% bound of the long-run bad fraction, widened by the design effect; 1 when none is."""
         if self.total == 0:
-            return 1.0 if side > 0 else 0.0
+            return 1.0
+        # (1 + (n - 1) icc averaged over events) is 1 + excess / total.
         events = self.total / max(1 + self.excess / self.total, 1.0)
         rate, square = self.bad / self.total, BOUND_Z**2 / events
-        middle = rate + square / 2
         half = math.sqrt(square * rate * (1 - rate) + square**2 / 4)
-        return min(max((middle + side * half) / (1 + square), 0.0), 1.0)
+        return min(max((rate + square / 2 + half) / (1 + square), rate), 1.0)
 
 
 def kept_per_block(block_seconds: float) -> float:

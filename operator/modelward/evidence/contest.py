@@ -6,7 +6,7 @@ from modelward.evidence import not_worse, versus
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block
 from modelward.evidence.not_worse import NotWorsePolicy, NotWorseState
-from modelward.evidence.plan import ObjectivePlan, Plan
+from modelward.evidence.plan import Comparison, ObjectivePlan, Plan
 from modelward.evidence.verdict import Verdict
 from modelward.evidence.versus import VersusPolicy, VersusState
 
@@ -56,15 +56,13 @@ class Contest:
             self.stable_bad + stable.bad,
         )
 
-    def verdict(self, rules: Rules) -> Verdict | None:
-        """Breached: the candidate is worse. Healthy: it is shown not to be. None: there is no such test."""
-        if rules.versus is None:
-            return None
+    def verdict(self, worse: VersusPolicy, early: NotWorsePolicy | None) -> Verdict:
+        """Breached: the candidate is worse. Healthy: it is shown not to be."""
         if self.candidate_good + self.candidate_bad == 0:
             return Verdict.UNKNOWN
-        if versus.breached(rules.versus, self.versus):
+        if versus.breached(worse, self.versus):
             return Verdict.BREACHED
-        if rules.not_worse and not_worse.shown(rules.not_worse, self.not_worse):
+        if early and not_worse.shown(early, self.not_worse):
             return Verdict.HEALTHY
         return Verdict.INCONCLUSIVE
 
@@ -74,11 +72,8 @@ def rules(plan: Plan, objective: ObjectivePlan) -> Rules:
     return Rules(plan.versus_policy(objective), plan.not_worse_policy(objective))
 
 
-def terms(plan: Plan, objective: ObjectivePlan) -> str:
-    """What makes a contest this one: its arms, step, form, ratios and event definition; "" at rest."""
-    comparison = plan.comparison
-    if comparison is None:
-        return ""
+def terms(comparison: Comparison, objective: ObjectivePlan) -> str:
+    """What makes a contest this one: its arms, step, form, ratios and event definition."""
     parts = (
         comparison.candidate,
         comparison.stable,

@@ -82,7 +82,7 @@ class Ledger:
         contests = {}
         if plan.comparison:
             for objective in plan.objectives:
-                wanted = terms(plan, objective)
+                wanted = terms(plan.comparison, objective)
                 contest = self.contests.get(objective.name)
                 contests[objective.name] = contest if contest and contest.terms == wanted else Contest(wanted)
         return Ledger(self.time, watches, contests)
@@ -173,7 +173,9 @@ def _compared(plan: Plan, ledger: Ledger, objective: ObjectivePlan, found: Asses
         return found
     return replace(
         found,
-        versus=Verdict.UNKNOWN if any(watch.silent for watch in watches) else contest.verdict(tests),
+        versus=Verdict.UNKNOWN
+        if any(watch.silent for watch in watches)
+        else contest.verdict(tests.versus, early),
         versus_log_evidence=max(versus.log_evidence(tests.versus, contest.versus), 0.0),
         versus_log_threshold=tests.versus.log_threshold,
     )

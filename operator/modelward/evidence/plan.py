@@ -83,8 +83,7 @@ class Plan:
             msg = f"revision {self.comparison.stable} cannot be compared with itself; name another candidate"
             raise ValueError(msg)
         for objective in self.objectives:
-            if self.revisions:
-                self.target_policy(objective)
+            self.target_policy(objective)
             self.versus_policy(objective)
             self.not_worse_policy(objective)
 
@@ -106,7 +105,7 @@ class Plan:
     @property
     def blocks_to_false_alarm(self) -> float:
         """Least average number of blocks to a false alarm of each detector in force."""
-        detectors = len(self.objectives) * len(self.revisions)
+        detectors = max(len(self.objectives) * len(self.revisions), 1)
         if self.comparison and self.comparison.form is Form.PERMANENT:
             detectors += self.compared
         return sharing.blocks_to_false_alarm(self.max_false_rollbacks_per_year, self.block_seconds, detectors)

@@ -12,8 +12,8 @@ Two kinds of bets, whose e-processes are averaged:
 
 A bet that starts at block j has weight w_j, `FIRST_ONSET_WEIGHT` for the first and the rest over j(j+1),
 which sum to one: so a candidate that turns bad late is found as well, and the chance of ever rejecting one
-that is not worse is at most alpha. In the permanent form every w_j is one (Shiryaev-Roberts) and alpha bounds the
-rate of false alarms per block instead.
+that is not worse is at most alpha. In the permanent form every w_j is one (Shiryaev-Roberts) and alpha
+bounds the rate of false alarms per block instead.
 """
 
 import math

@@ -1,0 +1,1 @@
+"""Operating characteristics of the evidence engine, by simulation."""
