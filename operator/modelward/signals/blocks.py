@@ -21,7 +21,7 @@ class Subject:
     configs: Mapping[str, str]
     """The current event definition's hash by objective: counts of another definition are not read."""
     consumed: int | None
-    """End of the last block that was consumed, unix seconds; None: none was, and only the newest is wanted."""
+    """End of the last block that was consumed, unix seconds; None: only the newest is wanted."""
 
 
 BlockOfRevisions: TypeAlias = Mapping[tuple[str, str], Block]

@@ -8,12 +8,11 @@ A block that could not be had is asked for again by the next poll: until then th
 """
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from modelward.conventions import BLOCK_SECONDS
 from modelward.decide.observation import MetricsState
@@ -23,16 +22,15 @@ from modelward.signals.blocks import Counted, Subject, TimedBlock, count
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Prometheus
+from modelward.signals.shards import SHARD_SIZE, batched, by_prometheus
 from modelward.signals.telemetry import Telemetry
 from modelward.signals.tracing import TRACER
 
-SHARD_SIZE: Final = 500
 MAX_BLOCKS_A_QUERY: Final = 60
 """A range query's answer stays within some 60 MB for a full shard; more blocks take several queries."""
 MAX_CATCH_UP_BLOCKS: Final = 720
 """An hour. Blocks further back are Unknown."""
 
-T = TypeVar("T")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -90,32 +88,31 @@ class CountsPoller:
                 tasks.create_task(self._poll_shard(shard, deliver))
 
     def _shards(self, subjects: Iterable[Subject], newest: int) -> list[_Shard]:
-        groups: dict[tuple[str, int], list[Subject]] = {}
+        groups: dict[int, dict[Key, Subject]] = {}
         for subject in subjects:
             consumed = self._consumed(subject, newest)
             if consumed < newest:
-                groups.setdefault((self.clients.of(subject.key.namespace).endpoint.url, consumed), []).append(
-                    subject
-                )
+                groups.setdefault(consumed, {})[subject.key] = subject
         return [
             _Shard(
-                self.clients.of(part[0].key.namespace),
-                part,
+                prometheus,
+                tuple(group[key] for key in keys),
                 tuple(range(consumed + self.block_seconds, newest + 1, self.block_seconds)),
             )
-            for (_, consumed), group in groups.items()
-            for part in _batched(group, self.shard_size)
+            for consumed, group in groups.items()
+            for prometheus, keys in by_prometheus(self.clients, group, self.shard_size)
         ]
 
     def _consumed(self, subject: Subject, newest: int) -> int:
         if subject.consumed is None:
             return newest - self.block_seconds
-        return max(subject.consumed, newest - MAX_CATCH_UP_BLOCKS * self.block_seconds)
+        aligned = subject.consumed // self.block_seconds * self.block_seconds
+        return max(aligned, newest - MAX_CATCH_UP_BLOCKS * self.block_seconds)
 
     async def _poll_shard(self, shard: _Shard, deliver: Deliver) -> None:
         keys = [subject.key for subject in shard.subjects]
         try:
-            for times in _batched(shard.times, MAX_BLOCKS_A_QUERY):
+            for times in batched(shard.times, MAX_BLOCKS_A_QUERY):
                 deliver(await self._ask(_Shard(shard.prometheus, shard.subjects, times)))
         except NoAnswerError as error:
             self.telemetry.poll_failed(type(error).__name__)
@@ -186,13 +183,7 @@ async def _both(
 
 def _never_scraped(key: Key, blocks: tuple[TimedBlock, ...]) -> Polled:
     message = (
-        f"Prometheus has no sample of {key.name} in namespace {key.namespace}; check that its pods run and that "
-        f"podMonitorSelector and podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
+        f"Prometheus has no sample of {key.name} in namespace {key.namespace}; check that its pods run and "
+        f"that podMonitorSelector and podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
     )
     return Polled(blocks, MetricsState.NOT_SCRAPED, message)
-
-
-def _batched(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    rest = iter(items)
-    while part := tuple(itertools.islice(rest, size)):
-        yield part

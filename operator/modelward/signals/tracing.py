@@ -22,16 +22,14 @@ class Tracing:
         self._provider = None
         if not any(environment.get(name) for name in _VARIABLES):
             return
-        # Imported here because it costs some 15 MB that an operator without tracing need not hold.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
-            OTLPSpanExporter,  # noqa: PLC0415
-        )
+        # Imported here because they cost some 15 MB that an operator without tracing need not hold.
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
         self._provider = TracerProvider(resource=Resource.create({"service.name": "modelward-operator"}))
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(trace_exporter.OTLPSpanExporter()))
         trace.set_tracer_provider(self._provider)
 
     def close(self) -> None:

@@ -1,0 +1,58 @@
+"""A Prometheus that all tests of this folder share, each with a namespace of its own."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from dev.cluster.controlplane import free_ports
+from modelward.signals.clients import Clients
+from modelward.signals.counts import CountsPoller
+from modelward.signals.telemetry import Telemetry
+from tests.integration.signals.exporter import Exporter
+from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def exporter() -> AsyncIterator[Exporter]:
+    """Serve the numbers that the tests set."""
+    async with Exporter() as exporter:
+        yield exporter
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def prometheus(
+    exporter: Exporter, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PrometheusServer]:
+    """Run a Prometheus that scrapes the exporter."""
+    server = PrometheusServer(tmp_path_factory.mktemp("prometheus"), free_ports(1)[0], exporter.port)
+    server.start()
+    try:
+        await server.sampled(time.time())
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def poller(prometheus: PrometheusServer) -> AsyncIterator[CountsPoller]:
+    """Poll that Prometheus."""
+    async with Clients(prometheus.endpoint) as clients:
+        yield CountsPoller(clients, Telemetry(), block_seconds=BLOCK_SECONDS, evaluation_delay_seconds=0)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Name a namespace of the test's own."""
+    return f"ns-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """Write a bearer token."""
+    file = tmp_path / "token"
+    file.write_text("secret-token\n")
+    return file

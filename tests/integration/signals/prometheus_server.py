@@ -1,0 +1,108 @@
+"""A real Prometheus on loopback that scrapes an Exporter twice a second."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import yaml
+
+from dev.cluster import processes, programs
+from modelward.signals.prometheus import Endpoint
+from tests.integration.signals.exporter import SLOTS
+
+LIMIT_SECONDS: Final = 60.0
+BLOCK_SECONDS: Final = 1
+"""Two scrapes, so that each block has one also where the machine is slow."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until a condition holds; fail with `what` should have come if it does not in a minute."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not await condition():
+        if time.monotonic() > deadline:
+            msg = f"after {LIMIT_SECONDS:g} s still not so: {what}"
+            raise AssertionError(msg)
+        await asyncio.sleep(0.05)
+
+
+@dataclass(slots=True)
+class PrometheusServer:
+    """One Prometheus: its folder, its port, and which Exporter it scrapes."""
+
+    folder: Path
+    port: int
+    exporter_port: int
+    rules: str = ""
+    alertmanager_port: int | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is asked."""
+        return Endpoint(f"http://127.0.0.1:{self.port}")
+
+    def start(self) -> None:
+        """Start it, with the data that its folder holds."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(self._config()))
+        (self.folder / "rules.yml").write_text(self.rules or "groups: []\n")
+        command: list[str | Path] = [
+            programs.find("prometheus"),
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--scrape.discovery-reload-interval=1s",
+            "--log.level=warn",
+        ]
+        processes.start(self.folder, "prometheus", processes.dying_with_parent(command))
+
+    def stop(self) -> None:
+        """End it; its data stay."""
+        processes.stop(self.folder, "prometheus", grace_seconds=10)
+
+    async def sampled(self, at: float) -> None:
+        """Wait until every target was scraped at a time or later, so that nothing before it is missing."""
+        await until(lambda: self._all_sampled(at), f"Prometheus has scraped everything at {at}")
+
+    async def _all_sampled(self, at: float) -> bool:
+        found = await self.query("min(timestamp(up))")
+        return found is not None and found >= at
+
+    async def query(self, query: str) -> float | None:
+        """Evaluate a query now; its single value, or None without one (or without an answer)."""
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"{self.endpoint.url}/api/v1/query", params={"query": query}) as response,
+            ):
+                answer = await response.json()
+        except (aiohttp.ClientError, OSError, ValueError):
+            return None
+        result = answer.get("data", {}).get("result", [])
+        return float(result[0]["value"][1]) if result else None
+
+    def _config(self) -> dict[str, object]:
+        target = f"127.0.0.1:{self.exporter_port}"
+        paths = [f"/slots/{slot}" for slot in range(SLOTS)] + ["/fixed/operator"]
+        config: dict[str, object] = {
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"},
+            "rule_files": [str(self.folder / "rules.yml")],
+            "scrape_configs": [
+                {
+                    "job_name": "pods",
+                    "honor_labels": True,
+                    "static_configs": [
+                        {"targets": [target], "labels": {"__metrics_path__": path, "instance": path}}
+                        for path in paths
+                    ],
+                }
+            ],
+        }
+        if self.alertmanager_port:
+            config["alerting"] = {
+                "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{self.alertmanager_port}"]}]}]
+            }
+        return config
