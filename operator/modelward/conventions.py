@@ -62,6 +62,8 @@ PORT_OTLP_HTTP: Final = 4318
 PORT_COLLECTOR_HEALTH: Final = 13133
 
 # Paths inside the pod.
+PATH_CLAIMS: Final = "/mnt/claims"
+"""Where a persistent volume claim named by a pvc://CLAIM/PATH model is mounted: PATH_CLAIMS/CLAIM."""
 PATH_MODEL: Final = "/mnt/models"
 PATH_MONITOR_CONFIG: Final = "/etc/modelward/monitor"
 FILE_MONITOR_CONFIG: Final = "monitor.json"

@@ -1,0 +1,14 @@
+"""The monitor: the sidecar in front of a model server that forwards, counts and attributes each request.
+
+Bytes are forwarded on paired connections: one connection to the server for each client connection,
+no pool. A watcher (framing.py) finds where messages begin and end; everything else follows from
+that: events for the objectives, receipts, labels, spans, and which revision answers.
+
+What is changed in the forwarded bytes, and nothing else is:
+
+- requests: `traceparent` is set (sampling ratio above 0), `Upgrade` and `HTTP2-Settings` are left out
+  (RFC 9110 7.8 lets a server ignore them; connections here are never upgraded), and
+  `modelward-forwarded` is added to what a withdrawn revision sends on;
+- responses: `modelward-receipt` is added to predictions, and `Connection: close` replaces
+  `Connection` and `Keep-Alive` when the client is to reconnect.
+"""

@@ -1,0 +1,33 @@
+"""Command `modelward-monitor`: serves, or tells a serving one to drain."""
+
+import os
+import signal
+import sys
+import time
+
+import uvloop
+
+from modelward.monitor import log, process, settings
+
+
+def main() -> None:
+    """Run the command line."""
+    started_s = time.time()
+    arguments = settings.parser().parse_args()
+    if arguments.command == "drain":
+        try:
+            os.kill(arguments.pid, signal.SIGUSR1)
+        except OSError as error:
+            sys.exit(f"modelward-monitor drain: process {arguments.pid} can't be told: {error.strerror}")
+        return
+    chosen = settings.from_arguments(arguments)
+    log.set_up(chosen.log_level.upper())
+    try:
+        uvloop.run(process.run(chosen, started_s))
+    except OSError as error:
+        log.LOGGER.critical("can't serve: %s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""A client's connection: finds where its requests begin and end and has each answered, one after the other.
+
+Requests that a client pipelines wait, unread beyond a bound, until the answer before them has ended;
+so an answer always belongs to the one request that is out, and a change of traffic holds from the
+next request on. A client that ends its side of the connection (nothing tells a half-close from one
+that is gone) has that passed on to the server at once; what the server still answers is sent.
+"""
+
+import asyncio
+import random
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, cast
+
+from modelward.api.monitorconfig import TrafficMode
+from modelward.conventions import PATH_FEEDBACK
+from modelward.monitor import exchange as exchanges
+from modelward.monitor.answers import error_body, response
+from modelward.monitor.exchange import Exchange, Port
+from modelward.monitor.feedback import RETRY_AFTER_SECONDS
+from modelward.monitor.framing import MAX_HEAD_BYTES, FramingError, parse_request
+from modelward.monitor.intake import FeedbackIntake
+from modelward.monitor.relay import Relay
+
+if TYPE_CHECKING:
+    from modelward.monitor.proxy import Proxy
+
+MAX_PIPELINED_BYTES: Final = 64 * 1024
+LINGER_SECONDS: Final = 2.0
+"""How long a connection that is closed still reads, so that no reset overtakes its last answer."""
+IDLE_SECONDS: Final = 900.0
+"""Longer than clients keep idle connections, so that it is they who close them."""
+HEAD_SECONDS: Final = 60.0
+BODY_SECONDS: Final = 60.0
+"""Longest pause within a request's head or body."""
+_MAX_AGE_JITTER: Final = 0.25
+_FEEDBACK_PATH: Final = PATH_FEEDBACK.encode()
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client connection."""
+
+    __slots__ = (
+        "_age_factor",
+        "_at_eof",
+        "_ending",
+        "_exchange",
+        "_first_byte_s",
+        "_intake",
+        "_last_read_s",
+        "_opened_s",
+        "_pending",
+        "_port",
+        "_proxy",
+        "_reading_paused",
+        "_relay",
+        "_transport",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, proxy: "Proxy", port: Port) -> None:
+        self._proxy = proxy
+        self._port = port
+        self._relay = Relay(proxy.state, proxy.tracer, self)
+        self._exchange: Exchange | None = None
+        self._intake: FeedbackIntake | None = None
+        self._pending = b""
+        self._opened_s = self._first_byte_s = self._last_read_s = time.perf_counter()
+        self._age_factor = random.uniform(1 - _MAX_AGE_JITTER, 1 + _MAX_AGE_JITTER)
+        self._at_eof = False
+        self._ending = False
+        self._reading_paused = False
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._proxy.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop: whatever is under way for this client ends now."""
+        _ = exc
+        self._ending = True
+        self._proxy.closed(self)
+        if self._intake is not None:
+            self._intake.cancel()
+        self._leave_exchange()
+        self._relay.client_gone()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        if self._ending:
+            return
+        self._last_read_s = time.perf_counter()
+        exchange = self._exchange
+        if exchange is not None and not exchange.request_complete:
+            try:
+                end = exchange.body.take(data, 0)
+            except FramingError as error:
+                self._break_off(exchange, str(error))
+                return
+            self._pass_body(exchange, data if end == len(data) else data[:end])
+            data = data[end:]
+        if data:
+            if not self._pending:
+                self._first_byte_s = self._last_read_s
+            self._pending = self._pending + data if self._pending else data
+        if self._exchange is not None and self._exchange.is_over:
+            self.answered(self._exchange)
+        else:
+            self._take_requests()
+        self.adjust_reading()
+
+    def eof_received(self) -> bool:
+        """Called by the event loop; True keeps the connection open for the answer."""
+        exchange = self._exchange
+        if self._ending or exchange is None or not exchange.request_complete:
+            return False
+        self._at_eof = True
+        if not self._pending:
+            self._relay.pass_on_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        """Called by the event loop: the client does not take more for now."""
+        self._relay.pause_answer()
+
+    def resume_writing(self) -> None:
+        """Called by the event loop: the client takes more again."""
+        self._relay.resume_answer()
+
+    # Called by the relay and the proxy.
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of an answer."""
+        self._transport.write(data)
+
+    def wants_to_close(self) -> bool:
+        """Whether the answer that begins now is to be this connection's last."""
+        if self._at_eof:
+            return not self._pending
+        if self._pending:
+            return False  # a request that is here already is answered here
+        state = self._proxy.state
+        if state.is_draining:
+            return True
+        if self._port is Port.SYNTHETIC or state.mode is TrafficMode.SERVE:
+            return False
+        if state.mode is TrafficMode.WITHDRAW:
+            return True
+        limit_s = state.traffic.current.connection_max_age_seconds * self._age_factor
+        return time.perf_counter() - self._opened_s > limit_s
+
+    def answered(self, exchange: Exchange) -> None:
+        """The answer to `exchange` has ended; go on with the next request once this one is all here."""
+        if exchange is not self._exchange or not exchange.is_over:
+            if exchange.closes and not self._relay.is_open:
+                self.end()  # the server answered early and hung up: it won't have the rest
+            return
+        self._leave_exchange()
+        if exchange.closes:
+            self.end()
+            return
+        self._first_byte_s = time.perf_counter()
+        self._take_requests()
+        if self._at_eof and self._exchange is None:
+            self.end()
+        self.adjust_reading()
+
+    def end(self) -> None:
+        """Close, once what was sent has arrived."""
+        if self._ending:
+            return
+        self._ending = True
+        self._leave_exchange()
+        self._relay.client_gone()
+        if self._transport.is_closing():
+            return
+        if self._at_eof:
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        if self._reading_paused:
+            self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+
+    def abort(self) -> None:
+        """Reset the connection, so that the client does not take half an answer for a whole one."""
+        self._leave_exchange()
+        self._transport.abort()
+
+    def adjust_reading(self) -> None:
+        """Read from the client only what can be passed on or kept."""
+        if self._ending or self._transport.is_closing():
+            return
+        pause = len(self._pending) > MAX_PIPELINED_BYTES or self._relay.is_blocked
+        if pause and not self._reading_paused:
+            self._transport.pause_reading()
+        elif self._reading_paused and not pause:
+            self._transport.resume_reading()
+        self._reading_paused = pause
+
+    def sweep(self, now_s: float) -> None:
+        """End the connection when the client has paused for too long; `now_s` is the performance counter's."""
+        exchange, quiet_s = self._exchange, now_s - self._last_read_s
+        if self._ending or self._reading_paused:
+            return
+        if exchange is None:
+            self._relay.drop_idle()
+            if self._pending and quiet_s > HEAD_SECONDS:
+                self._refuse(408, f"no more of the request came for {HEAD_SECONDS:g} s")
+            elif quiet_s > IDLE_SECONDS:
+                self.end()
+        elif not exchange.request_complete and quiet_s > BODY_SECONDS:
+            self._break_off(exchange, f"no more of the request came for {BODY_SECONDS:g} s", 408)
+
+    def end_if_idle(self) -> None:
+        """Close when no request is under way."""
+        if self._exchange is None and not self._pending:
+            self.end()
+
+    # Requests.
+
+    def _take_requests(self) -> None:
+        while self._exchange is None and self._pending and not self._ending:
+            data = self._pending
+            start = 0
+            while data.startswith(b"\r\n", start):  # RFC 9112 2.2: empty lines before a request
+                start += 2
+            end = data.find(b"\r\n\r\n", start) + 4
+            head_is_whole = end >= len(b"\r\n\r\n")
+            if (end if head_is_whole else len(data)) - start > MAX_HEAD_BYTES:
+                self._refuse(431, f"the request's head is longer than {MAX_HEAD_BYTES} bytes")
+            elif head_is_whole:
+                self._take_request(data, start, end)
+            else:
+                self._pending = data[start:]
+                return
+
+    def _take_request(self, data: bytes, start: int, end: int) -> None:
+        """Begin the request whose head is data[start:end]; its body and further requests may follow."""
+        state = self._proxy.state
+        try:
+            head = parse_request(data[start:end])
+            body = head.body()
+            body_end = body.take(data, end)
+        except FramingError as error:
+            state.counts.malformed_requests += 1
+            self._refuse(error.status, str(error))
+            return
+        if state.config is None:
+            self._refuse(503, "the monitor has no configuration yet")
+            return
+        self._pending = data[body_end:]
+        exchange = exchanges.begin(state, head, body, self._port, self._first_byte_s)
+        self._exchange = exchange
+        state.counts.requests_in_flight += 1
+        forward_to = None
+        if self._port is Port.SERVING and head.get(exchanges.HEADER_FORWARDED) is None:
+            forward_to = state.traffic.forward_target()
+        if (
+            self._port is Port.SERVING
+            and head.method == "POST"
+            and head.path == _FEEDBACK_PATH
+            and not forward_to
+        ):
+            self._intake = FeedbackIntake(state, head, self._feedback_answered, self.send)
+        else:
+            self._relay.begin(exchange, forward_to)
+        self._pass_body(exchange, data[end:body_end])
+        if self._at_eof and not self._pending:
+            self._relay.pass_on_eof()
+
+    def _pass_body(self, exchange: Exchange, data: bytes) -> None:
+        if self._intake is not None:
+            self._intake.take(data, exchange.body)
+        elif data:
+            exchange.request_bytes += len(data)
+            self._relay.pass_body(exchange, data)
+
+    def _feedback_answered(self, status: int, content_type: str, body: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._intake = None
+        exchange.closes = (
+            not exchange.head.keeps_alive or self.wants_to_close() or not exchange.request_complete
+        )
+        exchange.answered = True
+        later = (("Retry-After", str(RETRY_AFTER_SECONDS)),) if status == HTTPStatus.TOO_MANY_REQUESTS else ()
+        self.send(response(status, body, content_type=content_type, headers=later, closes=exchange.closes))
+        if exchange.request_complete:
+            self.answered(exchange)
+        else:
+            self.end()
+
+    # Refusals.
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._pending = b""
+        self.send(response(status, error_body(message), closes=True))
+        self.end()
+
+    def _break_off(self, exchange: Exchange, message: str, status: int = 400) -> None:
+        """The rest of a request's body can't be followed: nothing more of it reaches the server."""
+        self._proxy.state.counts.malformed_requests += 1
+        self._relay.client_gone()
+        if exchange.answer_begun:
+            self.abort()
+        else:
+            self._refuse(status, message)
+
+    def _leave_exchange(self) -> None:
+        if self._exchange is not None:
+            self._exchange = None
+            self._proxy.state.counts.requests_in_flight -= 1

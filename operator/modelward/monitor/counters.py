@@ -1,0 +1,146 @@
+"""The monitor's counts: plain integers, written on the request path and read by a scrape.
+
+A label set of the objectives is exported at 0 before it counts: those of the pod's own revision from
+the first scrape on, those of other revisions (labels come back at any replica) once a receipt of
+them is first seen. Otherwise the first increase of a series would be lost to Prometheus.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from modelward.api.monitorconfig import ObjectiveConfig
+
+STORAGE_UNKNOWN: Final = "unknown"
+"""Storage class of an event while nothing measures the store's latency."""
+GOOD: Final = "good"
+BAD: Final = "bad"
+MAX_FOREIGN_REVISIONS: Final = 32
+"""Other revisions of the deployment that are counted at once; the longest unused one is dropped."""
+
+BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the latency histogram, in seconds; one more bucket holds the rest."""
+
+EventKey = tuple[str, str, str, str, str]
+"""revision, objective, config, result, storage."""
+
+
+class EventCounts:
+    """Good and bad events by revision and objective."""
+
+    __slots__ = ("_counts", "_objectives", "_others", "_revision")
+
+    def __init__(self) -> None:
+        self._counts: dict[EventKey, int] = {}
+        self._revision = ""
+        self._objectives: tuple[ObjectiveConfig, ...] = ()
+        self._others: dict[str, None] = {}  # revisions of labels only, the longest unused first
+
+    def configure(self, revision: str, objectives: tuple[ObjectiveConfig, ...]) -> None:
+        """Open the label sets of the pod's own revision at 0; counts of known sets are kept."""
+        self._revision = revision
+        self._objectives = objectives
+        for objective in objectives:
+            self._open(revision, objective)
+        for other in self._others:
+            self._open_accuracy(other)
+
+    def knows(self, revision: str) -> bool:
+        """Whether the label sets of `revision` are open, so that its labels can be counted."""
+        return revision == self._revision or revision in self._others
+
+    def open(self, revision: str) -> None:
+        """Open the accuracy label sets of another revision at 0."""
+        if self.knows(revision):
+            return
+        if len(self._others) >= MAX_FOREIGN_REVISIONS:
+            oldest = next(iter(self._others))
+            del self._others[oldest]
+            for key in [key for key in self._counts if key[0] == oldest]:
+                del self._counts[key]
+        self._others[revision] = None
+        self._open_accuracy(revision)
+
+    def count(self, revision: str, objective: ObjectiveConfig, result: str, storage: str) -> None:
+        """Count one event."""
+        key = (revision, objective.name, objective.config, result, storage)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if revision in self._others:
+            self._others[revision] = self._others.pop(revision)
+
+    def current(self) -> Iterator[tuple[EventKey, int]]:
+        """The label sets of the current objectives with their counts."""
+        configs = {(objective.name, objective.config) for objective in self._objectives}
+        for key, value in self._counts.items():
+            if (key[1], key[2]) in configs:
+                yield key, value
+
+    def _open_accuracy(self, revision: str) -> None:
+        for objective in self._objectives:
+            if objective.kind == "accuracy":
+                self._open(revision, objective)
+
+    def _open(self, revision: str, objective: ObjectiveConfig) -> None:
+        for result in (GOOD, BAD):
+            self._counts.setdefault((revision, objective.name, objective.config, result, STORAGE_UNKNOWN), 0)
+
+
+class DurationHistogram:
+    """Durations of answered prediction requests, by class of status ("2xx")."""
+
+    __slots__ = ("buckets", "sums_s")
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, list[int]] = {}
+        """Counts per bucket, not cumulated, one more than BUCKETS_S."""
+        self.sums_s: dict[str, float] = {}
+
+    def observe(self, status: int, duration_s: float) -> None:
+        """Count one answer."""
+        name = f"{status // 100}xx"
+        buckets = self.buckets.get(name)
+        if buckets is None:
+            buckets = self.buckets[name] = [0] * (len(BUCKETS_S) + 1)
+            self.sums_s[name] = 0.0
+        buckets[bisect_left(BUCKETS_S, duration_s)] += 1
+        self.sums_s[name] += duration_s
+
+
+class Counts:
+    """Everything the monitor counts."""
+
+    __slots__ = (
+        "client_gone",
+        "durations",
+        "events",
+        "feedback",
+        "forward_fallbacks",
+        "forwarded",
+        "malformed_requests",
+        "open_connections",
+        "receipts",
+        "reload_failures",
+        "requests",
+        "requests_in_flight",
+        "unreachable",
+        "upstream_cut",
+    )
+
+    def __init__(self) -> None:
+        self.events = EventCounts()
+        self.durations = DurationHistogram()
+        self.requests = 0
+        """Requests on the serving port that the pod's own server was given."""
+        self.forwarded = 0
+        self.forward_fallbacks = 0
+        """Requests of a withdrawn revision that the pod's own server had to answer all the same."""
+        self.unreachable = 0
+        self.upstream_cut = 0
+        self.client_gone = 0
+        self.malformed_requests = 0
+        self.receipts = 0
+        self.reload_failures = 0
+        self.feedback: Counter[str] = Counter()
+        self.open_connections = 0
+        self.requests_in_flight = 0

@@ -1,0 +1,104 @@
+"""What counts as an event of which objective, and whether it was good.
+
+An event is a prediction request that the pod's own server was given on the serving port:
+
+- v2: POST /v2/models/NAME[/versions/VERSION]/infer and /generate; http: every POST. Health checks,
+  metadata and everything on the synthetic port are none.
+- A 4xx is the client's and no valid event: neither good nor bad for any objective, as the SRE
+  Workbook (chapter "Implementing SLOs") counts only valid events. Counting it as good would show a
+  revision that refuses every request as healthy; so it has no data, which is never good news.
+- availability: good when answered below 500; bad for a 5xx, a server that can't be reached and an
+  answer that breaks off.
+- latency: good when the last byte of the answer came within `within_ms` of the first byte of the
+  request. Only answers below 400 count: an error that comes quickly is not quick, and availability
+  has it already.
+- A client that goes away before the answer's end: no event, but for latency a bad one when it had
+  already waited longer than `within_ms` for an answer to a complete request, or a server that hangs
+  would look idle.
+- accuracy: counted from labels (labels.py), never here.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from modelward.api.monitorconfig import (
+    AvailabilityObjectiveConfig,
+    LatencyObjectiveConfig,
+    ObjectiveConfig,
+    ServerProtocol,
+)
+
+_V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infer|generate|generate_stream)")
+_CLIENT_ERRORS: Final = range(400, 500)
+_FIRST_SERVER_ERROR: Final = 500
+_FIRST_ERROR: Final = 400
+
+
+class Ending(StrEnum):
+    """How an exchange with the server ended."""
+
+    ANSWERED = "answered"
+    UNREACHABLE = "unreachable"
+    """No connection, or one that ended before an answer began."""
+    CUT = "cut"
+    """The answer broke off, or was no HTTP."""
+    CLIENT_GONE = "client_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished exchange of a prediction request."""
+
+    ending: Ending
+    status: int | None
+    """Status of the server's answer; None when there was none."""
+    duration_s: float
+    """From the request's first byte to the answer's last, or to the end that it came to."""
+    request_complete: bool
+
+
+def is_prediction(protocol: ServerProtocol, method: str, path: bytes) -> bool:
+    """Whether a request asks for a prediction."""
+    if method != "POST":
+        return False
+    return protocol is ServerProtocol.HTTP or _V2_PREDICTION.fullmatch(path) is not None
+
+
+def is_v2_inference(protocol: ServerProtocol, method: str, path: bytes) -> bool:
+    """Whether the answer to a request is a v2 inference response, whose predictions can be read."""
+    if method != "POST" or protocol is not ServerProtocol.V2:
+        return False
+    match = _V2_PREDICTION.fullmatch(path)
+    return match is not None and match[1] == b"infer"
+
+
+def is_good(objective: ObjectiveConfig, outcome: Outcome) -> bool | None:
+    """Whether `outcome` is a good event of `objective`; None: it is no event of it."""
+    if outcome.ending is Ending.ANSWERED and outcome.status in _CLIENT_ERRORS:
+        return None
+    if isinstance(objective, AvailabilityObjectiveConfig):
+        return _is_available(outcome)
+    if isinstance(objective, LatencyObjectiveConfig):
+        return _is_quick(outcome, objective.within_ms)
+    return None
+
+
+def _is_available(outcome: Outcome) -> bool | None:
+    if outcome.ending is Ending.CLIENT_GONE:
+        return None
+    return (
+        outcome.ending is Ending.ANSWERED
+        and outcome.status is not None
+        and outcome.status < _FIRST_SERVER_ERROR
+    )
+
+
+def _is_quick(outcome: Outcome, within_ms: float) -> bool | None:
+    within = outcome.duration_s * 1000 <= within_ms
+    if outcome.ending is Ending.CLIENT_GONE:
+        return False if outcome.request_complete and not within else None
+    if outcome.ending is not Ending.ANSWERED or outcome.status is None or outcome.status >= _FIRST_ERROR:
+        return None
+    return within

@@ -1,0 +1,225 @@
+"""One request and its answer: what is remembered while it lasts, and what is counted when it ends."""
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from modelward.conventions import HEADER_RECEIPT
+from modelward.monitor import predictions
+from modelward.monitor.counters import BAD, GOOD, STORAGE_UNKNOWN
+from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
+from modelward.monitor.framing import Body, RequestHead, ResponseHead, rewrite, upgrade_headers
+from modelward.monitor.receipts import Receipt, new_id, sign
+from modelward.monitor.state import MonitorState
+from modelward.monitor.trace import TRACEPARENT, SpanFacts, TraceContext, Tracer, decide
+
+HEADER_FORWARDED: Final = b"modelward-forwarded"
+"""On what a withdrawn revision sends on. Who gets it answers by itself, so that two revisions that
+are withdrawn in favour of each other, in the moment of an undo, don't send it to and fro."""
+MAX_KEPT_BYTES: Final = 1024 * 1024
+"""Longest request that is kept until its answer begins, so that it can be sent again."""
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
+_SUCCESS: Final = range(200, 300)
+
+
+class Port(StrEnum):
+    """The two ports that take requests."""
+
+    SERVING = "serving"
+    SYNTHETIC = "synthetic"
+    """Gates', probes' and mirrored requests: no events, no receipts, never withdrawn."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way to a server and back."""
+
+    head: RequestHead
+    body: Body
+    port: Port
+    started_s: float
+    """Arrival of the first byte, on the performance counter's clock."""
+    is_prediction: bool
+    reads_predictions: bool
+    trace: TraceContext | None
+    is_forwarded: bool = False
+    is_repeated: bool = False
+    """Sent a second time, on a new connection."""
+    on_reused_connection: bool = False
+    kept: list[bytes] | None = field(default_factory=list)
+    """All that was sent, until the answer begins; None when it was too much to keep."""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    answer: ResponseHead | None = None
+    held: list[bytes] | None = None
+    """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
+    answer_begun: bool = False
+    """Whether the client was sent any of the final answer."""
+    answered: bool = False
+    closes: bool = False
+    """Whether the client's connection ends with this answer."""
+
+    @property
+    def request_complete(self) -> bool:
+        """Whether the whole request has arrived."""
+        return self.body.complete
+
+    @property
+    def is_over(self) -> bool:
+        """Whether request and answer have both ended."""
+        return self.answered and self.body.complete
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it can be sent again after a kept-alive connection ended without a word (RFC 9110 9.2.2).
+
+        A v2 inference has no effect but its answer, so it may be repeated as a GET may.
+        """
+        harmless = self.head.method in _SAFE_METHODS or self.reads_predictions
+        return self.on_reused_connection and not self.is_repeated and harmless and self.can_send_again
+
+    @property
+    def can_send_again(self) -> bool:
+        """Whether all that was sent is still there and no answer has begun."""
+        return self.kept is not None and self.answer is None
+
+    def keep(self, data: bytes) -> None:
+        """Remember what is sent, or give up when it gets too much."""
+        if self.kept is not None:
+            self.kept.append(data)
+            if self.request_bytes > MAX_KEPT_BYTES:
+                self.kept = None
+
+
+def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, started_s: float) -> Exchange:
+    """The exchange that a request's head opens; the state has a configuration."""
+    config = state.config
+    assert config is not None  # noqa: S101 - the caller has refused the request otherwise
+    path, protocol = head.path, config.server.protocol
+    trace = None
+    if config.telemetry.sample_ratio > 0:
+        trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
+    return Exchange(
+        head=head,
+        body=body,
+        port=port,
+        started_s=started_s,
+        is_prediction=is_prediction(protocol, head.method, path),
+        reads_predictions=is_v2_inference(protocol, head.method, path),
+        trace=trace,
+    )
+
+
+def request_head(exchange: Exchange, state: MonitorState) -> bytes:
+    """The request's head as the server gets it."""
+    head, trace = exchange.head, exchange.trace
+    drop = upgrade_headers(head)
+    add: list[tuple[bytes, bytes]] = []
+    if drop and head.get(b"connection") is not None:
+        drop = drop | {b"connection"}
+        if not head.keeps_alive:
+            add.append((b"Connection", b"close"))
+    if trace is not None and (trace.is_sampled or trace.parent_span_id is None):
+        if head.get(TRACEPARENT) is not None:
+            drop = drop | {TRACEPARENT}
+        add.append((TRACEPARENT, trace.traceparent()))
+    if exchange.is_forwarded and state.config is not None:
+        add.append((HEADER_FORWARDED, state.config.revision.encode()))
+    return rewrite(head.raw, drop, add)
+
+
+def wants_receipt(exchange: Exchange, status: int, state: MonitorState) -> bool:
+    """Whether the answer to this request carries a receipt of ours."""
+    return (
+        exchange.is_prediction
+        and exchange.port is Port.SERVING
+        and not exchange.is_forwarded
+        and status in _SUCCESS
+        and state.keys is not None
+    )
+
+
+def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
+    """Whether the answer is held and read for its predictions: short, of known length, plain JSON."""
+    length = head.content_length
+    return (
+        exchange.reads_predictions
+        and length is not None
+        and 0 < length <= predictions.MAX_BODY_BYTES
+        and head.get(b"inference-header-content-length") is None
+    )
+
+
+def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
+    """The answer's head as the client gets it."""
+    add: list[tuple[bytes, bytes]] = []
+    drop: frozenset[bytes] = frozenset()
+    if exchange.closes and head.keeps_alive:
+        drop = _CONNECTION_HEADERS
+        add.append((b"Connection", b"close"))
+    if receipt is not None:
+        add.append((HEADER_RECEIPT.encode(), receipt))
+    return rewrite(head.raw, drop, add)
+
+
+def make_receipt(state: MonitorState, body: bytes | None, encoding: bytes | None) -> bytes | None:
+    """A signed receipt for an answer given now; with its predictions when `body` has some."""
+    config, keys = state.config, state.keys
+    if config is None or keys is None:
+        return None
+    read = None if body is None else predictions.read(body, encoding)
+    receipt = Receipt(
+        namespace=config.namespace,
+        deployment=config.deployment,
+        revision=config.revision,
+        time_s=time.time(),
+        storage=STORAGE_UNKNOWN,
+        receipt_id=new_id(),
+        predictions=None if read is None else read[0],
+        prediction_count=0 if read is None else read[1],
+    )
+    state.counts.receipts += 1
+    return sign(receipt, keys.receipt_keys[0])
+
+
+def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
+    """Count the end of an exchange and make its span."""
+    duration_s = time.perf_counter() - exchange.started_s
+    status = None if exchange.answer is None else exchange.answer.status
+    if exchange.port is Port.SERVING and not exchange.is_forwarded:
+        _count(exchange, Outcome(ending, status, duration_s, exchange.request_complete), state)
+    config, trace = state.config, exchange.trace
+    if tracer is not None and config is not None and trace is not None and trace.is_sampled:
+        end_ns = time.time_ns()
+        facts = SpanFacts(
+            method=exchange.head.method,
+            target=exchange.head.target,
+            http_version=exchange.head.version,
+            status=status,
+            error=None if ending is Ending.ANSWERED else ending.value,
+            start_ns=end_ns - int(duration_s * 1e9),
+            end_ns=end_ns,
+            request_bytes=exchange.request_bytes,
+            response_bytes=exchange.response_bytes,
+        )
+        tracer.record(config, trace, facts)
+
+
+def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
+    counts, config = state.counts, state.config
+    if outcome.ending is Ending.UNREACHABLE:
+        counts.unreachable += 1
+    elif outcome.ending is Ending.CUT:
+        counts.upstream_cut += 1
+    elif outcome.ending is Ending.CLIENT_GONE:
+        counts.client_gone += 1
+    if not exchange.is_prediction or config is None:
+        return
+    if outcome.ending is Ending.ANSWERED and outcome.status is not None:
+        counts.durations.observe(outcome.status, outcome.duration_s)
+    for objective in config.objectives:
+        good = is_good(objective, outcome)
+        if good is not None:
+            counts.events.count(config.revision, objective, GOOD if good else BAD, STORAGE_UNKNOWN)

@@ -1,0 +1,176 @@
+"""Renders the counts for Prometheus.
+
+/metrics/objectives is small and scraped every block of evidence; /metrics has the rest.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from modelward.api.monitorconfig import MonitorConfig
+from modelward.conventions import (
+    METRIC_DURATION,
+    METRIC_EVENTS,
+    METRIC_FEEDBACK,
+    METRIC_FORWARDED,
+    METRIC_PROCESS_START,
+    METRIC_REQUESTS,
+)
+from modelward.monitor.counters import BUCKETS_S
+from modelward.monitor.feedback import Result
+from modelward.monitor.state import MonitorState
+
+Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily | InfoMetricFamily
+_IDENTITY: Final = ["deployment", "revision"]
+
+
+def objectives_registry(state: MonitorState) -> CollectorRegistry:
+    """What /metrics/objectives shows."""
+    registry = CollectorRegistry()
+    registry.register(_ObjectivesCollector(state))
+    return registry
+
+
+def operations_registry(state: MonitorState) -> CollectorRegistry:
+    """What /metrics shows."""
+    registry = CollectorRegistry()
+    registry.register(_OperationsCollector(state))
+    return registry
+
+
+class _ObjectivesCollector(Collector):
+    """The evidence."""
+
+    def __init__(self, state: MonitorState) -> None:
+        self._state = state
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known before the first configuration."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Release waiting labels, then render."""
+        state = self._state
+        yield GaugeMetricFamily(
+            METRIC_PROCESS_START, "Start of the process, Unix time.", value=state.started_s
+        )
+        config = state.config
+        if config is None:
+            return
+        state.labels.release(state.counts.events, config.objectives)
+        events = CounterMetricFamily(
+            METRIC_EVENTS,
+            "Events of the objectives.",
+            labels=["deployment", "revision", "objective", "config", "result", "storage"],
+        )
+        for key, value in state.counts.events.current():
+            events.add_metric([config.deployment, *key], value)
+        yield events
+        yield _counter(
+            METRIC_REQUESTS, "Requests that the pod's own server was given.", config, state.counts.requests
+        )
+        yield _counter(
+            METRIC_FORWARDED, "Requests sent on to the stable revision.", config, state.counts.forwarded
+        )
+
+
+class _OperationsCollector(Collector):
+    """What people and alerts look at."""
+
+    def __init__(self, state: MonitorState) -> None:
+        self._state = state
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known before the first configuration."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Render."""
+        state = self._state
+        counts, config = state.counts, state.config
+        yield InfoMetricFamily(
+            "modelward_monitor_build", "Version of the monitor.", value={"version": version("modelward")}
+        )
+        yield GaugeMetricFamily(
+            METRIC_PROCESS_START, "Start of the process, Unix time.", value=state.started_s
+        )
+        yield CounterMetricFamily(
+            "modelward_config_reload_failures",
+            "Changes of the mounted configuration or keys that were invalid.",
+            value=counts.reload_failures,
+        )
+        if config is None:
+            return
+        yield self._durations(config)
+        feedback = CounterMetricFamily(
+            METRIC_FEEDBACK, "Labels that came back.", labels=[*_IDENTITY, "result"]
+        )
+        for result in Result:
+            feedback.add_metric([config.deployment, config.revision, result.value], counts.feedback[result])
+        yield feedback
+        yield _gauge(
+            "modelward_open_connections", "Open client connections.", config, counts.open_connections
+        )
+        yield _gauge("modelward_requests_in_flight", "Requests under way.", config, counts.requests_in_flight)
+        yield _gauge(
+            "modelward_labels_waiting", "Labels that are not counted yet.", config, len(state.labels)
+        )
+        yield _gauge(
+            "modelward_traffic_generation", "Generation in force.", config, state.traffic.current.generation
+        )
+        yield _counter("modelward_receipts", "Receipts issued.", config, counts.receipts)
+        yield _counter(
+            "modelward_forward_fallbacks",
+            "Requests of a withdrawn revision that the pod's own server answered all the same.",
+            config,
+            counts.forward_fallbacks,
+        )
+        failures = CounterMetricFamily(
+            "modelward_request_failures", "Requests without a whole answer.", labels=[*_IDENTITY, "reason"]
+        )
+        for reason, value in (
+            ("unreachable", counts.unreachable),
+            ("cut", counts.upstream_cut),
+            ("client_gone", counts.client_gone),
+            ("malformed", counts.malformed_requests),
+        ):
+            failures.add_metric([config.deployment, config.revision, reason], value)
+        yield failures
+
+    def _durations(self, config: MonitorConfig) -> HistogramMetricFamily:
+        durations = self._state.counts.durations
+        family = HistogramMetricFamily(
+            METRIC_DURATION,
+            "Prediction requests, first byte in to last byte out.",
+            labels=[*_IDENTITY, "status"],
+        )
+        bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+        for status, counted in durations.buckets.items():
+            family.add_metric(
+                [config.deployment, config.revision, status],
+                buckets=list(zip(bounds, map(float, accumulate(counted)), strict=True)),
+                sum_value=durations.sums_s[status],
+            )
+        return family
+
+
+def _counter(name: str, text: str, config: MonitorConfig, value: float) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=_IDENTITY)
+    family.add_metric([config.deployment, config.revision], value)
+    return family
+
+
+def _gauge(name: str, text: str, config: MonitorConfig, value: float) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=_IDENTITY)
+    family.add_metric([config.deployment, config.revision], value)
+    return family

@@ -1,0 +1,118 @@
+"""Labels that wait to be counted: in order of prediction time, a few per scrape.
+
+A batch of labels must not be one block of evidence, so accepted labels are released to the counters
+at most RELEASED_PER_SCRAPE at a scrape of /metrics/objectives. The queue is bounded; the sender of
+a label that finds it full is told to come back. Several Prometheus servers that scrape the same pod
+make it that much faster.
+"""
+
+import heapq
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from modelward.api.monitorconfig import AccuracyObjectiveConfig, ObjectiveConfig
+from modelward.monitor.counters import BAD, GOOD, EventCounts
+from modelward.monitor.receipts import Prediction
+
+MAX_WAITING: Final = 10_000
+RELEASED_PER_SCRAPE: Final = 50
+REMEMBERED_RECEIPTS: Final = 65_536
+"""Receipts whose repetition this replica notices: the latest so many (some 10 MB). A receipt that is
+older, or was taken by another replica, is counted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label with what it is compared with."""
+
+    revision: str
+    storage: str
+    prediction_time_s: float
+    prediction: Prediction | None
+    """None when the sender judged by itself."""
+    truth: Prediction | None
+    judged_good: bool | None
+    """The sender's own judgement, for every accuracy objective; None: compare."""
+
+
+def agrees(label: Label, tolerance: float) -> bool:
+    """Whether the prediction agrees with the label: within `tolerance` for numbers, else equal.
+
+    A number given as text ("1") agrees with the number; true and false are 1 and 0.
+    """
+    if label.judged_good is not None:
+        return label.judged_good
+    prediction, truth = _number(label.prediction), _number(label.truth)
+    if prediction is not None and truth is not None:
+        return abs(prediction - truth) <= tolerance
+    return label.prediction == label.truth
+
+
+def _number(value: Prediction | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class LabelQueue:
+    """The labels of one replica that are not counted yet."""
+
+    _heap: list[tuple[float, int, Label]] = field(default_factory=list)
+    _order: "count[int]" = field(default_factory=count)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def has_room(self, labels: int) -> bool:
+        """Whether `labels` more can be taken."""
+        return len(self._heap) + labels <= MAX_WAITING
+
+    def put(self, label: Label) -> None:
+        """Take one label; the caller has asked for room."""
+        heapq.heappush(self._heap, (label.prediction_time_s, next(self._order), label))
+
+    def release(self, events: EventCounts, objectives: tuple[ObjectiveConfig, ...]) -> None:
+        """Count the oldest labels, at most RELEASED_PER_SCRAPE.
+
+        The label sets of a revision that was unknown until now are opened at 0 and its labels wait for
+        the next scrape, so that Prometheus sees their increase.
+        """
+        accuracy = [objective for objective in objectives if isinstance(objective, AccuracyObjectiveConfig)]
+        opened: list[tuple[float, int, Label]] = []
+        unknown: set[str] = set()
+        for _ in range(min(RELEASED_PER_SCRAPE, len(self._heap))):
+            entry = heapq.heappop(self._heap)
+            label = entry[2]
+            if label.revision in unknown or not events.knows(label.revision):
+                events.open(label.revision)
+                unknown.add(label.revision)
+                opened.append(entry)
+                continue
+            for objective in accuracy:
+                result = GOOD if agrees(label, objective.tolerance) else BAD
+                events.count(label.revision, objective, result, label.storage)
+        for entry in opened:
+            heapq.heappush(self._heap, entry)
+
+
+@dataclass(slots=True)
+class SeenReceipts:
+    """The latest receipts that were taken, to notice repetitions."""
+
+    capacity: int = REMEMBERED_RECEIPTS
+    _ids: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+
+    def __contains__(self, receipt_id: bytes) -> bool:
+        return receipt_id in self._ids
+
+    def add(self, receipt_id: bytes) -> None:
+        """Remember one, forgetting the oldest when full."""
+        self._ids[receipt_id] = None
+        if len(self._ids) > self.capacity:
+            self._ids.popitem(last=False)

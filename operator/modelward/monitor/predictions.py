@@ -1,0 +1,68 @@
+"""Reads the predictions out of a v2 inference response, for the receipt.
+
+Taken is the output named `predict` (MLServer's scikit-learn runtime gives it beside
+`predict_proba`), else the first; one prediction per row. An output with several numbers per row is
+not a prediction that a label can be compared with, so it is left out. Source: Open Inference
+Protocol v2, "Inference Response JSON Object".
+"""
+
+import gzip
+import zlib
+from typing import Final
+
+import orjson
+
+from modelward.monitor.receipts import MAX_PREDICTIONS, Prediction
+
+MAX_BODY_BYTES: Final = 16 * 1024
+"""Longest answer that is held to be read."""
+MAX_INFLATED_BYTES: Final = 128 * 1024
+_PREFERRED_OUTPUT: Final = "predict"
+
+
+def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Prediction, ...], int] | None:
+    """The first MAX_PREDICTIONS predictions of `body` and how many it has; None when there are none to read.
+
+    `encoding` is the Content-Encoding header; other codings than gzip are not read.
+    """
+    try:
+        answer = orjson.loads(_plain(body, encoding))
+    except (orjson.JSONDecodeError, zlib.error, gzip.BadGzipFile, EOFError):
+        return None
+    outputs = answer.get("outputs") if isinstance(answer, dict) else None
+    if (
+        not isinstance(outputs, list)
+        or not all(isinstance(output, dict) for output in outputs)
+        or not outputs
+    ):
+        return None
+    output = next((output for output in outputs if output.get("name") == _PREFERRED_OUTPUT), outputs[0])
+    values = _flatten(output.get("data"))
+    shape = output.get("shape")
+    if not values or not isinstance(shape, list) or not shape or shape[0] != len(values):
+        return None
+    return tuple(values[:MAX_PREDICTIONS]), len(values)
+
+
+def _plain(body: bytes, encoding: bytes | None) -> bytes:
+    if encoding is None or encoding.strip().lower() == b"identity":
+        return body
+    if encoding.strip().lower() == b"gzip":
+        inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        return inflate.decompress(body, MAX_INFLATED_BYTES)
+    return b""
+
+
+def _flatten(data: object) -> list[Prediction]:
+    """The data of a tensor, flat or nested, in row-major order; empty when it is not all scalars."""
+    if not isinstance(data, list):
+        return []
+    flat: list[Prediction] = []
+    for value in data:
+        if isinstance(value, list):
+            flat.extend(_flatten(value))
+        elif isinstance(value, (str, int, float, bool)):
+            flat.append(value)
+        else:
+            return []
+    return flat

@@ -1,0 +1,88 @@
+"""The monitor's life: read the configuration, open the ports, serve, drain, end.
+
+SIGUSR1 begins draining: not ready, and every answer asks its client to reconnect. In a pod a native
+sidecar gets SIGTERM only after the model server has gone, so it is the monitor's preStop hook that
+sends it (`modelward-monitor drain`), which the kubelet runs at the very start of termination.
+SIGTERM drains too, if nothing has yet, waits until draining has lasted `drain_seconds`, stops
+accepting, lets requests under way finish, and ends.
+"""
+
+import asyncio
+import signal
+import time
+from typing import Final
+
+from aiohttp import web
+
+from modelward.monitor.log import LOGGER
+from modelward.monitor.proxy import Proxy
+from modelward.monitor.settings import Settings
+from modelward.monitor.sideports import admin_app, metrics_app
+from modelward.monitor.state import MonitorState
+from modelward.monitor.trace import Tracer
+from modelward.monitor.watch import Watcher
+
+DEFAULT_DRAIN_SECONDS: Final = 10.0
+"""Draining time of a monitor that never had a configuration."""
+
+
+async def run(settings: Settings, started_s: float) -> None:
+    """Serve until SIGTERM. Raises OSError when a port is taken."""
+    state = MonitorState(started_s=started_s)
+    watcher = Watcher(state, settings.config_dir, settings.keys_dir)
+    watcher.poll()
+    tracer = Tracer(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    proxy = Proxy(state, tracer)
+    await proxy.listen(settings.serving_port, settings.synthetic_port)
+    sides = [
+        await _listen(metrics_app(state), settings.metrics_port),
+        await _listen(admin_app(state), settings.admin_port),
+    ]
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, _drain, state)
+    loop.add_signal_handler(signal.SIGTERM, told_to_end.set)
+    loop.add_signal_handler(signal.SIGINT, told_to_end.set)
+    tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(proxy.sweep())]
+    LOGGER.info("serving", extra={"fields": {"port": settings.serving_port}})
+    await _wait(told_to_end, tasks)
+    _drain(state)
+    await asyncio.sleep(_drain_left_s(state))
+    proxy.stop_listening()
+    LOGGER.info("finishing", extra={"fields": {"requests_in_flight": state.counts.requests_in_flight}})
+    await proxy.finish()
+    for task in tasks:
+        task.cancel()
+    for side in sides:
+        await side.cleanup()
+    if tracer is not None:
+        await asyncio.to_thread(tracer.close)
+    LOGGER.info("ended")
+
+
+async def _listen(app: web.Application, port: int) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.TCPSite(runner, None, port).start()
+    return runner
+
+
+async def _wait(told_to_end: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Until told to end; a background task that fails ends the process with its error."""
+    waiter = asyncio.create_task(told_to_end.wait())
+    await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+def _drain(state: MonitorState) -> None:
+    if state.draining_since_s is None:
+        state.draining_since_s = time.monotonic()
+        LOGGER.info("draining", extra={"fields": {"open_connections": state.counts.open_connections}})
+
+
+def _drain_left_s(state: MonitorState) -> float:
+    whole = DEFAULT_DRAIN_SECONDS if state.config is None else state.config.drain_seconds
+    since = state.draining_since_s
+    return 0.0 if since is None else max(0.0, since + whole - time.monotonic())

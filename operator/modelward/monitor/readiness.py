@@ -1,0 +1,50 @@
+"""Whether the pod should get traffic: the monitor has what it needs, does not end, and the server is ready."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from modelward.api.monitorconfig import ServerProtocol
+from modelward.monitor.state import MonitorState
+from modelward.monitor.traffic import Target
+
+CHECK_SECONDS: Final = 1.0
+_V2_READY: Final = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_MAX_STATUS_LINE_BYTES: Final = 1024
+
+
+async def not_ready_because(state: MonitorState) -> str | None:
+    """Why the pod is not ready; None when it is."""
+    if state.config is None:
+        return "the monitor has no valid configuration"
+    if state.keys is None:
+        return "the monitor has no valid keys"
+    if state.is_draining:
+        return "the pod is ending"
+    target = state.server_target()
+    assert target is not None  # noqa: S101 - there is a configuration
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await _server_not_ready_because(target, state.config.server.protocol)
+    except (OSError, TimeoutError, asyncio.LimitOverrunError, ValueError) as error:
+        return (
+            f"the model server on port {target.port}: {str(error) or f'no answer within {CHECK_SECONDS:g} s'}"
+        )
+
+
+async def _server_not_ready_because(target: Target, protocol: ServerProtocol) -> str | None:
+    reader, writer = await asyncio.open_connection(target.host, target.port, limit=_MAX_STATUS_LINE_BYTES)
+    try:
+        if protocol is ServerProtocol.HTTP:
+            return None
+        writer.write(_V2_READY)
+        line = await reader.readline()
+        words = line.split(None, 2)
+        if len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1] == b"200":
+            return None
+        answer = line.decode("latin-1").strip() or "nothing"
+        return f"GET /v2/health/ready on port {target.port} answered {answer}"
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

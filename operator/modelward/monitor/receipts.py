@@ -1,0 +1,140 @@
+"""Receipts: the signed header on each prediction by which a label finds its way back to the revision.
+
+Form: `v1.<payload>.<signature>`, both base64url without padding. The payload is JSON:
+{"d": deployment, "n": namespace, "r": revision, "t": Unix time in ms, "s": storage class,
+"i": random 96-bit id, "p": up to 8 predictions (absent: not read), "c": number of predictions the
+answer had}. The signature is HMAC-SHA256 (RFC 2104) over `v1.<payload>` under the deployment's key.
+Keys rotate: the first line of the key file signs, every line verifies.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+MAX_RECEIPT_BYTES: Final = 2048
+MAX_PREDICTIONS: Final = 8
+MIN_KEY_BYTES: Final = 16
+_VERSION: Final = b"v1"
+_ID_BYTES: Final = 12
+
+Prediction = str | int | float | bool
+
+
+class ReceiptError(Exception):
+    """A receipt that is not one of ours; the text says why."""
+
+
+class KeyFileError(Exception):
+    """The key file can't be used; the text says what is wrong and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one prediction's receipt says."""
+
+    namespace: str
+    deployment: str
+    revision: str
+    time_s: float
+    """When the answer was given, Unix time."""
+    storage: str
+    receipt_id: bytes
+    predictions: tuple[Prediction, ...] | None
+    """The first MAX_PREDICTIONS predictions of the answer; None: they were not read."""
+    prediction_count: int
+    """Predictions that the answer had; 0 when they were not read."""
+
+
+def new_id() -> bytes:
+    """A random 96-bit id."""
+    return os.urandom(_ID_BYTES)
+
+
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """The keys of a key file, one base64 line each. Raises KeyFileError."""
+    keys = []
+    for number, line in enumerate(text.split(), start=1):
+        try:
+            key = base64.b64decode(line, validate=True)
+        except binascii.Error as error:
+            msg = f"receipt key on line {number} is not base64 ({error}); write one base64 key per line"
+            raise KeyFileError(msg) from error
+        if len(key) < MIN_KEY_BYTES:
+            msg = f"receipt key on line {number} has {len(key)} bytes; write at least {MIN_KEY_BYTES}, in base64"
+            raise KeyFileError(msg)
+        keys.append(key)
+    if not keys:
+        msg = "no receipt key; write one base64 key per line, the one that signs first"
+        raise KeyFileError(msg)
+    return tuple(keys)
+
+
+def sign(receipt: Receipt, key: bytes) -> bytes | None:
+    """The header's value; None when even without predictions it would be longer than MAX_RECEIPT_BYTES."""
+    for predictions in (receipt.predictions, None):
+        payload: dict[str, object] = {
+            "d": receipt.deployment,
+            "n": receipt.namespace,
+            "r": receipt.revision,
+            "t": round(receipt.time_s * 1000),
+            "s": receipt.storage,
+            "i": _encode(receipt.receipt_id).decode(),
+            "c": receipt.prediction_count,
+        }
+        if predictions is not None:
+            payload["p"] = predictions
+        signed = _VERSION + b"." + _encode(orjson.dumps(payload))
+        value = signed + b"." + _encode(hmac.digest(key, signed, hashlib.sha256))
+        if len(value) <= MAX_RECEIPT_BYTES:
+            return value
+    return None
+
+
+def verify(value: str, keys: tuple[bytes, ...]) -> Receipt:
+    """The receipt in a header's value. Raises ReceiptError when it is malformed or not signed by a key."""
+    if len(value) > MAX_RECEIPT_BYTES:
+        msg = f"a receipt has at most {MAX_RECEIPT_BYTES} characters"
+        raise ReceiptError(msg)
+    signed, _, signature = value.rpartition(".")
+    version, _, payload = signed.partition(".")
+    if version.encode(errors="replace") != _VERSION or not payload or not signature:
+        msg = "a receipt has the form v1.<payload>.<signature>; send the header back as it was received"
+        raise ReceiptError(msg)
+    given = _decode(signature)
+    digests = [hmac.digest(key, signed.encode(), hashlib.sha256) for key in keys]
+    if not any([hmac.compare_digest(given, digest) for digest in digests]):  # noqa: C419 - all keys, one time
+        msg = "the receipt's signature is not this deployment's"
+        raise ReceiptError(msg)
+    return _from_payload(orjson.loads(_decode(payload)))
+
+
+def _from_payload(payload: dict[str, object]) -> Receipt:
+    predictions = payload.get("p")
+    return Receipt(
+        namespace=str(payload["n"]),
+        deployment=str(payload["d"]),
+        revision=str(payload["r"]),
+        time_s=float(str(payload["t"])) / 1000,
+        storage=str(payload["s"]),
+        receipt_id=_decode(str(payload["i"])),
+        predictions=tuple(predictions) if isinstance(predictions, list) else None,
+        prediction_count=int(str(payload["c"])),
+    )
+
+
+def _encode(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        msg = "the receipt is not base64url; send the header back as it was received"
+        raise ReceiptError(msg) from error

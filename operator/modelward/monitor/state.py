@@ -1,0 +1,57 @@
+"""What the monitor's parts share: the configuration, keys and traffic in force, and the counts."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelward.api.monitorconfig import MonitorConfig, TrafficMode
+from modelward.monitor.counters import Counts
+from modelward.monitor.labels import LabelQueue, SeenReceipts
+from modelward.monitor.traffic import Target, TrafficState
+
+SERVER_HOST: Final = "127.0.0.1"
+"""The model server is a container of the same pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The deployment's secrets."""
+
+    receipt_keys: tuple[bytes, ...]
+    """The first signs, all verify."""
+    admin_token: str
+
+
+@dataclass(slots=True)
+class MonitorState:
+    """One process's state. Written by watch.py, admin.py and the proxy, all on one event loop."""
+
+    started_s: float
+    """Start of the process, Unix time."""
+    config: MonitorConfig | None = None
+    keys: Keys | None = None
+    traffic: TrafficState = field(default_factory=TrafficState)
+    counts: Counts = field(default_factory=Counts)
+    labels: LabelQueue = field(default_factory=LabelQueue)
+    seen: SeenReceipts = field(default_factory=SeenReceipts)
+    draining_since_s: float | None = None
+    """Monotonic time at which draining began; None: not draining."""
+
+    def take_config(self, config: MonitorConfig) -> None:
+        """Put a configuration in force."""
+        self.config = config
+        self.traffic.apply(config.traffic)
+        self.counts.events.configure(config.revision, config.objectives)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether clients are to reconnect elsewhere because the pod is ending."""
+        return self.draining_since_s is not None
+
+    @property
+    def mode(self) -> TrafficMode:
+        """The traffic mode in force."""
+        return self.traffic.current.mode
+
+    def server_target(self) -> Target | None:
+        """The pod's own server; None before there is a configuration."""
+        return None if self.config is None else Target(SERVER_HOST, self.config.server.port)

@@ -1,0 +1,207 @@
+"""The connection to a server that one client connection is paired with: finds where its answers begin and end."""
+
+import asyncio
+import time
+from typing import Final, Protocol, cast
+
+from modelward.monitor.framing import (
+    MAX_HEAD_BYTES,
+    Body,
+    FramingError,
+    ResponseHead,
+    UntilCloseBody,
+    parse_response,
+)
+from modelward.monitor.traffic import Target
+
+MAX_IDLE_SECONDS: Final = 1.0
+"""Servers close idle connections, the shortest common default being 2 s; one that is reused only
+before that can't be closed at the very moment of the next request."""
+_FIRST_FINAL_STATUS: Final = 200
+
+
+class Client(Protocol):
+    """What the paired client connection is told."""
+
+    def interim_answer(self, raw: bytes) -> None:
+        """A 1xx came."""
+
+    def answer_begins(self, head: ResponseHead) -> None:
+        """The final answer's head came."""
+
+    def answer_data(self, data: bytes) -> None:
+        """A piece of the answer's body came, framing included."""
+
+    def answer_complete(self) -> None:
+        """The answer has ended."""
+
+    def answer_lost(self, reason: str) -> None:
+        """The answer will not come, or not whole."""
+
+    def upstream_closed(self) -> None:
+        """The connection ended while no answer was due."""
+
+    def upstream_full(self) -> None:
+        """The server does not take more for now."""
+
+    def upstream_drained(self) -> None:
+        """The server takes more again."""
+
+
+class Upstream(asyncio.Protocol):
+    """One connection to a server; one answer is awaited at a time."""
+
+    __slots__ = (
+        "_awaiting",
+        "_body",
+        "_buffer",
+        "_client",
+        "_ended_here",
+        "_idle_since_s",
+        "_method",
+        "_reading_paused",
+        "_reusable",
+        "_transport",
+        "target",
+    )
+
+    def __init__(self, client: Client, target: Target) -> None:
+        self.target = target
+        self._client = client
+        self._transport: asyncio.Transport | None = None
+        self._awaiting = False
+        self._ended_here = False
+        self._method = ""
+        self._buffer = b""
+        self._body: Body | None = None
+        self._reusable = True
+        self._idle_since_s = time.perf_counter()
+        self._reading_paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether bytes can still be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def is_usable(self, target: Target) -> bool:
+        """Whether the next request to `target` can go here."""
+        fresh = time.perf_counter() - self._idle_since_s <= MAX_IDLE_SECONDS
+        return self.is_open and self._reusable and not self._awaiting and fresh and target == self.target
+
+    def is_stale(self) -> bool:
+        """Whether it has been idle for so long that it won't be used again."""
+        return not self._awaiting and time.perf_counter() - self._idle_since_s > MAX_IDLE_SECONDS
+
+    def await_answer(self, method: str) -> None:
+        """The next bytes answer a `method` request."""
+        self._awaiting = True
+        self._method = method
+        self._buffer = b""
+        self._body = None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the request."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Pass on that the client will send no more; the connection is not used again."""
+        self._reusable = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def close(self) -> None:
+        """End the connection, at once and without a further word to the client."""
+        self._awaiting = False
+        self._reusable = False
+        self._ended_here = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """The client does not take more for now."""
+        if self._transport is not None and not self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """The client takes more again."""
+        if self._transport is not None and self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """Called by the event loop."""
+        self._client.upstream_full()
+
+    def resume_writing(self) -> None:
+        """Called by the event loop."""
+        self._client.upstream_drained()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        if not self._awaiting:
+            self._reusable = False  # bytes that nobody asked for
+            return
+        try:
+            self._follow(data)
+        except FramingError as error:
+            self.close()
+            self._client.answer_lost(f"the model server's answer is not HTTP/1.1: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._reusable = False
+        if self._ended_here:
+            return
+        if not self._awaiting:
+            self._client.upstream_closed()
+            return
+        self._awaiting = False
+        if exc is None and isinstance(self._body, UntilCloseBody):
+            self._client.answer_complete()
+            return
+        self._client.answer_lost("the model server closed the connection before its answer was complete")
+
+    def _follow(self, data: bytes) -> None:
+        while self._body is None:
+            data = self._buffer + data if self._buffer else data
+            end = data.find(b"\r\n\r\n") + 4
+            if end < len(b"\r\n\r\n") or end > MAX_HEAD_BYTES:
+                if len(data) > MAX_HEAD_BYTES:
+                    message = f"its head is longer than {MAX_HEAD_BYTES} bytes"
+                    raise FramingError(message)
+                self._buffer = data
+                return
+            head = parse_response(data[:end])
+            self._buffer = b""
+            data = data[end:]
+            if head.status < _FIRST_FINAL_STATUS:
+                self._client.interim_answer(head.raw)
+                if not data:
+                    return
+                continue
+            self._body = head.body(self._method)
+            self._reusable = (
+                self._reusable and head.keeps_alive and not isinstance(self._body, UntilCloseBody)
+            )
+            self._client.answer_begins(head)
+        self._follow_body(self._body, data)
+
+    def _follow_body(self, body: Body, data: bytes) -> None:
+        end = body.take(data, 0)
+        if end:
+            self._client.answer_data(data if end == len(data) else data[:end])
+        if not body.complete:
+            return
+        self._awaiting = False
+        self._idle_since_s = time.perf_counter()
+        if end < len(data):
+            self._reusable = False
+        if not self._reusable:
+            self.close()
+        self._client.answer_complete()
