@@ -20,6 +20,7 @@ Anything else (a scrape missed, a gap in Prometheus, a counter that fell) is wha
 
 import re
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Final
 
 from modelward.conventions import (
@@ -34,6 +35,14 @@ from modelward.conventions import (
 _TARGET: Final = "namespace, pod, job, instance, endpoint"
 _EVENTS_BY: Final = "namespace, deployment, revision, objective, config, result, storage"
 _UNKNOWN_BY: Final = "namespace, deployment, revision, objective, config"
+
+RECORD_ALL: Final = "modelward:objective_events:rate5m"
+"""Events a second, by namespace, deployment, objective and config."""
+RECORD_BAD: Final = "modelward:objective_events_bad:rate5m"
+RECORD_INTERVAL_SECONDS: Final = 30
+"""How often the two are recorded."""
+LEAST_BAD_EVENTS: Final = 10
+"""At little traffic a single bad event is a large share."""
 
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED_ALERT_LABELS: Final = frozenset({"__name__", "alertstate"})
@@ -155,6 +164,43 @@ def firing_since(namespace: str, match_labels: Mapping[str, str]) -> str:
     return (
         f'ALERTS_FOR_STATE{{{matchers}}} and ignoring (alertstate) ALERTS{{alertstate="firing", {matchers}}}'
     )
+
+
+def recorded_rate(deployment: DeploymentKey, result: str) -> str:
+    """Events a second over 5 minutes, of one result or (empty) of all, by objective and event definition."""
+    matchers = _deployments([deployment]) + (f", result={_quoted(result)}" if result else "")
+    return f"sum by (namespace, deployment, objective, config) (rate({METRIC_EVENTS}{{{matchers}}}[5m]))"
+
+
+def burning(
+    deployment: DeploymentKey, objective: tuple[str, str], windows: tuple[str, str], threshold: Decimal
+) -> str:
+    """Share of bad events of an objective in the longer window, where it is above a threshold in both.
+
+    Long windows are averages of the recorded rates: a 3-day rate of raw counters that are sampled every few
+    seconds would cost as much as all else together. Fewer than `LEAST_BAD_EVENTS` in the longer window
+    are nobody's alarm.
+
+    Args:
+        deployment: namespace and name.
+        objective: its name, and the hash of its event definition.
+        windows: the longer and the shorter, as Prometheus writes durations.
+        threshold: share of bad events, from 0 to 1.
+    """
+    name, config = objective
+    matchers = f"{_deployments([deployment])}, objective={_quoted(name)}, config={_quoted(config)}"
+    bad, every = f"{RECORD_BAD}{{{matchers}}}", f"{RECORD_ALL}{{{matchers}}}"
+    ratios = [
+        f"avg_over_time({bad}[{window}]) / avg_over_time({every}[{window}]) > {threshold:f}"
+        for window in windows
+    ]
+    enough = f"sum_over_time({bad}[{windows[0]}]) * {RECORD_INTERVAL_SECONDS} >= {LEAST_BAD_EVENTS}"
+    return "\nand ".join([*ratios, enough])
+
+
+def no_data(deployment: DeploymentKey) -> str:
+    """Answer 1 while Prometheus has no current sample of any pod of a deployment."""
+    return f"absent({METRIC_REQUESTS}{{{_deployments([deployment])}}})"
 
 
 def _deployments(deployments: Collection[DeploymentKey]) -> str:

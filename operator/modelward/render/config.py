@@ -1,0 +1,111 @@
+"""The ConfigMap of a revision: the monitor's file, the model's digest and the collector's file.
+
+Everything here may change without a new revision and restarts no pod: the monitor reads its file again
+when it changes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from modelward import conventions as names
+from modelward.api.monitorconfig import (
+    AccuracyObjectiveConfig,
+    AvailabilityObjectiveConfig,
+    LatencyObjectiveConfig,
+    MonitorConfig,
+    ObjectiveConfig,
+    ServerConfig,
+    ServerProtocol,
+    TelemetryConfig,
+    TrafficConfig,
+    TrafficMode,
+)
+from modelward.api.objectives import event_config
+from modelward.api.spec import ModelDeploymentSpec, Objective
+from modelward.decide.placement import Placement
+from modelward.render.collector import collector_config
+from modelward.render.identity import DeploymentIdentity
+from modelward.render.manifest import Manifest, owned, revision_labels
+from modelward.render.revision import RevisionRecord, read_inputs
+from modelward.render.services import revision_url
+
+DRAIN_SECONDS: Final = 10
+"""How long an ending monitor still serves, answering with `Connection: close`: endpoints take time to go."""
+
+
+def config_map(
+    identity: DeploymentIdentity,
+    spec: ModelDeploymentSpec,
+    record: RevisionRecord,
+    placement: Placement,
+    generation: int,
+) -> Manifest:
+    """Return ConfigMap NAME-HASH.
+
+    Raises:
+        InvalidRevisionError: the record's inputs break a rule of the API.
+        ValueError: the placement withdraws the revision without saying where its requests go.
+    """
+    monitor = monitor_config(identity, spec, record, placement, generation)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": owned(identity, record.name, revision_labels(identity, "configuration", record.name)),
+        "data": {
+            names.FILE_MONITOR_CONFIG: monitor.model_dump_json(indent=2) + "\n",
+            names.FILE_MODEL_DIGEST: record.digest or "",
+            names.FILE_COLLECTOR_CONFIG: collector_config(identity, record.name, spec.telemetry),
+        },
+    }
+
+
+def monitor_config(
+    identity: DeploymentIdentity,
+    spec: ModelDeploymentSpec,
+    record: RevisionRecord,
+    placement: Placement,
+    generation: int,
+) -> MonitorConfig:
+    """Return what the monitors of a revision are told.
+
+    Raises:
+        InvalidRevisionError: the record's inputs break a rule of the API.
+        ValueError: the placement withdraws the revision without saying where its requests go.
+    """
+    model, server = read_inputs(record)
+    return MonitorConfig(
+        namespace=identity.namespace,
+        deployment=identity.name,
+        revision=record.name,
+        model=model.uri,
+        server=ServerConfig(protocol=ServerProtocol(server.protocol), port=server.port),
+        objectives=objective_configs(spec.objectives),
+        traffic=traffic_config(identity, placement, generation),
+        telemetry=TelemetryConfig(sample_ratio=float(spec.telemetry.sample_ratio)),
+        drain_seconds=DRAIN_SECONDS,
+    )
+
+
+def traffic_config(identity: DeploymentIdentity, placement: Placement, generation: int) -> TrafficConfig:
+    """Return what the monitors of a placed revision are told about traffic, by file and by admin port alike.
+
+    Raises:
+        ValueError: the placement withdraws the revision without saying where its requests go.
+    """
+    forward_to = None if placement.forward_to is None else revision_url(identity, placement.forward_to)
+    return TrafficConfig(mode=TrafficMode(placement.mode.value), generation=generation, forward_to=forward_to)
+
+
+def objective_configs(objectives: Sequence[Objective]) -> tuple[ObjectiveConfig, ...]:
+    """Return how a monitor tells good events from bad, for each objective."""
+    return tuple(_objective_config(objective) for objective in objectives)
+
+
+def _objective_config(objective: Objective) -> ObjectiveConfig:
+    identity: dict[str, Any] = {"name": objective.name, "config": event_config(objective)}
+    if objective.latency is not None:
+        within_ms = objective.latency.within.total_seconds() * 1000
+        return LatencyObjectiveConfig(**identity, within_ms=within_ms)
+    if objective.accuracy is not None:
+        return AccuracyObjectiveConfig(**identity, tolerance=float(objective.accuracy.tolerance))
+    return AvailabilityObjectiveConfig(**identity)

@@ -1,0 +1,132 @@
+"""A revision as its ControllerRevision keeps it: all that its pods are rendered from.
+
+Beside the team's inputs it pins the injected images and the renderer's version, so that an operator
+upgrade renders the same pods for the revisions that exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from modelward import conventions as names
+from modelward.api.revision import revision_inputs, revision_name
+from modelward.api.spec import Model, ModelDeploymentSpec, Server
+from modelward.render.identity import DeploymentIdentity
+from modelward.render.manifest import Manifest, owned, revision_labels
+
+RENDERER: Final = 1
+"""Version of how pods are rendered. A change that alters running pods makes a new one beside the old."""
+
+
+class InvalidRevisionError(ValueError):
+    """A ControllerRevision that this operator cannot render; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images of the injected containers."""
+
+    collector: str
+    monitor: str
+    fetch: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    """One immutable version of what is served."""
+
+    name: str
+    number: int
+    """Rises by one with each new revision of the deployment."""
+    model: Mapping[str, Any]
+    """spec.model as written, defaults left out."""
+    server: Mapping[str, Any]
+    """spec.server as written, defaults left out."""
+    images: Images
+    renderer: int = RENDERER
+    digest: str | None = None
+    """Digest of the model that the first fetch reported; None until then."""
+
+
+def new_record(
+    identity: DeploymentIdentity, spec: ModelDeploymentSpec, number: int, images: Images
+) -> RevisionRecord:
+    """Return the record of the revision that a spec describes."""
+    inputs = revision_inputs(spec)
+    return RevisionRecord(
+        name=revision_name(identity.name, inputs),
+        number=number,
+        model=inputs["model"],
+        server=inputs["server"],
+        images=images,
+    )
+
+
+def controller_revision(identity: DeploymentIdentity, record: RevisionRecord) -> Manifest:
+    """Return the apps/v1 ControllerRevision that keeps a record; its data can't be changed later."""
+    metadata = owned(identity, record.name, revision_labels(identity, "revision", record.name))
+    if record.digest is not None:
+        metadata["annotations"] = {names.ANNOTATION_MODEL_DIGEST: record.digest}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": metadata,
+        "revision": record.number,
+        "data": {
+            "inputs": {"model": dict(record.model), "server": dict(record.server)},
+            "images": asdict(record.images),
+            "renderer": record.renderer,
+        },
+    }
+
+
+def read_record(manifest: Mapping[str, Any]) -> RevisionRecord:
+    """Read a record from its ControllerRevision.
+
+    Raises:
+        InvalidRevisionError: the data are not those of a record, or another renderer made it.
+    """
+    name = manifest["metadata"]["name"]
+    try:
+        data = manifest["data"]
+        record = RevisionRecord(
+            name=name,
+            number=manifest["revision"],
+            model=data["inputs"]["model"],
+            server=data["inputs"]["server"],
+            images=Images(**data["images"]),
+            renderer=data["renderer"],
+            digest=manifest["metadata"].get("annotations", {}).get(names.ANNOTATION_MODEL_DIGEST),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = (
+            f"ControllerRevision {name} does not hold a revision ({error!r}); delete it to have it made anew"
+        )
+        raise InvalidRevisionError(msg) from error
+    if record.renderer != RENDERER:
+        msg = (
+            f"ControllerRevision {name} was made by renderer {record.renderer}, "
+            f"this operator has {RENDERER}; run the operator's newer version again"
+        )
+        raise InvalidRevisionError(msg)
+    read_inputs(record)
+    return record
+
+
+def read_inputs(record: RevisionRecord) -> tuple[Model, Server]:
+    """Return model and server of a record with every default.
+
+    Raises:
+        InvalidRevisionError: they break a rule of the API.
+    """
+    try:
+        return Model.model_validate(record.model), Server.model_validate(record.server)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        msg = f"ControllerRevision {record.name} holds inputs that are no longer valid: {problems}"
+        raise InvalidRevisionError(msg) from error

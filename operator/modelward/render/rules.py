@@ -1,0 +1,132 @@
+"""The PrometheusRule: what a person is told about a deployment's objectives.
+
+Multi-window, multi-burn-rate alerts (Google, The Site Reliability Workbook, chapter 5, table 5-8): a
+budget is burning too fast when both a long and a short window say so; the short one ends the alert soon
+after the burning ends. These are for people: the operator itself decides on evidence, not on them.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from modelward import conventions as names
+from modelward.api.objectives import event_config
+from modelward.api.spec import ModelDeploymentSpec, Objective
+from modelward.render import promql
+from modelward.render.identity import DeploymentIdentity, Platform
+from modelward.render.manifest import Manifest, deployment_labels, owned
+
+KIND: Final = "PrometheusRule"
+ALERT_BURN: Final = "ModelwardErrorBudgetBurn"
+ALERT_NO_DATA: Final = "ModelwardNoData"
+_INTERVAL: Final = f"{promql.RECORD_INTERVAL_SECONDS}s"
+
+
+@dataclass(frozen=True, slots=True)
+class BurnRate:
+    """One row of the table: how fast a 30-day budget may burn, over which windows, and who is told."""
+
+    factor: Decimal
+    long: str
+    short: str
+    severity: str
+
+
+BURN_RATES: Final = (
+    BurnRate(Decimal("14.4"), "1h", "5m", "page"),
+    BurnRate(Decimal(6), "6h", "30m", "page"),
+    BurnRate(Decimal(3), "1d", "2h", "ticket"),
+    BurnRate(Decimal(1), "3d", "6h", "ticket"),
+)
+
+
+def bad_ratio_threshold(target: Decimal, burn_rate: BurnRate) -> Decimal:
+    """Return the share of bad events above which an alert fires.
+
+    Where an objective allows so many bad events that this factor of them is more than all there are (a
+    target of 65% and a factor of 14.4), it is midway between what is allowed and everything.
+    """
+    allowed = 1 - target
+    return min(burn_rate.factor * allowed, (1 + allowed) / 2)
+
+
+def prometheus_rule(identity: DeploymentIdentity, spec: ModelDeploymentSpec, platform: Platform) -> Manifest:
+    """Return PrometheusRule NAME; a deployment without replicas has no alert for missing data."""
+    alerts = [
+        _burn_alert(identity, objective, burn_rate, platform)
+        for objective in spec.objectives
+        for burn_rate in BURN_RATES
+    ]
+    if spec.replicas > 0:
+        alerts.append(_no_data_alert(identity, platform))
+    labels = dict(platform.prometheus_rule_labels) | deployment_labels(identity, "monitoring")
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": KIND,
+        "metadata": owned(identity, identity.name, labels),
+        "spec": {
+            "groups": [
+                {
+                    "name": f"modelward.{identity.name}",
+                    "interval": _INTERVAL,
+                    "rules": [*_recordings(identity), *alerts],
+                }
+            ]
+        },
+    }
+
+
+def _recordings(identity: DeploymentIdentity) -> list[dict[str, Any]]:
+    key = (identity.namespace, identity.name)
+    return [
+        {"record": promql.RECORD_ALL, "expr": promql.recorded_rate(key, "")},
+        {"record": promql.RECORD_BAD, "expr": promql.recorded_rate(key, "bad")},
+    ]
+
+
+def _burn_alert(
+    identity: DeploymentIdentity, objective: Objective, burn_rate: BurnRate, platform: Platform
+) -> dict[str, Any]:
+    threshold = bad_ratio_threshold(objective.target, burn_rate)
+    expression = promql.burning(
+        (identity.namespace, identity.name),
+        (objective.name, event_config(objective)),
+        (burn_rate.long, burn_rate.short),
+        threshold,
+    )
+    allowed = f"{(1 - objective.target) * 100:f}".rstrip("0").rstrip(".")
+    texts = {
+        "summary": f"{identity.name}: objective {objective.name} is missed",
+        "description": (
+            f"{{{{ $value | humanizePercentage }}}} of the events of objective {objective.name} of "
+            f"ModelDeployment {identity.namespace}/{identity.name} were bad over the last {burn_rate.long}; "
+            f"{allowed}% may be. See: kubectl modelward explain {identity.name} -n {identity.namespace}"
+        ),
+    }
+    labels = {"severity": burn_rate.severity, "long_window": burn_rate.long, "short_window": burn_rate.short}
+    return _alert(platform, ALERT_BURN, expression, texts) | {
+        "labels": labels | {names.ALERT_LABEL_DEPLOYMENT: identity.name}
+    }
+
+
+def _no_data_alert(identity: DeploymentIdentity, platform: Platform) -> dict[str, Any]:
+    texts = {
+        "summary": f"{identity.name}: no metrics",
+        "description": (
+            f"Prometheus has no samples of any pod of ModelDeployment {identity.namespace}/{identity.name}. "
+            "Until there are some, nothing is promoted and nothing is rolled back. "
+            f"See: kubectl modelward explain {identity.name} -n {identity.namespace}"
+        ),
+    }
+    expression = promql.no_data((identity.namespace, identity.name))
+    return _alert(platform, ALERT_NO_DATA, expression, texts) | {
+        "for": "10m",
+        "labels": {"severity": "ticket", names.ALERT_LABEL_DEPLOYMENT: identity.name},
+    }
+
+
+def _alert(platform: Platform, name: str, expression: str, texts: dict[str, str]) -> dict[str, Any]:
+    annotations = dict(texts)
+    if platform.runbook_base_url:
+        annotations["runbook_url"] = f"{platform.runbook_base_url}#{name.lower()}"
+    return {"alert": name, "expr": expression, "annotations": annotations}
