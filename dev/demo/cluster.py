@@ -1,0 +1,51 @@
+"""The cluster that the demonstration runs on, through kubectl and helm as a user would."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class DemoError(Exception):
+    """A command failed or something did not come about in time; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Programs, kubeconfig and the images that the cluster has."""
+
+    kubectl_program: Path
+    helm_program: Path
+    kubeconfig: Path | None
+    """None: the one that kubectl takes by itself."""
+    images: Mapping[str, str]
+    """Full references of operator, monitor, mlserver and otel-collector."""
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        """Run kubectl and return what it printed; raises DemoError if it fails."""
+        return _run(self.kubectl_command(*arguments), text)
+
+    def kubectl_command(self, *arguments: str) -> list[str]:
+        """Return kubectl's command line."""
+        return [str(self.kubectl_program), *self._kubeconfig(), *arguments]
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm and return what it printed; raises DemoError if it fails."""
+        return _run([str(self.helm_program), *self._kubeconfig(), *arguments], None)
+
+    def with_images(self, manifest: str) -> str:
+        """Return a manifest that names images as `modelward.dev/NAME:dev` with the cluster's own names."""
+        for name, reference in self.images.items():
+            manifest = manifest.replace(f"modelward.dev/{name}:dev", reference)
+        return manifest
+
+    def _kubeconfig(self) -> list[str]:
+        return ["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []
+
+
+def _run(command: Sequence[str], text: str | None) -> str:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        shown = " ".join(["$", Path(command[0]).name, *command[1:]])
+        raise DemoError(f"{shown}\nfailed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

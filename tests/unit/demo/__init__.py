@@ -1,0 +1,1 @@
+"""What the demonstration concludes from its record."""
