@@ -31,3 +31,20 @@ generate: ## write the CRD, the reference pages and other generated files
 .PHONY: verify
 verify: ## fail if a generated file is not as generated
 	$(PYTHON) -m dev.generated verify $(addprefix --keep ,$(KEEP))
+
+.PHONY: setup
+setup: ## install what development needs into .venv
+	dev/bootstrap.sh
+
+# CLUSTER=current takes the cluster of the current kube context instead of making one.
+.PHONY: cluster
+cluster: ## bring up a real one-node cluster, without Docker (CLUSTER=current: use the one you have)
+	python3 -m dev.cluster up
+
+.PHONY: images
+images: ## build the images and load them into the cluster; prints their names
+	python3 -m dev.cluster images
+
+.PHONY: down
+down: ## remove the cluster and all that it made, caches apart
+	python3 -m dev.cluster down

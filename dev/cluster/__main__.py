@@ -1,10 +1,10 @@
-"""Commands: `python3 -m dev.cluster up|down|programs|kubeconfig`, from the root of a checkout."""
+"""Commands: `python3 -m dev.cluster up|images|down|programs|kubeconfig`, from the root of a checkout."""
 
 import argparse
 import sys
 
 from dev.cluster import layout as layouts
-from dev.cluster import addons, images, lifecycle, programs
+from dev.cluster import addons, containers, images, lifecycle, programs
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 from dev.cluster.progress import say
@@ -14,6 +14,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="bring the cluster up, or complete it")
+    commands.add_parser("images", help="build our images, load them into the cluster, print their names")
     down = commands.add_parser("down", help="remove the cluster and all that it made, caches apart")
     down.add_argument("identifier", nargs="?", help="another checkout's cluster, as its refusal names it")
     find = commands.add_parser("programs", help="print where programs are, building those that are nowhere")
@@ -30,6 +31,14 @@ def _up(layout: Layout) -> None:
     say(f"ready; next: export KUBECONFIG={layout.kubeconfig}")
 
 
+def _images(layout: Layout) -> None:
+    built = containers.build_all()
+    if layout.state.exists():
+        images.load(layout, list(built.values()))
+    for image in built.values():
+        sys.stdout.write(f"{image.reference}\n")
+
+
 def main() -> int:
     """Run one command; return the exit code."""
     arguments = _arguments()
@@ -38,6 +47,8 @@ def main() -> int:
         match arguments.command:
             case "up":
                 _up(layout)
+            case "images":
+                _images(layout)
             case "down":
                 identifier = arguments.identifier or layout.identifier
                 lifecycle.down(Layout(identifier, layout.root))
