@@ -115,29 +115,30 @@ def sampled_lately(deployments: Collection[DeploymentKey], lookback_seconds: int
     return f"group by (namespace, deployment) (last_over_time({requests}[{lookback_seconds}s]))"
 
 
-def evidence_exported_at(deployments: Collection[DeploymentKey], lookback_seconds: int = 3600) -> str:
-    """When each operator pod last exported a deployment's evidence, in unix seconds.
+def evidence_block_times(deployments: Collection[DeploymentKey], lookback_seconds: int = 3600) -> str:
+    """Every scrape of a deployment's evidence: raw samples, each with its own time, a range vector.
 
-    Answers by namespace and deployment, and by the labels of the pod that exported. Samples are looked for
-    every 15 s, so the one before the last may be found; it is as whole as the last.
+    Values are the end of the last block that the evidence holds, in unix seconds; series are per operator
+    pod that exported it.
 
     Raises:
         ValueError: no deployment is given.
     """
-    of_ledgers = f'{METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}, test="ledger"}}'
-    return f"max_over_time(timestamp({of_ledgers})[{lookback_seconds}s:15s])"
+    return (
+        f'{METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}, component="block_time"}}[{lookback_seconds}s]'
+    )
 
 
 def evidence_state(deployments: Collection[DeploymentKey]) -> str:
-    """Detector state as exported in the last second, per operator pod that exported it.
+    """Detector state as of one scrape, per operator pod that exported it.
 
-    To be evaluated at a time that `evidence_exported_at` answered: the state of one scrape is whole, while
+    To be evaluated at the time of a sample of `evidence_block_times`: the state of one scrape is whole, while
     the last samples of an hour would mix it with series that had ended before (another target's, say).
 
     Raises:
         ValueError: no deployment is given.
     """
-    return f"last_over_time({METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}}}[1s])"
+    return f"last_over_time({METRIC_EVIDENCE_STATE}{{{_deployments(deployments)}}}[1ms])"
 
 
 def firing_since(namespace: str, match_labels: Mapping[str, str]) -> str:

@@ -23,6 +23,12 @@ _POD_DEFAULTS: Final[Mapping[str, Any]] = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
+_MODEL_MOUNT: Final[Mapping[str, Any]] = {
+    "name": VOLUME_MODEL,
+    "mountPath": names.PATH_MODEL,
+    "readOnly": True,
+}
+
 
 def grace_period_seconds(pod_spec: Mapping[str, Any]) -> int:
     """Return the pod's termination grace period: the draining, and then as long as the team asks for."""
@@ -48,7 +54,7 @@ def init_container(container: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **container,
         "securityContext": _container_security_context(container.get("securityContext") or {}),
-        "volumeMounts": _with_model(container.get("volumeMounts") or []),
+        "volumeMounts": [*(container.get("volumeMounts") or []), dict(_MODEL_MOUNT)],
     }
 
 
@@ -59,9 +65,3 @@ def _container_security_context(own: Mapping[str, Any]) -> dict[str, Any]:
     if not own.get("privileged") and "SYS_ADMIN" not in capabilities.get("add", []):
         context.setdefault("allowPrivilegeEscalation", False)
     return context
-
-
-def _with_model(mounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if any(mount.get("mountPath") == names.PATH_MODEL for mount in mounts):
-        return mounts
-    return [*mounts, {"name": VOLUME_MODEL, "mountPath": names.PATH_MODEL, "readOnly": True}]

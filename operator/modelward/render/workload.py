@@ -57,12 +57,12 @@ def pod_template(identity: DeploymentIdentity, record: RevisionRecord) -> dict[s
     metadata: Mapping[str, Any] = server.template.get("metadata") or {}
     own_labels: Mapping[str, str] = metadata.get("labels") or {}
     labels = revision_labels(identity, COMPONENT, record.name)
-    selected = {key: labels[key] for key in (names.LABEL_DEPLOYMENT, names.LABEL_REVISION)}
-    pod_metadata: dict[str, Any] = {"labels": {**labels, **own_labels, **selected}}
+    # Labels under modelward.dev/, the selector's, are refused in a team's template.
+    pod_metadata: dict[str, Any] = {"labels": {**labels, **own_labels}}
     if annotations := metadata.get("annotations"):
         pod_metadata["annotations"] = dict(annotations)
-    own: Mapping[str, Any] = server.template.get("spec") or {}
-    containers = [serving_container(container) for container in own.get("containers") or []]
+    own: Mapping[str, Any] = server.template["spec"]
+    containers = [serving_container(container) for container in own["containers"]]
     init_containers = [init_container(container) for container in own.get("initContainers") or []]
     spec = {
         **own,
