@@ -366,3 +366,138 @@ UNKNOWN_FIELDS: Final = (
     Wrong("a misspelt field of the pod", _pod(nodeSelectors={"gpu": "yes"}), "nodeSelectors"),
 )
 """Refused under strict field validation and by server-side apply, pruned without."""
+
+FULL_TEMPLATE: Final[Manifest] = {
+    "metadata": {
+        "labels": {"app": "electricity", "team": "power"},
+        "annotations": {"example.com/owner": "power"},
+    },
+    "spec": {
+        "serviceAccountName": "default",
+        "automountServiceAccountToken": False,
+        "priority": 0,
+        "terminationGracePeriodSeconds": 60,
+        "nodeSelector": {"accelerator": "gpu"},
+        "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "imagePullSecrets": [{"name": "registry"}],
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["features.local"]}],
+        "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "affinity": {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "weight": 50,
+                        "podAffinityTerm": {
+                            "topologyKey": "kubernetes.io/hostname",
+                            "labelSelector": {
+                                "matchExpressions": [
+                                    {"key": "app", "operator": "In", "values": ["electricity"]}
+                                ]
+                            },
+                        },
+                    }
+                ]
+            },
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["c"]}]}
+                    ]
+                }
+            },
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"app": "electricity"}},
+            }
+        ],
+        "initContainers": [{"name": "warm-up", "image": "busybox", "command": ["sh", "-c", "true"]}],
+        "containers": [
+            {
+                "name": "model",
+                "image": "mlserver:1.7.1",
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["start", "/mnt/models"],
+                "ports": [
+                    {"name": "http", "containerPort": 8080},
+                    {"name": "grpc", "containerPort": 8081, "protocol": "TCP"},
+                ],
+                "env": [
+                    {"name": "PLAIN", "value": "1"},
+                    {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                    {
+                        "name": "KEY",
+                        "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k", "optional": True}},
+                    },
+                    {
+                        "name": "CPU",
+                        "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}},
+                    },
+                ],
+                "envFrom": [{"prefix": "S_", "secretRef": {"name": "settings"}}],
+                "resources": {
+                    "requests": {"cpu": 1, "memory": "512Mi"},
+                    "limits": {"cpu": "1500m", "memory": "1Gi", "nvidia.com/gpu": 1},
+                },
+                "readinessProbe": {
+                    "httpGet": {"path": "/v2/health/ready", "port": "http", "scheme": "HTTP"},
+                    "periodSeconds": 2,
+                },
+                "livenessProbe": {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 5},
+                "startupProbe": {"grpc": {"port": 8081}, "failureThreshold": 60},
+                "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": True,
+                },
+                "volumeMounts": [
+                    {"name": "scratch", "mountPath": "/tmp"},
+                    {"name": "settings", "mountPath": "/etc/server", "readOnly": True},
+                ],
+            },
+            {"name": "explainer", "image": "explainer:1", "ports": [{"containerPort": 8090}]},
+        ],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
+            {
+                "name": "settings",
+                "projected": {
+                    "defaultMode": 288,
+                    "sources": [
+                        {"configMap": {"name": "server", "items": [{"key": "a", "path": "a.json"}]}},
+                        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+                        {
+                            "downwardAPI": {
+                                "items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+                            }
+                        },
+                    ],
+                },
+            },
+            {"name": "features", "persistentVolumeClaim": {"claimName": "features", "readOnly": True}},
+            {
+                "name": "cache",
+                "ephemeral": {
+                    "volumeClaimTemplate": {
+                        "metadata": {"labels": {"kind": "cache"}},
+                        "spec": {
+                            "accessModes": ["ReadWriteOnce"],
+                            "resources": {"requests": {"storage": "1Gi"}},
+                        },
+                    }
+                },
+            },
+        ],
+    },
+}
+"""A pod template that uses most of what one may say."""

@@ -48,27 +48,39 @@ class RejectedRevision(APIType):
     """A revision that will not be tried again until its hash changes or a person asks for a retry."""
 
     revision: str
+    """Its name."""
     cause: Cause
+    """What was at fault."""
     reason: str
+    """Why, in one word, such as ImagePullFailed."""
     message: Annotated[str, Field(max_length=512)] = ""
+    """Why, with the numbers."""
     time: Timestamp
+    """When."""
 
 
 class TrafficShare(APIType):
     """A revision and its real share of the traffic, in percent."""
 
     revision: str
+    """Its name."""
     weight: Annotated[int, Field(ge=0, le=100)]
+    """Percent of the new connections."""
 
 
 class ObjectiveStatus(APIType):
     """One objective of one revision."""
 
     name: str
+    """The objective's name."""
     revision: str
+    """Revision whose events were counted."""
     good: int = 0
+    """Good events."""
     total: int = 0
+    """All events."""
     verdict: VerdictName
+    """Healthy, Breached, Inconclusive (too little evidence), or Unknown (no data)."""
     evidence: str = "0"
     """log10 of the evidence against, over the log10 at which it counts as a breach: "1" is a breach."""
 
@@ -77,9 +89,11 @@ class RolloutStatus(APIType):
     """The rollout in progress, or the last one."""
 
     started_at: Timestamp
+    """When the candidate was made."""
     step: int = -1
     """Index of the current step; -1 before the first."""
     step_started_at: Timestamp | None = None
+    """When the current step got its share of the traffic."""
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
 
@@ -88,8 +102,11 @@ class WithdrawalStatus(APIType):
     """A revision whose traffic is being moved away."""
 
     revision: str
+    """The revision that loses its traffic."""
     to: str
+    """The revision that gets it."""
     started_at: Timestamp
+    """When it began."""
     reason: str
     """Why; the reason of the history entry that began it."""
     replicas: int
@@ -99,6 +116,7 @@ class WithdrawalStatus(APIType):
     requests: int = -1
     """The withdrawn revision's request counter when it was last read; -1 before the first reading."""
     read_at: Timestamp | None = None
+    """When the counter was last read."""
     unchanged_readings: int = 0
     """Readings in a row, at least a block apart, in which it stood still; two end the withdrawal."""
 
@@ -107,37 +125,53 @@ class HistoryEntry(APIType):
     """One decision, newest first."""
 
     time: Timestamp
+    """When it was made."""
     revision: str
+    """The revision that it is about."""
     action: str
-    """Promoted, RolledBack, Rejected, Held, Replaced, Aborted, Undone or Retried."""
+    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Aborted, Undone or Retried."""
     reason: str
+    """Why, in one word."""
     message: Annotated[str, Field(max_length=512)] = ""
+    """Why, with the numbers."""
 
 
 class Condition(APIType):
     """A metav1.Condition."""
 
     type: str
+    """Ready, Reconciling, Stalled, Progressing or ObjectivesMet."""
     status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
     reason: str
+    """Why, in one word; docs/reference/conditions.md lists them."""
     message: Annotated[str, Field(max_length=1024)] = ""
+    """Why, for a person."""
     observed_generation: int = 0
+    """metadata.generation that this was said about."""
     last_transition_time: Timestamp
+    """When the status of the condition last changed."""
 
 
 class ModelDeploymentStatus(APIType):
     """What the operator found and did."""
 
     observed_generation: int = 0
+    """metadata.generation that the operator has acted on."""
     phase: Phase = Phase.INITIALIZING
+    """Where the deployment stands."""
     replicas: int = 0
     """Pods of the revision that serves."""
     selector: str = ""
     """Label selector of the serving pods, for the scale subresource."""
     stable_revision: str = ""
+    """The revision that serves."""
     candidate_revision: str = ""
+    """The revision being tried."""
     standby_revision: str = ""
+    """The previous stable revision, kept warm."""
     standby_until: Timestamp | None = None
+    """Until when it is kept."""
     promoted_at: Timestamp | None = None
     """When the stable revision was promoted."""
     weight: int = 0
@@ -145,17 +179,26 @@ class ModelDeploymentStatus(APIType):
     verdict: VerdictName = "Unknown"
     """Worst verdict over the objectives of the revisions with traffic."""
     cause: Cause | None = None
+    """What was at fault in the last rejection or rollback; none after a promotion."""
     traffic: tuple[TrafficShare, ...] = ()
+    """Who really gets how much of the traffic."""
     traffic_generation: int = 0
     """Raised with every change of traffic; monitors obey the highest they have seen."""
     objectives: tuple[ObjectiveStatus, ...] = ()
+    """What was counted for each objective and revision."""
     objectives_read_at: Timestamp | None = None
     """When the numbers in objectives were written."""
     rollout: RolloutStatus | None = None
     withdrawal: WithdrawalStatus | None = None
     rejected_revisions: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
+    """Revisions that are not tried again by themselves."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = ()
+    """The last decisions, newest first."""
     conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=10)] = ()
+    """The state in a few words; docs/reference/conditions.md lists types and reasons."""
     last_handled_retry: str = ""
+    """Value of the annotation modelward.dev/retry that was last acted on."""
     last_handled_abort: str = ""
+    """Value of the annotation modelward.dev/abort that was last acted on."""
     last_handled_undo: str = ""
+    """Value of the annotation modelward.dev/undo that was last acted on."""
