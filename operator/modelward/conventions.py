@@ -43,6 +43,11 @@ CONTAINER_COLLECTOR: Final = "otel-collector"
 CONTAINER_FETCH: Final = "fetch"
 CONTAINER_MONITOR: Final = "monitor"
 
+COMMAND_DRAIN: Final = ("modelward-monitor", "drain")
+"""preStop hook (exec) of the monitor's container. A native sidecar gets SIGTERM only after the model
+server has gone, but its preStop hook runs at the start of termination: from then on the monitor is
+not ready and answers with `Connection: close`."""
+
 # Ports of the monitor container, by number and by name.
 PORT_SERVING: Final = 9080
 """Clients' requests and POST /v1/feedback."""
