@@ -17,15 +17,17 @@ def test_a_deployment_with_any_sample_was_scraped(bench: Bench) -> None:
 
 
 def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
-    """Series of a pod that is gone are stale: the time of its last export is found, and the state then."""
+    """Series of a pod that is gone are stale: its exports of a time are found, and the state as of one."""
     labels = {"namespace": "ns", "deployment": "shop", "pod": "operator-1"}
-    state = [
-        series(names.METRIC_EVIDENCE_STATE, labels | {"test": "ledger"}, "3 3 4 4 stale"),
+    time_of_block = labels | {"test": "ledger", "component": "block_time"}
+    bench.inputs = [
+        series(names.METRIC_EVIDENCE_STATE, time_of_block, "3 3 4 4 stale"),
         series(names.METRIC_EVIDENCE_STATE, labels | {"test": "ended"}, "9 stale"),
     ]
-    bench.inputs = state
-    exporter = '{deployment="shop", namespace="ns", pod="operator-1", test="ledger"}'
-    bench.expect(promql.evidence_exported_at([("ns", "shop")]), 90, {exporter: 15})
+    exporter = '{component="block_time", deployment="shop", namespace="ns", pod="operator-1", test="ledger"}'
+    exports = promql.evidence_block_times([("ns", "shop")], lookback_seconds=60)
+    bench.expect(f"count_over_time({exports})", 30, {exporter: 4})
+    bench.expect(f"count_over_time({exports})", 90, {})
     bench.expect(promql.evidence_state([("ns", "shop")]), 15, {names.METRIC_EVIDENCE_STATE + exporter: 4})
 
 
