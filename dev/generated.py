@@ -30,6 +30,7 @@ GENERATED: Final = (
     Generated("crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
     Generated("docs/reference/conditions.md", "dev.reference", ("conditions",)),
     Generated("docs/reference/fields.md", "dev.reference", ("fields",)),
+    Generated("docs/rollout.md", "dev.rollout_page"),
 )
 
 

@@ -47,9 +47,7 @@ def retry(situation: Situation, finding: Finding) -> Change:
         restarted = change.status.rollout
         assert restarted is not None  # noqa: S101 - resume keeps the rollout
         rollout = restarted.model_copy(update={"started_at": stamp(situation.now)})
-        return Change(
-            change.status.model_copy(update=answered | {"rollout": rollout}), change.announcements
-        )
+        return Change(change.status.model_copy(update=answered | {"rollout": rollout}), change.announcements)
     if not situation.is_rejected(finding.revision):
         known = ", ".join(r.revision for r in status.rejected_revisions) or "none"
         return _refused(

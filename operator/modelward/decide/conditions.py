@@ -31,7 +31,8 @@ def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> Mode
     return status.model_copy(
         update={
             "conditions": tuple(
-                _condition(situation, name.value, value, before.get(name.value)) for name, value in said.items()
+                _condition(situation, name.value, value, before.get(name.value))
+                for name, value in said.items()
             )
         }
     )
@@ -112,7 +113,11 @@ def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said: 
             return _TRUE, Reason.WEIGHT_NOT_MET, unmet
         return _TRUE, Reason.STEP_IN_PROGRESS, f"step {step + 1} of {len(situation.spec.rollout.steps)}"
     problem = situation.pods(candidate).problem
-    return _TRUE, Reason.NEW_REVISION, f"pods of {candidate} start" + (f": {problem.message}" if problem else "")
+    return (
+        _TRUE,
+        Reason.NEW_REVISION,
+        f"pods of {candidate} start" + (f": {problem.message}" if problem else ""),
+    )
 
 
 def _wanted_rejection(situation: Situation, status: ModelDeploymentStatus) -> str:
@@ -141,10 +146,16 @@ def _objectives_met(situation: Situation, status: ModelDeploymentStatus) -> _Sai
         for verdict in ("Breached", "Unknown", "Inconclusive")
     }
     if breached := by_verdict["Breached"]:
-        target = "" if situation.last_good or status.candidate_revision else "; there is no revision to go back to"
+        target = (
+            "" if situation.last_good or status.candidate_revision else "; there is no revision to go back to"
+        )
         return _FALSE, Reason.BREACHED, f"breached: {', '.join(breached)}{target}"
     if unknown := by_verdict["Unknown"]:
         return _UNKNOWN, Reason.NO_DATA, f"no data for: {', '.join(unknown)}"
     if inconclusive := by_verdict["Inconclusive"]:
         return _UNKNOWN, Reason.INCONCLUSIVE, f"not enough evidence yet for: {', '.join(inconclusive)}"
-    return (_TRUE, Reason.MET, "every objective is met") if rows else (_UNKNOWN, Reason.NO_DATA, "nothing serves")
+    return (
+        (_TRUE, Reason.MET, "every objective is met")
+        if rows
+        else (_UNKNOWN, Reason.NO_DATA, "nothing serves")
+    )

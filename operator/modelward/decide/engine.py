@@ -49,7 +49,10 @@ def _look_again_after(situation: Situation) -> timedelta | None:
     waits: list[timedelta] = []
     if status.withdrawal:
         waits.append(timedelta(seconds=BLOCK_SECONDS))
-        waits += [wait - elapsed(status.withdrawal.started_at, now) for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT)]
+        waits += [
+            wait - elapsed(status.withdrawal.started_at, now)
+            for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT)
+        ]
     if status.rollout and status.phase is not Phase.HELD:
         waits.append(spec.rollout.deadline - situation.since_rollout_began())
         since = status.rollout.step_started_at or status.rollout.started_at

@@ -33,9 +33,10 @@ def against_target(objective: Objective, assessment: Assessment) -> str:
 
 def against_stable(assessment: Assessment) -> str:
     """Describe a comparison with stable with its numbers."""
+    candidate = percent(assessment.total - assessment.good, assessment.total)
+    stable = percent(assessment.stable_total - assessment.stable_good, assessment.stable_total)
     return (
-        f"{assessment.objective}: {percent(assessment.total - assessment.good, assessment.total)} while stable had "
-        f"{percent(assessment.stable_total - assessment.stable_good, assessment.stable_total)}, "
+        f"{assessment.objective}: {candidate} while stable had {stable}, "
         f"{evidence(assessment.versus_log_evidence, assessment.versus_log_threshold)}"
     )
 

@@ -31,7 +31,9 @@ def target_can_serve(situation: Situation) -> Finding | None:
     ready = situation.pods(moving.to).ready
     waited = elapsed(moving.started_at, situation.now)
     if ready >= max(1, situation.spec.replicas) or (ready > 0 and waited >= FULL_CAPACITY_WAIT):
-        return Finding("TrafficSwitched", f"{ready} of {situation.spec.replicas} pods of {moving.to} are ready")
+        return Finding(
+            "TrafficSwitched", f"{ready} of {situation.spec.replicas} pods of {moving.to} are ready"
+        )
     return None
 
 
@@ -48,7 +50,9 @@ def withdrawal_is_over(situation: Situation) -> Finding | None:
         return Finding("TrafficMoved", f"{moving.revision} answers no requests any more", moving.revision)
     if pods.requests is None and waited >= UNREADABLE_WAIT:
         minutes = UNREADABLE_WAIT // timedelta(minutes=1)
-        message = f"its monitors could not be read for {minutes} minutes; the Service has not selected it since"
+        message = (
+            f"its monitors could not be read for {minutes} minutes; the Service has not selected it since"
+        )
         return Finding("TrafficMoved", f"{moving.revision}: {message}", moving.revision)
     return None
 
@@ -165,11 +169,15 @@ def steps_can_begin(situation: Situation) -> Finding | None:
     if not _may_move(situation) or not situation.candidate_is_up or situation.spec.replicas == 0:
         return None
     split = {status.stable_revision, status.candidate_revision}
-    others = [name for name, seen in situation.observation.revisions.items() if seen.pods and name not in split]
+    others = [
+        name for name, seen in situation.observation.revisions.items() if seen.pods and name not in split
+    ]
     if others or status.standby_revision or not situation.metrics_are_available:
         return None
     pods = situation.pods(status.candidate_revision).ready
-    return Finding("StepStarted", f"{pods} pods of {status.candidate_revision} take traffic", status.candidate_revision)
+    return Finding(
+        "StepStarted", f"{pods} pods of {status.candidate_revision} take traffic", status.candidate_revision
+    )
 
 
 def step_is_passed(situation: Situation) -> Finding | None:
@@ -239,7 +247,9 @@ def standby_is_expired(situation: Situation) -> Finding | None:
     if not situation.status.standby_revision or until is None or situation.now < read(until):
         return None
     standby = situation.status.standby_revision
-    return Finding("StandbyExpired", f"{standby} was kept for {situation.spec.rollout.standby.retain}", standby)
+    return Finding(
+        "StandbyExpired", f"{standby} was kept for {situation.spec.rollout.standby.retain}", standby
+    )
 
 
 # Shared
@@ -266,7 +276,9 @@ def _breached_names(situation: Situation, revision: str) -> set[str]:
 def _breached_alone(situation: Situation, action: OnBreach) -> tuple[Assessment, ...]:
     stable = _breached_names(situation, situation.status.stable_revision)
     return tuple(
-        a for a in situation.breaches(situation.status.candidate_revision, action) if a.objective not in stable
+        a
+        for a in situation.breaches(situation.status.candidate_revision, action)
+        if a.objective not in stable
     )
 
 

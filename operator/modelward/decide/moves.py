@@ -1,4 +1,4 @@
-"""The changes of status that transitions make. Each takes a situation and a finding and gives what follows."""
+"""The changes of status that transitions make: a situation and a finding in, what follows out."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -86,7 +86,9 @@ def begin(situation: Situation, finding: Finding) -> Change:
         rollout=RolloutStatus(started_at=stamp(situation.now)),
         cause=None,
     )
-    return Change(status, (Announcement("Normal", finding.reason, "Started", f"{wanted}: {finding.message}"),))
+    return Change(
+        status, (Announcement("Normal", finding.reason, "Started", f"{wanted}: {finding.message}"),)
+    )
 
 
 def drop_candidate(situation: Situation, finding: Finding) -> Change:

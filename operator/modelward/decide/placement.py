@@ -52,7 +52,11 @@ class Targets:
 
         Monitors serve unless told otherwise, so a revision that merely starts or ends changes nothing here.
         """
-        told = {(p.revision, p.mode.value, p.forward_to or "") for p in self.placements if p.mode is not MonitorMode.SERVE}
+        told = {
+            (p.revision, p.mode.value, p.forward_to or "")
+            for p in self.placements
+            if p.mode is not MonitorMode.SERVE
+        }
         return (self.selected, *sorted(told))
 
 
@@ -67,7 +71,9 @@ def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:
         return (status.stable_revision, status.candidate_revision)
     moving = status.withdrawal
     if moving and not moving.switched:
-        return (moving.revision,) if status.stable_revision == moving.revision else (moving.to, moving.revision)
+        return (
+            (moving.revision,) if status.stable_revision == moving.revision else (moving.to, moving.revision)
+        )
     serving = moving.to if moving else status.stable_revision or status.candidate_revision
     return (serving,) if serving else ()
 
@@ -95,7 +101,9 @@ def _candidate_pods(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) ->
     if not status.stable_revision or status.phase is Phase.PROMOTING:
         return spec.replicas
     step = max(0, status.rollout.step) if status.rollout else 0
-    return candidate_replicas(spec.replicas, spec.rollout.steps[min(step, len(spec.rollout.steps) - 1)].weight)
+    return candidate_replicas(
+        spec.replicas, spec.rollout.steps[min(step, len(spec.rollout.steps) - 1)].weight
+    )
 
 
 def standby_replicas(spec: ModelDeploymentSpec) -> int:

@@ -1,4 +1,4 @@
-"""Spec, status, observation and time as one value, with the questions that the transition table asks of it."""
+"""Spec, status, observation and time as one value, with the questions asked of it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,7 +148,7 @@ class Situation:
 
     @property
     def last_good(self) -> str:
-        """Return the revision to go back to from stable: the standby, or the newest promoted one; or nothing."""
+        """Return the revision to go back to from stable: the standby or the newest promoted one, or none."""
         promoted = (entry.revision for entry in self.status.history if entry.action == "Promoted")
         for revision in (self.status.standby_revision, *promoted):
             if (

@@ -30,8 +30,10 @@ def unmet_weight(spec: ModelDeploymentSpec, step: int) -> str:
     real = share_percent(pods, spec.replicas)
     if not spec.replicas or abs(real - weight) <= TOLERANCE_PERCENT:
         return ""
-    needed = f"at least {-(-(100 - weight) // weight)} replicas" if weight < real else "a weight of at most 50"
+    needed = (
+        f"at least {-(-(100 - weight) // weight)} replicas" if weight < real else "a weight of at most 50"
+    )
     return (
-        f"spec.rollout.steps[{step}].weight is {weight} but {spec.replicas} stable and {pods} candidate pods give "
-        f"{real}; write weight: {real}, or {needed}"
+        f"spec.rollout.steps[{step}].weight is {weight} but {spec.replicas} stable and {pods} candidate pods "
+        f"give {real}; write weight: {real}, or {needed}"
     )

@@ -43,7 +43,9 @@ def _traffic(situation: Situation, selected: tuple[str, ...]) -> tuple[TrafficSh
     return (TrafficShare(revision=first, weight=100 - share), TrafficShare(revision=second, weight=share))
 
 
-def _objectives(situation: Situation, status: ModelDeploymentStatus, selected: tuple[str, ...]) -> dict[str, Any]:
+def _objectives(
+    situation: Situation, status: ModelDeploymentStatus, selected: tuple[str, ...]
+) -> dict[str, Any]:
     now = tuple(
         _row(objective.name, revision, assessment)
         for revision in selected

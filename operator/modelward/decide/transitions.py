@@ -63,7 +63,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         moves.finish_withdrawal,
         _from(_PROMOTING, _ROLLING_BACK, to=_SERVING),
     ),
-    Transition("ReadCounter", guards.counter_was_read, moves.read_counter, _staying_in(_PROMOTING, _ROLLING_BACK)),
+    Transition(
+        "ReadCounter", guards.counter_was_read, moves.read_counter, _staying_in(_PROMOTING, _ROLLING_BACK)
+    ),
     Transition(
         "Abort",
         commands.abort_asked,
@@ -157,7 +159,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         moves.hold,
         _from(_STARTING, _STEPPING, _PROMOTING, to=_HELD),
     ),
-    Transition("ServeFirst", guards.candidate_is_ready_to_serve, moves.serve_first, _from(_INITIALIZING, to=_SERVING)),
+    Transition(
+        "ServeFirst", guards.candidate_is_ready_to_serve, moves.serve_first, _from(_INITIALIZING, to=_SERVING)
+    ),
     Transition("RetireStandby", guards.standby_is_in_the_way, moves.retire_standby, _staying_in(_STARTING)),
     Transition("BeginSteps", guards.steps_can_begin, moves.next_step, _from(_STARTING, to=_STEPPING)),
     Transition("PassStep", guards.step_is_passed, moves.next_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
@@ -167,7 +171,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         moves.end_inconclusive,
         {_STEPPING: (_STEPPING, _PROMOTING, _HELD, _ROLLING_BACK)},
     ),
-    Transition("Promote", guards.promotion_is_ready, moves.promote, _staying_in(_PROMOTING), needs_split=True),
+    Transition(
+        "Promote", guards.promotion_is_ready, moves.promote, _staying_in(_PROMOTING), needs_split=True
+    ),
     Transition("ExpireStandby", guards.standby_is_expired, moves.retire_standby, _staying_in(_SERVING)),
 )
 """The rows in order of priority. What is not here does not happen."""

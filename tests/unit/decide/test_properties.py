@@ -54,7 +54,7 @@ class Deployment(RuleBasedStateMachine):
         self.world.wanted = revision
 
     @rule(replicas=st.integers(0, 4), paused=st.booleans())
-    def scale_or_pause(self, replicas: int, paused: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def scale_or_pause(self, replicas: int, paused: bool) -> None:
         """Spec is scaled or paused."""
         self.world.spec = self.world.spec.model_copy(update={"replicas": replicas, "paused": paused})
 
@@ -80,7 +80,7 @@ class Deployment(RuleBasedStateMachine):
         self.world.pods(revision, requests=requests, informed_generation=generation)
 
     @rule(revision=REVISIONS, not_worse=st.none() | st.booleans())
-    def evidence_is_good(self, revision: str, not_worse: bool | None) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def evidence_is_good(self, revision: str, not_worse: bool | None) -> None:
         """A revision is healthy by every objective."""
         self.world.all_healthy(revision, not_worse=not_worse)
 
@@ -132,7 +132,9 @@ class Deployment(RuleBasedStateMachine):
         """What the Service selects is not rejected, but for a breached stable until the other can serve."""
         status = self.world.status
         selected = set(targets(self.world.spec, status).selected)
-        waits = {status.withdrawal.revision} if status.withdrawal and not status.withdrawal.switched else set()
+        waits = (
+            {status.withdrawal.revision} if status.withdrawal and not status.withdrawal.switched else set()
+        )
         rejected = {r.revision for r in status.rejected_revisions}
         assert not (selected & rejected) - waits
 

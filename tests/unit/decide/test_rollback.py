@@ -30,7 +30,10 @@ def test_without_a_standby_it_waits_for_pods_before_traffic_moves() -> None:
     world.see(breached("m-2"))
     world.step()
     assert targets(world.spec, world.status).selected == ("m-2",)
-    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {"m-1": 2, "m-2": 2}
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-1": 2,
+        "m-2": 2,
+    }
     world.pods("m-1", ready=2)
     assert world.step().rule == "SwitchTraffic"
     assert targets(world.spec, world.status).selected == ("m-1",)

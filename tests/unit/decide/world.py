@@ -134,10 +134,13 @@ class World:
             deployment="m",
             generation=1,
             wanted_revision=self.wanted,
-            revisions=dict(self.revisions) | {self.wanted: self.revisions.get(self.wanted, RevisionObservation())},
+            revisions=dict(self.revisions)
+            | {self.wanted: self.revisions.get(self.wanted, RevisionObservation())},
             assessments=tuple(self.evidence.values()),
             metrics=self.metrics,
-            metrics_message="" if self.metrics is MetricsState.AVAILABLE else "Prometheus: connection refused",
+            metrics_message=""
+            if self.metrics is MetricsState.AVAILABLE
+            else "Prometheus: connection refused",
             alerts=self.alerts,
             commands=self.commands,
             render_problem=self.render_problem,
