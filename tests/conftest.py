@@ -8,12 +8,14 @@ import pytest
 
 from dev.cluster import controlplane, definitions
 
+
 @pytest.fixture(scope="session")
 def api_server() -> Iterator[controlplane.ControlPlane]:
     """Run etcd and kube-apiserver with every definition installed; some 6 s, once a session."""
     with controlplane.temporary() as plane:
         plane.apply(*definitions.all_folders())
         yield plane
+
 
 @pytest.fixture
 def namespace(api_server: controlplane.ControlPlane, request: pytest.FixtureRequest) -> str:

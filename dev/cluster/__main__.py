@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from dev.cluster import layout as layouts
 from dev.cluster import addons, containers, images, lifecycle, programs
+from dev.cluster import layout as layouts
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 from dev.cluster.progress import say

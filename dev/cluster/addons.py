@@ -38,7 +38,9 @@ def install(plane: ControlPlane, images_by_name: dict[str, Image]) -> None:
         for namespace, name in _DEPLOYMENTS:
             plane.kubectl("rollout", "status", _WAIT, "--namespace", namespace, f"deployment/{name}")
         for kind in ("prometheus", "alertmanager"):
-            plane.kubectl("wait", "--for=condition=Available", _WAIT, "--namespace", "monitoring", f"{kind}/dev")
+            plane.kubectl(
+                "wait", "--for=condition=Available", _WAIT, "--namespace", "monitoring", f"{kind}/dev"
+            )
 
 
 def needed_images() -> dict[str, Image]:

@@ -78,7 +78,8 @@ def kubeconfig(path: Path, url: str, certificate: Path, token: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(
         "apiVersion: v1\nkind: Config\ncurrent-context: modelward\n"
-        f"clusters: [{{name: modelward, cluster: {{server: '{url}', certificate-authority: '{certificate}'}}}}]\n"
+        "clusters: [{name: modelward, cluster: "
+        f"{{server: '{url}', certificate-authority: '{certificate}'}}}}]\n"
         f"users: [{{name: modelward, user: {{token: '{token}'}}}}]\n"
         "contexts: [{name: modelward, context: {cluster: modelward, user: modelward}}]\n"
     )

@@ -5,7 +5,6 @@ is not in the cache. Layers are kept, so that a change of source does not instal
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import subprocess
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import host, packages
+from dev.cluster import mounts, packages
 from dev.cluster.errors import ClusterError
 from dev.cluster.images import REGISTRY, Image, image_file, short_hash
 from dev.cluster.paths import CHECKOUT, cache_dir
@@ -31,8 +30,6 @@ CONTEXTS: Final = {
 """What each image takes from the checkout beside its Containerfile, images/NAME/Containerfile."""
 
 _INDEX_VARIABLES: Final = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")
-_DETACH: Final = 2
-"""MNT_DETACH of umount2(2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,9 @@ class Docker:
     def build(self, name: str, reference: str, target: Path) -> None:
         """Build one image and write it to a docker-archive."""
         file = CHECKOUT / "images" / name / "Containerfile"
-        _run(["docker", "build", "--quiet", *_index_arguments(), "--file", file, "--tag", reference, CHECKOUT])
+        _run(
+            ["docker", "build", "--quiet", *_index_arguments(), "--file", file, "--tag", reference, CHECKOUT]
+        )
         _run(["docker", "save", "--output", target, reference])
 
 
@@ -112,7 +111,9 @@ def tag(name: str, checkout: Path = CHECKOUT) -> str:
         path = checkout / entry
         inputs += sorted(path.rglob("*")) if path.is_dir() else [path]
     wanted = [path for path in inputs if path.is_file() and "__pycache__" not in path.parts]
-    parts = (part for path in wanted for part in (str(path.relative_to(checkout)).encode(), path.read_bytes()))
+    parts = (
+        part for path in wanted for part in (str(path.relative_to(checkout)).encode(), path.read_bytes())
+    )
     return short_hash(SUITE.encode(), " ".join(BASE_PACKAGES).encode(), *parts)
 
 
@@ -162,7 +163,9 @@ def builder() -> Buildah | Docker:
         return Buildah(cache_dir() / "buildah")
     if packages.command("docker") is not None:
         return Docker()
-    raise ClusterError("images are built with docker, or as root with buildah and mmdebstrap: neither is on PATH")
+    raise ClusterError(
+        "images are built with docker, or as root with buildah and mmdebstrap: neither is on PATH"
+    )
 
 
 def build_all() -> dict[str, Image]:
@@ -172,11 +175,5 @@ def build_all() -> dict[str, Image]:
         return {name: image(name, chosen) for name in CONTEXTS}
     finally:
         if isinstance(chosen, Buildah):
-            _unmount(chosen.storage)
-
-
-def _unmount(folder: Path) -> None:
-    """Undo the bind mount that containers/storage leaves on its overlay folder."""
-    libc = ctypes.CDLL(None)
-    for point in host.mounts_below(folder):
-        libc.umount2(os.fsencode(point), _DETACH)
+            # containers/storage leaves its overlay folder bind-mounted on itself.
+            mounts.remove_below(chosen.storage)

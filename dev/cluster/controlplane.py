@@ -4,6 +4,8 @@ The one-node cluster starts the same two with addresses of its own choice.
 """
 
 import contextlib
+import http
+import http.client
 import ipaddress
 import json
 import shutil
@@ -11,8 +13,6 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,14 +63,17 @@ class ControlPlane:
         return self.credentials.certificate
 
     def kubectl(
-        self, *arguments: str, input: str | None = None, check: bool = True  # noqa: A002, FBT001, FBT002 - as subprocess.run
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - named as in subprocess.run
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as administrator, its output as text.
 
         Raises:
             ClusterError: it failed and `check` is set; the message holds what kubectl said.
         """
-        command = [self.program_files["kubectl"], "--kubeconfig", self.kubeconfig, *arguments]
+        command = [str(self.program_files["kubectl"]), "--kubeconfig", str(self.kubeconfig), *arguments]
         done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
         if check and done.returncode != 0:
             message = f"kubectl {' '.join(arguments)} failed ({done.returncode}): {done.stderr.strip()}"
@@ -124,7 +127,11 @@ def launch(
     )
     audit_log = None if audit == "None" else folder / "audit.log"
     etcd = etcd_command(files["etcd"], folder, addresses)
-    api = [*api_command(files["kube-apiserver"], credentials, addresses), *_audit(folder, audit, audit_log), *extra]
+    api = [
+        *api_command(files["kube-apiserver"], credentials, addresses),
+        *_audit(folder, audit, audit_log),
+        *extra,
+    ]
     for name, command in (("etcd", etcd), ("kube-apiserver", api)):
         if not processes.is_running(folder, name):
             processes.start(folder, name, wrap(command))
@@ -187,12 +194,15 @@ def wait_ready(plane: ControlPlane) -> None:
         ClusterError: a process ended or the limit passed; the message holds the end of its log.
     """
     context = ssl.create_default_context(cafile=str(plane.ca_file))
-    request = urllib.request.Request(f"{plane.url}/readyz", headers={"Authorization": f"Bearer {plane.token}"})
+    headers = {"Authorization": f"Bearer {plane.token}"}
 
     def ready() -> bool:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(request, context=context, timeout=5) as answer:
-                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+        connection = http.client.HTTPSConnection(
+            plane.url.removeprefix("https://"), context=context, timeout=5
+        )
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz", headers=headers)
+            return connection.getresponse().status == http.HTTPStatus.OK
         for name in ("etcd", "kube-apiserver"):
             if not processes.is_running(plane.folder, name):
                 raise ClusterError(f"{name} ended:\n{processes.log_tail(plane.folder, name)}")

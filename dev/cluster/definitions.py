@@ -25,8 +25,10 @@ def prometheus_operator() -> Path:
     if not folder.exists():
         with step("taking prometheus-operator's definitions from its Go module (once)"):
             module = f"{programs.FAMILIES[family].module}@{programs.version(family)}"
-            command = [golang.find(), "mod", "download", "-json", module]
-            answer = subprocess.run(command, cwd=SOURCES / family, capture_output=True, text=True, check=False)
+            command: list[str | Path] = [golang.find(), "mod", "download", "-json", module]
+            answer = subprocess.run(
+                command, cwd=SOURCES / family, capture_output=True, text=True, check=False
+            )
             if answer.returncode != 0:
                 raise ClusterError(f"cannot download {module}: {answer.stdout}{answer.stderr}")
             unfinished = folder.with_name(".crds")

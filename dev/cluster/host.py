@@ -44,7 +44,6 @@ _SETTINGS: Final = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 )
-_CGROUPS: Final = Path("/sys/fs/cgroup")
 
 
 def check_able() -> None:
@@ -57,7 +56,9 @@ def check_able() -> None:
         message = f"a one-node cluster needs Linux, this is {platform.system()}; {OTHER_WAY}"
         raise ClusterError(message)
     if os.geteuid() != 0:
-        message = f"a one-node cluster needs root (containers, network, mounts): run it with sudo -E; {OTHER_WAY}"
+        message = (
+            f"a one-node cluster needs root (containers, network, mounts): run it with sudo -E; {OTHER_WAY}"
+        )
         raise ClusterError(message)
 
 
@@ -73,8 +74,9 @@ def claim(layout: Layout) -> None:
         held = json.loads(holder.read_text())
         if held["identifier"] != layout.identifier and Layout(held["identifier"], layout.root).state.exists():
             message = (
-                f"the cluster of {held['checkout']} (user {held['user']}, process {held['pid']}) has this machine; "
-                f"end it first: make -C {held['checkout']} down (or python3 -m dev.cluster down {held['identifier']})"
+                f"the cluster of {held['checkout']} (user {held['user']}, process {held['pid']}) has this "
+                f"machine; end it first: make -C {held['checkout']} down "
+                f"(or python3 -m dev.cluster down {held['identifier']})"
             )
             raise ClusterError(message)
     if not layout.state.exists():
@@ -90,7 +92,9 @@ def _check_unused() -> None:
     for family in ("iptables-save", "ip6tables-save"):
         chains = network.kubernetes_chains(network.run(family, check=False).stdout)
         if chains:
-            message = f"another Kubernetes node uses this machine ({family} shows {chains[0]}): end it, {OTHER_WAY}"
+            message = (
+                f"another Kubernetes node uses this machine ({family} shows {chains[0]}): end it, {OTHER_WAY}"
+            )
             raise ClusterError(message)
     overlapping = network.overlapping_routes(network.run("ip", "-4", "route").stdout, "mw")
     if overlapping:
@@ -107,7 +111,9 @@ def _check_unused() -> None:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                message = f"port {port} is taken (ss -ltnp 'sport = :{port}' shows by whom): end that, {OTHER_WAY}"
+                message = (
+                    f"port {port} is taken (ss -ltnp 'sport = :{port}' shows by whom): end that, {OTHER_WAY}"
+                )
                 raise ClusterError(message) from None
 
 
@@ -155,14 +161,3 @@ def release(layout: Layout) -> None:
             holder.unlink()
     with contextlib.suppress(OSError):
         layout.root.rmdir()
-
-
-def pod_cgroups() -> list[Path]:
-    """Return the folders that hold the pods' control groups, of either cgroup version."""
-    return [path for path in (_CGROUPS / "kubepods", *_CGROUPS.glob("*/kubepods")) if path.is_dir()]
-
-
-def mounts_below(folder: Path) -> list[str]:
-    """Return the mount points below a folder, the innermost and latest first."""
-    points = [line.split()[4].replace("\\040", " ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point for point in reversed(points) if Path(point).is_relative_to(folder)]

@@ -80,5 +80,7 @@ def load(layout: Layout, images: list[Image]) -> None:
         with step(f"importing {image.reference}"):
             done = node.ctr(layout, "images", "import", str(image.file))
             if done.returncode != 0:
-                message = f"containerd refused {image.file} ({done.stderr.strip()}): remove it and run this again"
+                message = (
+                    f"containerd refused {image.file} ({done.stderr.strip()}): remove it and run this again"
+                )
                 raise ClusterError(message)

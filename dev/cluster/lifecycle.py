@@ -4,7 +4,18 @@ import json
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import certificates, controlplane, host, images, network, node, packages, processes, programs
+from dev.cluster import (
+    certificates,
+    controlplane,
+    host,
+    images,
+    network,
+    node,
+    packages,
+    processes,
+    programs,
+    teardown,
+)
 from dev.cluster.controlplane import ControlPlane
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import (
@@ -74,7 +85,7 @@ def _kubeconfig(layout: Layout, plane: ControlPlane, user: str) -> Path:
 
 def _start_controllers(layout: Layout, plane: ControlPlane, files: dict[str, Path]) -> None:
     keys, common = layout.state / "keys", ["--leader-elect=false", "--bind-address=127.0.0.1"]
-    manager = [
+    manager: list[str | Path] = [
         files["kube-controller-manager"],
         f"--kubeconfig={_kubeconfig(layout, plane, _CONTROLLER_MANAGER)}",
         *common,
@@ -88,7 +99,7 @@ def _start_controllers(layout: Layout, plane: ControlPlane, files: dict[str, Pat
         "--kube-api-qps=100",
         "--kube-api-burst=200",
     ]
-    scheduler = [
+    scheduler: list[str | Path] = [
         files["kube-scheduler"],
         f"--kubeconfig={_kubeconfig(layout, plane, _SCHEDULER)}",
         *common,
@@ -132,7 +143,7 @@ def down(layout: Layout) -> None:
         return
     host.check_able()
     with step("ending the node and its pods"):
-        node.stop(layout)
+        teardown.end_node(layout)
     with step("ending the control plane"):
         for name in ("kube-scheduler", "kube-controller-manager"):
             processes.stop(layout.state, name, _STOP_SECONDS)

@@ -74,7 +74,7 @@ def overlapping_routes(routes: str, ours: str) -> list[str]:
     wanted = [ipaddress.ip_network(cidr) for cidr in (POD_CIDR, SERVICE_CIDR, f"{NODE_ADDRESS}/32")]
 
     def overlaps(line: str) -> bool:
-        first = line.split()[0]
+        first = line.split(maxsplit=1)[0]
         if first == "default" or f"dev {ours}" in line:
             return False
         try:
@@ -88,7 +88,11 @@ def overlapping_routes(routes: str, ours: str) -> list[str]:
 
 def kubernetes_chains(saved: str) -> list[str]:
     """Return Kubernetes' chains in the text of iptables-save."""
-    return [line[1:].split()[0] for line in saved.splitlines() if _KUBERNETES_CHAIN.match(line[1:]) and line[0] == ":"]
+    return [
+        line[1:].split(maxsplit=1)[0]
+        for line in saved.splitlines()
+        if _KUBERNETES_CHAIN.match(line[1:]) and line[0] == ":"
+    ]
 
 
 def removal(saved: str, network: str) -> str:
@@ -105,7 +109,8 @@ def removal(saved: str, network: str) -> str:
 
 
 def _tables(saved: str) -> Iterator[tuple[str, list[str]]]:
-    table, lines = "", []
+    table = ""
+    lines: list[str] = []
     for line in saved.splitlines():
         if line.startswith("*"):
             table, lines = line[1:], []

@@ -1,16 +1,12 @@
-"""containerd, kubelet and kube-proxy of the one node: their configuration, start and end."""
+"""containerd, kubelet and kube-proxy of the one node: their configuration and start."""
 
 import contextlib
-import ctypes
 import json
-import os
-import signal
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import host, network, processes
+from dev.cluster import network, processes
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import (
     DNS_ADDRESS,
@@ -24,10 +20,7 @@ from dev.cluster.layout import (
 )
 from dev.cluster.packages import cni_folder, command
 
-STOP_SECONDS: Final = 10.0
 START_SECONDS: Final = 30.0
-_LAZY_UNMOUNT: Final = 2
-"""MNT_DETACH of umount(2)."""
 
 
 def containerd_configuration(layout: Layout, pause_image: str) -> str:
@@ -122,7 +115,7 @@ def kubelet_configuration(layout: Layout, certificate: Path) -> str:
 
 
 def proxy_configuration(kubeconfig: Path) -> str:
-    """Return kube-proxy's configuration as JSON: iptables, no connection-tracking limits of the host's changed."""
+    """Return kube-proxy's configuration as JSON: iptables, the host's tracking limits untouched."""
     settings = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -153,7 +146,7 @@ def start_kubelet(layout: Layout, program: Path, kubeconfig: Path, certificate: 
     configuration.write_text(kubelet_configuration(layout, certificate))
     # Names outside the cluster are no business of its pods: no resolver of the machine's is passed on.
     (layout.state / "resolv.conf").write_text("")
-    command_line = [
+    command_line: list[str | Path] = [
         *(program, f"--config={configuration}", f"--kubeconfig={kubeconfig}"),
         *(f"--root-dir={layout.state / 'kubelet'}", f"--cert-dir={layout.state / 'kubelet-keys'}"),
         *(f"--hostname-override={NODE}", f"--node-ip={NODE_ADDRESS}"),
@@ -178,72 +171,3 @@ def _set_bridge_filtering() -> None:
         subprocess.run([modprobe, "br_netfilter"], capture_output=True, check=False)
     with contextlib.suppress(OSError):
         setting.write_text("1")
-
-
-def stop(layout: Layout) -> None:
-    """End the node's processes, pods and mounts; what is not there is skipped."""
-    for name in ("kubelet", "kube-proxy"):
-        processes.stop(layout.state, name, STOP_SECONDS)
-    _kill_pods(layout)
-    processes.stop(layout.state, "containerd", STOP_SECONDS)
-    _unmount(layout.state)
-    _remove_cgroups()
-
-
-def shims(layout: Layout) -> Mapping[int, str]:
-    """Return the pods' shim processes, by id, each with the address of its socket's owner."""
-    wanted = str(layout.containerd_socket)
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_text().split("\0")
-            if "containerd-shim" in words[0] and wanted in words:
-                found[int(folder.name)] = words[0]
-    return found
-
-
-def _kill_pods(layout: Layout) -> None:
-    sockets = [
-        Path(file.read_text().removeprefix("unix://"))
-        for file in (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
-    ]
-    for group in host.pod_cgroups():
-        for file in group.rglob("cgroup.procs"):
-            for pid in file.read_text().split():
-                _kill(int(pid))
-    for pid in shims(layout):
-        _kill(pid)
-    if not processes.until(lambda: not shims(layout), STOP_SECONDS):
-        raise ClusterError(f"pods' shims do not end: processes {sorted(shims(layout))}")
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _unmount(folder: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    for point in host.mounts_below(folder):
-        libc.umount2(os.fsencode(point), _LAZY_UNMOUNT)
-    left = host.mounts_below(folder)
-    if left:
-        raise ClusterError(f"still mounted: {left[0]}; end what uses it (fuser -vm {left[0]}) and run this again")
-
-
-def _remove_cgroups() -> None:
-    def empty() -> bool:
-        for top in host.pod_cgroups():
-            for group in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
-                with contextlib.suppress(OSError):
-                    group.rmdir()
-            with contextlib.suppress(OSError):
-                top.rmdir()
-        return not host.pod_cgroups()
-
-    if not processes.until(empty, STOP_SECONDS):
-        raise ClusterError(f"{host.pod_cgroups()[0]} still has processes; end them and run this again")
-
-

@@ -184,7 +184,7 @@ def _elsewhere(program: Program) -> list[Path]:
 
 @functools.cache
 def _fits(program: Program, place: Path) -> bool:
-    command = [place, *program.version_command]
+    command: list[str | Path] = [place, *program.version_command]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

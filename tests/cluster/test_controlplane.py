@@ -19,7 +19,9 @@ def test_definitions_are_served(api_server: controlplane.ControlPlane) -> None:
     """prometheus-operator's kinds and ours, where there are any, can be listed."""
     served = api_server.kubectl("api-resources", "-o", "name").stdout.split()
     assert {"podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com"} <= set(served)
-    assert ("modeldeployments.modelward.dev" in served) == any(definitions.OURS.glob("*modeldeployments*.yaml"))
+    assert ("modeldeployments.modelward.dev" in served) == any(
+        definitions.OURS.glob("*modeldeployments*.yaml")
+    )
 
 
 def test_each_test_has_its_namespace(api_server: controlplane.ControlPlane, namespace: str) -> None:
@@ -41,14 +43,27 @@ def test_audit_log_names_requests(api_server: controlplane.ControlPlane, namespa
 
     def logged() -> bool:
         events = map(json.loads, audit_log.read_text().splitlines())
-        return any(event["verb"] == "create" and event["objectRef"].get("name") == namespace for event in events)
+        return any(
+            event["verb"] == "create" and event["objectRef"].get("name") == namespace for event in events
+        )
 
     assert processes.until(logged, limit_seconds=10)
 
 
 def test_unknown_user_is_refused(api_server: controlplane.ControlPlane) -> None:
     """A wrong token is answered 401, so that tests of rights mean something."""
-    answer = api_server.kubectl("--token", "wrong", "--kubeconfig", "/dev/null", "--server", api_server.url,
-                                "--certificate-authority", str(api_server.ca_file), "get", "pods", check=False)
+    answer = api_server.kubectl(
+        "--token",
+        "wrong",
+        "--kubeconfig",
+        "/dev/null",
+        "--server",
+        api_server.url,
+        "--certificate-authority",
+        str(api_server.ca_file),
+        "get",
+        "pods",
+        check=False,
+    )
     assert answer.returncode != 0
     assert "Unauthorized" in answer.stderr or "must be logged in" in answer.stderr
