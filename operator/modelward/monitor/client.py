@@ -67,7 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self._intake: FeedbackIntake | None = None
         self._pending = b""
         self._opened_s = self._first_byte_s = self._last_read_s = time.perf_counter()
-        self._age_factor = random.uniform(1 - _MAX_AGE_JITTER, 1 + _MAX_AGE_JITTER)
+        self._age_factor = 1 + random.uniform(-_MAX_AGE_JITTER, _MAX_AGE_JITTER)  # noqa: S311 - spreads load
         self._at_eof = False
         self._ending = False
         self._reading_paused = False
@@ -203,7 +203,7 @@ class ClientConnection(asyncio.Protocol):
         self._reading_paused = pause
 
     def sweep(self, now_s: float) -> None:
-        """End the connection when the client has paused for too long; `now_s` is the performance counter's."""
+        """End the connection when the client has paused for too long at `now_s` (performance counter)."""
         exchange, quiet_s = self._exchange, now_s - self._last_read_s
         if self._ending or self._reading_paused:
             return

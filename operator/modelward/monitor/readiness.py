@@ -1,4 +1,4 @@
-"""Whether the pod should get traffic: the monitor has what it needs, does not end, and the server is ready."""
+"""Whether the pod should get traffic: the monitor has what it needs and does not end; the server is ready."""
 
 import asyncio
 from contextlib import suppress

@@ -76,7 +76,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 def sign(receipt: Receipt, key: bytes) -> bytes | None:
-    """The header's value; None when even without predictions it would be longer than MAX_RECEIPT_BYTES."""
+    """The header's value; None when it is over MAX_RECEIPT_BYTES even without predictions."""
     for predictions in (receipt.predictions, None):
         payload: dict[str, object] = {
             "d": receipt.deployment,

@@ -1,10 +1,10 @@
-"""The traffic mode in force: the one with the highest generation of those in the file and sent to the admin port.
+"""The traffic mode in force: of those in the file and sent to the admin port, the latest generation.
 
 The operator sends a change to the admin port, where it holds at once, and writes the same into the
 mounted file, which arrives up to a minute later and outlives the process.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ class Target:
 class TrafficState:
     """The traffic object in force."""
 
-    current: TrafficConfig = TrafficConfig()
+    current: TrafficConfig = field(default_factory=TrafficConfig)
     applied_any: bool = False
 
     def apply(self, offered: TrafficConfig) -> Applied:

@@ -1,4 +1,4 @@
-"""The connection to a server that one client connection is paired with: finds where its answers begin and end."""
+"""A server connection, paired with one client connection: finds where its answers begin and end."""
 
 import asyncio
 import time
