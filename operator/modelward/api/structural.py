@@ -5,7 +5,7 @@ them, and descriptions, list types and CEL rules are kept.
 Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -31,14 +31,17 @@ def structural_schema(root: type[APIType], replaced: dict[tuple[str, str], Schem
     """
     written = root.model_json_schema(by_alias=True)
     definitions = {**written.pop("$defs", {}), root.__name__: written}
-    for cls in _types(APIType):
-        if cls.__name__ in definitions:
-            _complete(definitions[cls.__name__], cls, replaced)
+    for cls in _types_in(root):
+        _complete(definitions[cls.__name__], cls, replaced)
     return _structural(definitions[root.__name__], definitions)
 
 
-def _types(base: type[APIType]) -> list[type[APIType]]:
-    return [cls for child in base.__subclasses__() for cls in (child, *_types(child))]
+def _types_in(annotation: Any) -> set[type[APIType]]:  # noqa: ANN401 - a type, or what stands for one
+    """Return every API type that an annotation mentions, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, APIType):
+        fields = annotation.model_fields.values()
+        return {annotation}.union(*(_types_in(field.annotation) for field in fields))
+    return set().union(*(_types_in(argument) for argument in get_args(annotation)))
 
 
 def _complete(schema: Schema, cls: type[APIType], replaced: dict[tuple[str, str], Schema]) -> None:
@@ -51,7 +54,7 @@ def _complete(schema: Schema, cls: type[APIType], replaced: dict[tuple[str, str]
         written.pop("default", None)
         if (cls.__name__, alias) in replaced:
             kept = {key: written[key] for key in ("description", KEY_VALIDATIONS) if key in written}
-            schema["properties"][alias] = {**replaced[cls.__name__, alias], **kept}
+            written = schema["properties"][alias] = {**replaced[cls.__name__, alias], **kept}
         default = _default(field)
         if default is not None:
             written["default"] = default

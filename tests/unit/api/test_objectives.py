@@ -1,0 +1,55 @@
+"""What an objective counts, and the hash by which its counters are told apart."""
+
+from decimal import Decimal
+
+import pytest
+
+from modelward.api.objectives import ObjectiveKind, event_config, kind_of
+from modelward.api.spec import Objective
+from tests.modeldeployments import Manifest
+
+_LATENCY: Manifest = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}
+
+
+def _objective(**fields: object) -> Objective:
+    return Objective.model_validate(_LATENCY | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"latency": {"within": "1s"}}, ObjectiveKind.LATENCY),
+        ({"availability": {}}, ObjectiveKind.AVAILABILITY),
+        ({"accuracy": {}}, ObjectiveKind.ACCURACY),
+    ],
+)
+def test_the_kind_is_the_field_that_is_set(fields: Manifest, kind: ObjectiveKind) -> None:
+    """Each objective must be of the one kind that it was written as."""
+    assert kind_of(Objective.model_validate({"name": "o", "target": "99%"} | fields)) is kind
+
+
+def test_an_objective_of_no_kind_is_refused_when_made_past_the_rules() -> None:
+    """Code that skips validation must not get a kind by chance."""
+    with pytest.raises(ValueError, match="write exactly one of latency, availability and accuracy"):
+        kind_of(Objective.model_construct(name="o", target=Decimal("0.99")))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"target": "95%"}, {"onBreach": "Hold"}, {"name": "slow"}, {"versusStable": {"maxRatio": "1.2"}}],
+)
+def test_what_does_not_change_events_keeps_the_counters(fields: Manifest) -> None:
+    """A changed target must be judged from the same counts."""
+    assert event_config(_objective(**fields)) == event_config(_objective())
+
+
+def test_what_changes_events_starts_anew() -> None:
+    """Counts of another definition must never be mixed in."""
+    assert event_config(_objective(latency={"within": "201ms"})) != event_config(_objective())
+
+
+def test_the_same_definition_written_differently_is_the_same() -> None:
+    """1s and 1000ms must share their counters."""
+    assert event_config(_objective(latency={"within": "1s"})) == event_config(
+        _objective(latency={"within": "1000ms"})
+    )
