@@ -46,6 +46,18 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Any time from `start` to `end`, in unix seconds."""
+
+    start: float
+    end: float
+
+    def has(self, time: float) -> bool:
+        """Whether a time is within."""
+        return self.start - TIME_TOLERANCE_SECONDS <= time <= self.end + TIME_TOLERANCE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One series of an answer: labels, and values by evaluation time in unix seconds (NaN: not a number)."""
 
@@ -71,6 +83,16 @@ def matrix(body: bytes, grid: Grid) -> tuple[Series, ...]:
         NonsenseAnswerError: anything else that is not a matrix evaluated on the grid.
     """
     return _series(_result(body, "matrix"), "values", grid)
+
+
+def samples(body: bytes, span: Span) -> tuple[Series, ...]:
+    """The series of an instant query for a range vector: raw samples with their own times.
+
+    Raises:
+        PrometheusUnavailableError: the answer is an error or comes with warnings (it may be partial).
+        NonsenseAnswerError: anything else that is not raw samples of that span.
+    """
+    return _series(_result(body, "matrix"), "values", span)
 
 
 def error_text(body: bytes) -> str:
@@ -113,11 +135,11 @@ def _result(body: bytes, kind: str) -> list[Any]:
     return result
 
 
-def _series(result: list[Any], field: str, grid: Grid) -> tuple[Series, ...]:
-    return tuple(_one(item, field, grid) for item in result)
+def _series(result: list[Any], field: str, times: Grid | Span) -> tuple[Series, ...]:
+    return tuple(_one(item, field, times) for item in result)
 
 
-def _one(item: object, field: str, grid: Grid) -> Series:
+def _one(item: object, field: str, times: Grid | Span) -> Series:
     if not isinstance(item, dict) or "histogram" in item or "histograms" in item:
         msg = f"a series is not an object with labels and numbers: {str(item)[:EXCERPT_CHARACTERS]}"
         raise NonsenseAnswerError(msg)
@@ -130,10 +152,10 @@ def _one(item: object, field: str, grid: Grid) -> Series:
     if not isinstance(points, list):
         msg = f"a series has no {field}: {str(item)[:EXCERPT_CHARACTERS]}"
         raise NonsenseAnswerError(msg)
-    return Series(labels, tuple(_point(point, grid) for point in points))
+    return Series(labels, tuple(_point(point, times) for point in points))
 
 
-def _point(point: object, grid: Grid) -> tuple[float, float]:
+def _point(point: object, times: Grid | Span) -> tuple[float, float]:
     if not isinstance(point, list) or len(point) != 2:  # noqa: PLR2004 - a pair
         msg = f"a point is not a pair of time and value: {str(point)[:EXCERPT_CHARACTERS]}"
         raise NonsenseAnswerError(msg)
@@ -141,8 +163,8 @@ def _point(point: object, grid: Grid) -> tuple[float, float]:
     if isinstance(time, bool) or not isinstance(time, int | float) or not isinstance(text, str):
         msg = f"a point is not a number and a string: {str(point)[:EXCERPT_CHARACTERS]}"
         raise NonsenseAnswerError(msg)
-    if not grid.has(time):
-        msg = f"a point is at {time}, not one of {grid.start} to {grid.end} in steps of {grid.step} s"
+    if not times.has(time):
+        msg = f"a point is at {time}, which was not asked for: {times}"
         raise NonsenseAnswerError(msg)
     return float(time), _number(text)
 

@@ -183,7 +183,7 @@ async def _both(
 
 def _never_scraped(key: Key, blocks: tuple[TimedBlock, ...]) -> Polled:
     message = (
-        f"Prometheus has no sample of {key.name} in namespace {key.namespace}; check that its pods run and "
-        f"that podMonitorSelector and podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
+        f"Prometheus has no sample of {key}; check that its pods run, and that podMonitorSelector and "
+        f"podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
     )
     return Polled(blocks, MetricsState.NOT_SCRAPED, message)

@@ -5,6 +5,7 @@ answer is read is in `answers`. Authorisation files and certificates are read ag
 """
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from modelward.signals.answers import (
     NonsenseAnswerError,
     PrometheusUnavailableError,
     Series,
+    Span,
     error_text,
     matrix,
+    samples,
     vector,
 )
 from modelward.signals.credentials import SecretFile, SecretUnreadableError
@@ -141,6 +144,16 @@ class Prometheus:
         body = await self._post("/api/v1/query_range", form)
         return matrix(body, grid)
 
+    async def samples(self, query: str, span: Span) -> tuple[Series, ...]:
+        """Ask for the raw samples of a range vector that reaches from the span's start to its end.
+
+        Raises:
+            PrometheusUnavailableError: no complete answer in time.
+            NonsenseAnswerError: an answer that is not one.
+        """
+        body = await self._post("/api/v1/query", {"query": query, "time": _time(span.end)})
+        return samples(body, span)
+
     async def _post(self, path: str, form: Mapping[str, str]) -> bytes:
         url = self.endpoint.url.rstrip("/") + path
         async with self._turns:
@@ -188,7 +201,8 @@ class Prometheus:
         if self._secret is None:
             return headers
         if self.endpoint.username is not None:
-            headers["Authorization"] = aiohttp.BasicAuth(self.endpoint.username, self._secret.read()).encode()
+            pair = f"{self.endpoint.username}:{self._secret.read()}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         else:
             headers["Authorization"] = f"Bearer {self._secret.read()}"
         return headers

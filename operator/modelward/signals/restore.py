@@ -7,13 +7,12 @@ State that is gone is an empty ledger, which can only delay a verdict.
 """
 
 import logging
-import math
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from modelward.evidence.ledger import Ledger
 from modelward.render import promql
-from modelward.signals.answers import NoAnswerError, Series
+from modelward.signals.answers import NoAnswerError, Series, Span
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Prometheus
@@ -22,6 +21,7 @@ from modelward.signals.shards import SHARD_SIZE, by_prometheus
 Exporter: TypeAlias = frozenset[tuple[str, str]]
 """Labels that a scrape adds: which operator pod exported."""
 
+LOOKBACK_SECONDS: Final = 3600
 _OF_STATE: Final = frozenset(
     ("__name__", "namespace", "deployment", "revision", "objective", "config", "terms", "test", "component")
 )
@@ -47,9 +47,10 @@ async def restore(clients: Clients, keys: Iterable[Key], now: float) -> Mapping[
 
 async def _restore_shard(prometheus: Prometheus, keys: tuple[Key, ...], now: float) -> dict[Key, Ledger]:
     newest: dict[Key, tuple[float, Exporter]] = {}
-    for series in await prometheus.instant(promql.evidence_exported_at(keys), now):
-        key, (_, exported_at) = _key(series), series.points[0]
-        if math.isfinite(exported_at) and exported_at > newest.get(key, (0.0, None))[0]:
+    scrapes = promql.evidence_block_times(keys, LOOKBACK_SECONDS)
+    for series in await prometheus.samples(scrapes, Span(now - LOOKBACK_SECONDS, now)):
+        key, exported_at = _key(series), max(time for time, _ in series.points)
+        if exported_at > newest.get(key, (0.0, None))[0]:
             newest[key] = (exported_at, _exporter(series))
     by_time: dict[float, list[Key]] = {}
     for key in keys:

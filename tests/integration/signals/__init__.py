@@ -1,0 +1,1 @@
+"""Signals against real Prometheus and Alertmanager processes."""

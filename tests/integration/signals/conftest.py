@@ -15,6 +15,15 @@ from modelward.signals.telemetry import Telemetry
 from tests.integration.signals.exporter import Exporter
 from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
 
+RULES = """
+groups:
+- name: team
+  interval: 1s
+  rules:
+  - {alert: TeamTrouble, expr: team_trouble > 0, labels: {severity: page}}
+  - {alert: TeamTroubleForLong, expr: team_trouble > 0, for: 1h, labels: {severity: page}}
+"""
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def exporter() -> AsyncIterator[Exporter]:
@@ -28,7 +37,8 @@ async def prometheus(
     exporter: Exporter, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PrometheusServer]:
     """Run a Prometheus that scrapes the exporter."""
-    server = PrometheusServer(tmp_path_factory.mktemp("prometheus"), free_ports(1)[0], exporter.port)
+    folder, (port,) = tmp_path_factory.mktemp("prometheus"), free_ports(1)
+    server = PrometheusServer(folder, port, exporter.port, RULES)
     server.start()
     try:
         await server.sampled(time.time())

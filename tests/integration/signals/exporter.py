@@ -15,6 +15,8 @@ from aiohttp import web
 from modelward import conventions as names
 
 SLOTS: Final = 24
+PAGES: Final = ("operator", "next-operator", "team")
+"""Further targets, with whatever text a test gives them."""
 CONFIG: Final = "c1"
 
 
@@ -78,12 +80,12 @@ class Pod:
 
 
 class Exporter:
-    """The server; an async context manager. `fixed` holds further pages by path."""
+    """The server; an async context manager. `pages` holds the text of further targets, by name."""
 
     def __init__(self) -> None:
         """Start with every slot empty."""
         self.port = 0
-        self.fixed: dict[str, str] = {}
+        self.pages: dict[str, str] = {}
         self._slots: list[Pod | None] = [None] * SLOTS
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
@@ -91,7 +93,7 @@ class Exporter:
     async def __aenter__(self) -> Self:
         """Open a free port."""
         app = web.Application()
-        app.add_routes([web.get("/slots/{slot}", self._slot), web.get("/fixed/{page}", self._page)])
+        app.add_routes([web.get("/slots/{slot}", self._slot), web.get("/pages/{page}", self._page)])
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -107,9 +109,7 @@ class Exporter:
         """Put a pod where it will be scraped."""
         self._slots[self._slots.index(None)] = pod
 
-    def new_pod(
-        self, namespace: str, deployment: str, revision: str, started_at: float | None = None
-    ) -> Pod:
+    def new_pod(self, namespace: str, deployment: str, revision: str, started_at: float | None = None) -> Pod:
         """Add a pod whose process began at a time, or just before its first scrape."""
         name = f"{revision}-{next(self._numbers)}"
         pod = Pod(namespace, deployment, revision, name, started_at)
@@ -127,5 +127,5 @@ class Exporter:
         return web.Response(status=500) if pod.failing else web.Response(text=pod.text())
 
     async def _page(self, request: web.Request) -> web.Response:
-        page = self.fixed.get(request.match_info["page"])
+        page = self.pages.get(request.match_info["page"])
         return web.Response(status=404) if page is None else web.Response(text=page)

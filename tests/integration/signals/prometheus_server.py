@@ -1,8 +1,5 @@
 """A real Prometheus on loopback that scrapes an Exporter twice a second."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,21 +9,11 @@ import yaml
 
 from dev.cluster import processes, programs
 from modelward.signals.prometheus import Endpoint
-from tests.integration.signals.exporter import SLOTS
+from tests.integration.signals.conditions import until_answered
+from tests.integration.signals.exporter import PAGES, SLOTS
 
-LIMIT_SECONDS: Final = 60.0
 BLOCK_SECONDS: Final = 1
 """Two scrapes, so that each block has one also where the machine is slow."""
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait until a condition holds; fail with `what` should have come if it does not in a minute."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not await condition():
-        if time.monotonic() > deadline:
-            msg = f"after {LIMIT_SECONDS:g} s still not so: {what}"
-            raise AssertionError(msg)
-        await asyncio.sleep(0.05)
 
 
 @dataclass(slots=True)
@@ -37,7 +24,6 @@ class PrometheusServer:
     port: int
     exporter_port: int
     rules: str = ""
-    alertmanager_port: int | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -65,7 +51,7 @@ class PrometheusServer:
 
     async def sampled(self, at: float) -> None:
         """Wait until every target was scraped at a time or later, so that nothing before it is missing."""
-        await until(lambda: self._all_sampled(at), f"Prometheus has scraped everything at {at}")
+        await until_answered(lambda: self._all_sampled(at), f"Prometheus has scraped everything at {at}")
 
     async def _all_sampled(self, at: float) -> bool:
         found = await self.query("min(timestamp(up))")
@@ -86,8 +72,8 @@ class PrometheusServer:
 
     def _config(self) -> dict[str, object]:
         target = f"127.0.0.1:{self.exporter_port}"
-        paths = [f"/slots/{slot}" for slot in range(SLOTS)] + ["/fixed/operator"]
-        config: dict[str, object] = {
+        paths = [f"/slots/{slot}" for slot in range(SLOTS)] + [f"/pages/{page}" for page in PAGES]
+        return {
             "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"},
             "rule_files": [str(self.folder / "rules.yml")],
             "scrape_configs": [
@@ -101,8 +87,3 @@ class PrometheusServer:
                 }
             ],
         }
-        if self.alertmanager_port:
-            config["alerting"] = {
-                "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{self.alertmanager_port}"]}]}]
-            }
-        return config

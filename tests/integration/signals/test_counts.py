@@ -31,7 +31,7 @@ async def poll(
 
 def total(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> Count:
     """Sum of the blocks that are known."""
-    known = [block[cell] for _, block in blocks if block.get(cell) is not None]
+    known = [count for _, block in blocks if (count := block.get(cell)) is not None]
     return Count(sum(count.good for count in known), sum(count.bad for count in known))
 
 
@@ -50,7 +50,7 @@ async def settle(prometheus: PrometheusServer) -> int:
 async def test_live_polls_and_a_range_query_see_the_same_blocks(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
-    """Polled block by block as they end, or all at once later, the blocks are the same, and nothing is lost."""
+    """Polled block by block, or all at once later, the blocks are the same, and nothing is lost."""
     key = Key(namespace, "web")
     pods = [exporter.new_pod(namespace, "web", "web-1") for _ in range(2)]
     start = consumed = await settle(prometheus)
