@@ -1,0 +1,131 @@
+"""Server-side apply of what differs, and of nothing else.
+
+A live object that covers its manifest is left alone. Where the API server writes a value in its own way,
+so that the comparison never holds, what our last apply came to is remembered: the same manifest on the
+same live content sends nothing either.
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from modelward import conventions as names
+from modelward.control import kinds
+from modelward.control.cache import Cache, Record
+from modelward.control.client import CONFLICT, NOT_FOUND, ApiError, Client, Manifest
+from modelward.control.comparison import covers
+from modelward.control.kinds import Kind
+from modelward.signals.key import Key
+
+log: Final = logging.getLogger(__name__)
+
+
+class Refusals:
+    """Collects what the API server did not take, so that one bad object does not keep the others back."""
+
+    def __init__(self) -> None:
+        self.errors: list[tuple[str, ApiError]] = []
+        """Kind and name of the object, and why."""
+
+    @contextlib.contextmanager
+    def of(self, manifest: Manifest) -> Iterator[None]:
+        """Note an ApiError of the block instead of raising it."""
+        try:
+            yield
+        except ApiError as error:
+            self.errors.append((f"{manifest['kind']} {manifest['metadata']['name']}", error))
+
+    @property
+    def message(self) -> str:
+        """Say what was refused and why; empty if nothing was, or only for a moment."""
+        return "; ".join(f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
+
+
+class Applier:
+    """Writes children. What it wrote is put into the cache at once, so that the next look sees it."""
+
+    def __init__(self, client: Client, cache: Cache) -> None:
+        self._client = client
+        self._cache = cache
+        self._settled: dict[Key, dict[tuple[str, str], tuple[str, bytes]]] = {}
+        """By plural and name: hash of the manifest applied, and fingerprint of what it came to."""
+
+    async def find(self, key: Key, kind: Kind, name: str) -> Record | None:
+        """Return an object of a deployment, also one that the watches have not shown yet.
+
+        Raises:
+            ApiError: the API server could not be asked, or an object of that name belongs to someone else.
+        """
+        if record := self._cache.get(key, kind, name):
+            return record
+        try:
+            found = await self._client.request("GET", kind.path(key.namespace, name))
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        self._cache.put(kind, found)
+        if record := self._cache.get(key, kind, name):
+            return record
+        message = (
+            f"{kind.name} {name} exists and was not made for this deployment; delete or rename one of the two"
+        )
+        raise ApiError(CONFLICT, "NotOurs", message)
+
+    def is_settled(self, key: Key, manifest: Manifest) -> bool:
+        """Return whether nothing need be sent for a manifest."""
+        kind, name = kinds.kind_of(manifest), manifest["metadata"]["name"]
+        live = self._cache.get(key, kind, name)
+        if live is None:
+            return False
+        came_to = self._settled.get(key, {}).get((kind.plural, name))
+        if came_to == (_rendered(manifest), _fingerprint(live)):
+            return True
+        return covers(live.manifest(), manifest)
+
+    async def apply(self, key: Key, manifest: Manifest) -> None:
+        """Apply a manifest if it says anything new.
+
+        Raises:
+            ApiError: the API server refused it or could not be reached.
+        """
+        kind, name = kinds.kind_of(manifest), manifest["metadata"]["name"]
+        await self.find(key, kind, name)
+        if self.is_settled(key, manifest):
+            return
+        log.info("applying %s %s", kind.name, name, extra={"deployment": str(key)})
+        self._cache.put(kind, await self._client.apply(kind, manifest))
+        live = self._cache.get(key, kind, name)
+        if live is not None:
+            self._settled.setdefault(key, {})[kind.plural, name] = (_rendered(manifest), _fingerprint(live))
+
+    async def annotate(self, key: Key, kind: Kind, name: str, annotation: str, value: str) -> None:
+        """Set one annotation of an object; one that is gone meanwhile is no error."""
+        change = {"metadata": {"annotations": {annotation: value}}}
+        try:
+            self._cache.put(kind, await self._client.merge(kind, key.namespace, name, change))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+
+    async def delete(self, record: Record) -> None:
+        """Delete an object as it was seen; one that is gone or was made anew is no error."""
+        try:
+            await self._client.delete(record.kind, record.namespace, record.name, record.uid)
+        except ApiError as error:
+            if error.status not in {NOT_FOUND, CONFLICT}:
+                raise
+
+    def forget(self, key: Key) -> None:
+        """Forget what was applied for a deployment that is gone."""
+        self._settled.pop(key, None)
+
+
+def _rendered(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["annotations"][names.ANNOTATION_RENDERED])
+
+
+def _fingerprint(live: Record) -> bytes:
+    return hashlib.blake2b(live.content, digest_size=16).digest()

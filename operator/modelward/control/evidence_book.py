@@ -1,0 +1,149 @@
+"""The evidence of every deployment: its ledger, what Prometheus last said, and how often it is asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from modelward.decide.observation import FiringAlert, MetricsState
+from modelward.evidence.assessment import Assessment
+from modelward.evidence.ledger import Ledger
+from modelward.evidence.plan import Plan
+from modelward.signals.alerts import MatchLabels
+from modelward.signals.blocks import Subject
+from modelward.signals.counts import Polled
+from modelward.signals.key import Key
+
+SUSPICION: Final = 0.1
+"""Share of the evidence for a breach from which a settled deployment is asked for at every block."""
+
+
+class Pace(Enum):
+    """How often a deployment is asked for."""
+
+    EVERY_BLOCK = "every block"
+    """Something is going on; every block also wakes its reconcile."""
+    CLOSE = "close"
+    """Promoted lately: asked for at every block; a reconcile is woken by a change of verdict."""
+    SETTLED = "settled"
+    """Every 30 s; a reconcile is woken by a change of verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known about one deployment."""
+
+    plan: Plan
+    pace: Pace
+    selectors: tuple[MatchLabels, ...]
+    """rollback.alerts[].matchLabels."""
+    ledger: Ledger | None = None
+    """None until Prometheus has said what was exported before a restart: nothing may begin anew over that."""
+    assessments: tuple[Assessment, ...] = ()
+    metrics: MetricsState = MetricsState.UNAVAILABLE
+    message: str = "Prometheus has not been asked yet"
+    alerts: tuple[FiringAlert, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[object, ...]:
+        """Return what a decision can turn on, apart from numbers that change with every block."""
+        lines = tuple((a.objective, a.revision, a.target, a.versus, a.not_worse) for a in self.assessments)
+        return (lines, self.metrics, self.message, self.alerts)
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether evidence against a target is building up."""
+        return any(a.target_log_evidence > SUSPICION * a.target_log_threshold for a in self.assessments)
+
+
+class EvidenceBook:
+    """The entries of all deployments that this process decides about."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, Entry] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        """Return whether a deployment is followed."""
+        return key in self._entries
+
+    def __getitem__(self, key: Key) -> Entry:
+        """Return what is known about a deployment that is followed."""
+        return self._entries[key]
+
+    def items(self) -> Iterator[tuple[Key, Entry]]:
+        """Yield every deployment's entry."""
+        yield from self._entries.items()
+
+    def follow(self, key: Key, plan: Plan, pace: Pace, selectors: tuple[MatchLabels, ...]) -> None:
+        """Keep evidence for a plan from now on; what is known stays as far as the plan still asks for it."""
+        before = self._entries.get(key) or Entry(plan, pace, selectors, assessments=Ledger().assess(plan))
+        assessments = before.assessments
+        if before.plan != plan:
+            assessments = (before.ledger or Ledger()).assess(plan)
+        alerts = before.alerts if before.selectors == selectors else ()
+        self._entries[key] = replace(
+            before, plan=plan, pace=pace, selectors=selectors, assessments=assessments, alerts=alerts
+        )
+
+    def forget(self, key: Key) -> None:
+        """Forget a deployment that is gone."""
+        self._entries.pop(key, None)
+
+    def unrestored(self) -> list[Key]:
+        """Return the deployments whose earlier evidence is not known yet."""
+        return [key for key, entry in self._entries.items() if entry.ledger is None]
+
+    def restore(self, ledgers: Mapping[Key, Ledger]) -> None:
+        """Take over ledgers as they were before a restart."""
+        for key, ledger in ledgers.items():
+            entry = self._entries.get(key)
+            if entry is not None and entry.ledger is None:
+                self._entries[key] = replace(entry, ledger=ledger, assessments=ledger.assess(entry.plan))
+
+    def everyone(self) -> list[Subject]:
+        """Return every deployment as a poll asks for it."""
+        return [subject for key in self._entries if (subject := self.subject(key))]
+
+    def attended(self) -> list[Subject]:
+        """Return those that are asked for at every block."""
+        entries = self._entries.items()
+        keys = [key for key, entry in entries if entry.pace is not Pace.SETTLED or entry.is_suspicious]
+        return [subject for key in keys if (subject := self.subject(key))]
+
+    def subject(self, key: Key) -> Subject | None:
+        """Return one deployment as a poll asks for it; None before its earlier evidence is known."""
+        entry = self._entries.get(key)
+        if entry is None or entry.ledger is None:
+            return None
+        configs = {objective.name: objective.config for objective in entry.plan.objectives}
+        return Subject(key, configs, entry.ledger.time)
+
+    def take(self, results: Mapping[Key, Polled]) -> set[Key]:
+        """Take in what a poll brought; return the deployments whose reconcile it should wake."""
+        woken = set()
+        for key, polled in results.items():
+            before = self._entries.get(key)
+            if before is None or before.ledger is None:
+                continue
+            ledger = before.ledger.advance(before.plan, polled.blocks)
+            after = replace(
+                before,
+                ledger=ledger,
+                assessments=ledger.assess(before.plan),
+                metrics=polled.metrics,
+                message=polled.message,
+            )
+            self._entries[key] = after
+            if after.pace is Pace.EVERY_BLOCK or after.verdicts != before.verdicts:
+                woken.add(key)
+        return woken
+
+    def take_alerts(self, firing: Mapping[Key, Sequence[FiringAlert]]) -> set[Key]:
+        """Take in which alerts fire; return the deployments for which that is news."""
+        news = set()
+        for key, alerts in firing.items():
+            before = self._entries.get(key)
+            if before is not None and before.alerts != tuple(alerts):
+                self._entries[key] = replace(before, alerts=tuple(alerts))
+                news.add(key)
+        return news

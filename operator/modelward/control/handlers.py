@@ -1,0 +1,91 @@
+"""kopf as an informer: its watches feed the cache and wake the queue. No other module knows kopf.
+
+Nothing else of kopf is used: no timers, daemons, indices, finalizers or annotations, no peering, and none
+of its Events. A watched kind that the API server does not serve would end kopf, so kinds are given.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from modelward.control.cache import Cache
+from modelward.control.kinds import Kind
+from modelward.signals.key import Key
+
+IDLE_SECONDS: Final = 0.2
+"""kopf keeps a task per object that changed for this long."""
+
+
+async def watch(
+    api: Configuration,
+    watched: Sequence[Kind],
+    cache: Cache,
+    wake: Callable[[Key], None],
+    *,
+    stop: asyncio.Event,
+    started: asyncio.Event,
+) -> None:
+    """Keep the cache up to date until `stop` is set; `started` is set once kopf has set itself up.
+
+    Raises:
+        Exception: a watch failed for good, for instance because a kind is no longer served.
+    """
+    registry = kopf.OperatorRegistry()
+    settings = _settings()
+    kopf.on.login(registry=registry)(_login(api))
+    for kind in watched:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_feed(kind, cache, wake))
+        if kind.selector:
+            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
+    await kopf.operator(
+        registry=registry,
+        settings=settings,
+        clusterwide=True,
+        standalone=True,
+        stop_flag=stop,
+        ready_flag=started,
+    )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.queueing.idle_timeout = IDLE_SECONDS
+    return settings
+
+
+def _feed(kind: Kind, cache: Cache, wake: Callable[[Key], None]) -> Callable[..., Any]:
+    async def feed(event: kopf.RawEvent, **_: object) -> None:
+        seen: Any = event["object"]
+        if event["type"] == "DELETED":
+            metadata = seen["metadata"]
+            version = int(metadata["resourceVersion"])
+            key = cache.drop(kind, metadata["namespace"], metadata["name"], version)
+        else:
+            # What comes over a watch does not always name its kind.
+            key = cache.put(kind, {"apiVersion": kind.api_version, "kind": kind.name, **seen})
+        if key is not None:
+            wake(key)
+
+    feed.__name__ = f"feed_{kind.plural}"
+    return feed
+
+
+def _login(api: Configuration) -> Callable[..., Any]:
+    async def login(**_: object) -> kopf.ConnectionInfo:
+        header = await api.get_api_key_with_prefix("BearerToken") or ""
+        return kopf.ConnectionInfo(
+            server=api.host,
+            ca_path=api.ssl_ca_cert,
+            insecure=not api.verify_ssl,
+            token=header.rpartition(" ")[2] or None,
+            certificate_path=api.cert_file,
+            private_key_path=api.key_file,
+        )
+
+    return login

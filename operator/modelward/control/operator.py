@@ -1,0 +1,237 @@
+"""The operator as a whole: what runs beside what, from the first request to the release of the lease."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from kubernetes.aio.client import Configuration
+
+from modelward.api.reading import InvalidManifestError, read_spec, read_status
+from modelward.control import handlers, kinds, listing
+from modelward.control.apply import Applier
+from modelward.control.cache import Cache
+from modelward.control.children import Children
+from modelward.control.client import ApiError, Client
+from modelward.control.evidence_book import EvidenceBook
+from modelward.control.faults import Faults
+from modelward.control.kinds import Kind
+from modelward.control.lease import Lease
+from modelward.control.monitors import Monitors
+from modelward.control.polling import Polling
+from modelward.control.queue import WorkQueue
+from modelward.control.reconcile import Reconciler
+from modelward.control.revisions import Revisions
+from modelward.control.settings import Settings
+from modelward.control.sources import alerts_receiver, clients, snapshots
+from modelward.control.workers import work
+from modelward.render.identity import Platform
+from modelward.render.revision import Images
+from modelward.signals.counts import CountsPoller
+from modelward.signals.key import Key
+from modelward.signals.server import Readiness, Server
+from modelward.signals.telemetry import Telemetry
+
+log: Final = logging.getLogger(__name__)
+
+FINISH_SECONDS: Final = 20.0
+"""How long reconciles under way may take to finish after SIGTERM."""
+RETRY_SECONDS: Final = 2.0
+
+
+class KindsChangedError(Exception):
+    """Another set of kinds is served than is watched; a new start watches the right ones."""
+
+
+class Operator:
+    """One process."""
+
+    def __init__(self, settings: Settings, api: Configuration, faults: Faults) -> None:
+        self._settings = settings
+        self._api = api
+        self._client = Client(api, faults)
+        self._cache = Cache()
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._book = EvidenceBook()
+        self._telemetry = Telemetry()
+        self._telemetry.watch_queue(lambda: len(self._queue))
+        self._prometheus = clients(settings)
+        poller = CountsPoller(
+            self._prometheus, self._telemetry, evaluation_delay_seconds=settings.evaluation_delay_seconds
+        )
+        self._polling = Polling(self._prometheus, poller, self._book, self._queue.add)
+        self._monitors = Monitors()
+        identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{os.getpid()}"
+        self._lease = Lease(self._client, settings.lease.namespace, settings.lease.name, identity)
+        self._applier = Applier(self._client, self._cache)
+        self._synced = False
+        self._leads = False
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            LeaseLostError: another operator may be writing.
+            KindsChangedError: prometheus-operator was installed or removed.
+            Exception: a part failed for good.
+        """
+        server = self._server()
+        await server.start()
+        try:
+            watched = await self._fill_cache()
+            await self._run_parts(watched)
+        finally:
+            self._queue.close()
+            await self._lease.release()
+            await server.close()
+            await self._prometheus.close()
+            await self._monitors.close()
+            await self._client.close()
+
+    async def _run_parts(self, watched: Sequence[Kind]) -> None:
+        """Run workers, leadership, lists and watches side by side until one ends or a signal comes."""
+        stop, stop_kopf, kopf_started = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        reconciler = self._reconciler(watched)
+        leading = asyncio.Event()
+        workers = [
+            asyncio.create_task(self._work(reconciler, leading)) for _ in range(self._settings.workers)
+        ]
+        parts = [
+            asyncio.create_task(self._lead(reconciler, leading)),
+            asyncio.create_task(self._relist(watched)),
+            asyncio.create_task(
+                handlers.watch(
+                    self._api, watched, self._cache, self._queue.add, stop=stop_kopf, started=kopf_started
+                )
+            ),
+            asyncio.create_task(stop.wait()),
+        ]
+        try:
+            await asyncio.wait(
+                [*parts, asyncio.create_task(kopf_started.wait())], return_when="FIRST_COMPLETED"
+            )
+            # kopf has set handlers of its own, which would end everything at once.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            done, _ = await asyncio.wait([*parts, *workers], return_when="FIRST_COMPLETED")
+            self._leads = False
+            for task in done:
+                task.result()
+            self._queue.close()
+            await asyncio.wait(workers, timeout=FINISH_SECONDS)
+        finally:
+            stop_kopf.set()
+            for task in (*parts, *workers):
+                task.cancel()
+            await asyncio.gather(*parts, *workers, return_exceptions=True)
+
+    def _reconciler(self, watched: Sequence[Kind]) -> Reconciler:
+        settings = self._settings
+        images = Images(settings.images.collector, settings.images.monitor, settings.images.fetch)
+        platform = Platform(
+            optional_kinds=frozenset(kind.name for kind in watched if kind in kinds.OPTIONAL),
+            pod_monitor_labels=settings.monitoring_labels.pod_monitor,
+            prometheus_rule_labels=settings.monitoring_labels.prometheus_rule,
+            runbook_base_url=settings.runbook_base_url,
+        )
+        revisions = Revisions(self._client, self._cache, self._applier, images)
+        return Reconciler(
+            client=self._client,
+            cache=self._cache,
+            applier=self._applier,
+            monitors=self._monitors,
+            book=self._book,
+            children=Children(self._applier, self._cache, self._monitors, revisions, platform),
+            revisions=revisions,
+            telemetry=self._telemetry,
+            clock=lambda: datetime.now(UTC),
+        )
+
+    async def _work(self, reconciler: Reconciler, leading: asyncio.Event) -> None:
+        await leading.wait()
+        await work(self._queue, reconciler.reconcile, self._telemetry)
+
+    async def _lead(self, reconciler: Reconciler, leading: asyncio.Event) -> None:
+        """Wait for the lease, take over the evidence, let the workers begin; raises when it is lost."""
+        await self._lease.acquire()
+        self._telemetry.leads()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lease.hold())
+                await self._take_over(reconciler)
+                self._leads = True
+                leading.set()
+                self._wake(self._cache.deployments())
+                tasks.create_task(self._polling.run())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _take_over(self, reconciler: Reconciler) -> None:
+        """Follow every deployment and bring its evidence up to date, so that no decision is made on less."""
+        for key in self._cache.deployments():
+            record = self._cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
+            with contextlib.suppress(InvalidManifestError):
+                if record is not None:
+                    manifest = record.manifest()
+                    reconciler.follow(key, read_spec(manifest), read_status(manifest))
+        await self._polling.ask(())
+
+    async def _fill_cache(self) -> tuple[Kind, ...]:
+        """List everything once; the kinds to watch from then on."""
+        while True:
+            try:
+                watched = await listing.served_kinds(self._client)
+                began = time.perf_counter()
+                for kind in watched:
+                    await listing.refresh(self._client, kind, self._cache)
+            except ApiError as error:
+                log.warning("cannot list: %s; trying again in %.0f s", error, RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._synced = True
+            deployments, seconds = len(self._cache.deployments()), time.perf_counter() - began
+            log.info("listed %d deployments", deployments, extra={"seconds": round(seconds, 3)})
+            return watched
+
+    async def _relist(self, watched: Sequence[Kind]) -> None:
+        """List everything anew from time to time; raises when other kinds are served than are watched."""
+        while True:
+            await asyncio.sleep(self._settings.relist_minutes * 60)
+            try:
+                served = await listing.served_kinds(self._client)
+                for kind in watched:
+                    self._wake(await listing.refresh(self._client, kind, self._cache))
+            except ApiError as error:
+                log.warning("cannot list: %s", error)
+                continue
+            if set(served) != set(watched):
+                names = ", ".join(sorted(kind.plural for kind in set(served) ^ set(watched)))
+                message = f"{names} came or went; a new start watches what is served now"
+                raise KindsChangedError(message)
+
+    def _wake(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._queue.add(key)
+
+    def _server(self) -> Server:
+        return Server(
+            telemetry=self._telemetry,
+            snapshots=lambda: snapshots(self._cache, self._book) if self._leads else (),
+            readiness=lambda: Readiness(caches_synced=self._synced, leader=self._leads),
+            receiver=alerts_receiver(
+                self._settings,
+                self._cache,
+                self._book,
+                self._telemetry,
+                hint=self._polling.hint,
+                unready=lambda: "" if self._leads else "this operator is not the leader",
+            ),
+            http_port=self._settings.http_port,
+            alerts_port=self._settings.alerts_port,
+        )

@@ -1,0 +1,187 @@
+"""One reconcile of one deployment: look, decide, write the decision down, bring it about.
+
+Level-triggered: it is a function of what exists now, so running it twice, late, or after a crash at any
+line comes to the same end. The status is written before anything is done about it, so that what was
+decided (above all which revision was rejected) is never forgotten. Order: docs/architecture.md.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from modelward.api.reading import InvalidManifestError, read_spec, read_status
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.api.status import ModelDeploymentStatus
+from modelward.control import events, invalid, kinds, observe
+from modelward.control.apply import Applier, Refusals
+from modelward.control.cache import Cache
+from modelward.control.children import Children, Wanted
+from modelward.control.client import Client, Manifest
+from modelward.control.evidence_book import EvidenceBook, Pace
+from modelward.control.monitors import Monitors, Reading
+from modelward.control.revisions import Revisions
+from modelward.decide import decide, evidence_plan, targets
+from modelward.decide.decision import Decision
+from modelward.decide.engine import STAY
+from modelward.decide.observation import Observation
+from modelward.decide.placement import Targets
+from modelward.render.identity import DeploymentIdentity
+from modelward.signals.key import Key
+from modelward.signals.telemetry import Telemetry
+
+log: Final = logging.getLogger(__name__)
+
+
+class NotTakenError(Exception):
+    """The API server did not take something; all else was done, and this is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """A ModelDeployment as it was when the reconcile began."""
+
+    key: Key
+    manifest: Manifest
+    spec: ModelDeploymentSpec
+    status: ModelDeploymentStatus
+
+    @property
+    def identity(self) -> DeploymentIdentity:
+        """Return who owns the children."""
+        return DeploymentIdentity(self.key.name, self.key.namespace, self.manifest["metadata"]["uid"])
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Reconciles deployments; keeps nothing of them but what the API server refused last."""
+
+    client: Client
+    cache: Cache
+    applier: Applier
+    monitors: Monitors
+    book: EvidenceBook
+    children: Children
+    revisions: Revisions
+    telemetry: Telemetry
+    clock: Callable[[], datetime]
+    _refused: dict[Key, str] = field(init=False, default_factory=dict)
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Reconcile one deployment; return when to look again if nothing happens before.
+
+        Raises:
+            ApiError: the API server refused the status or the revision, or could not be reached.
+            NotTakenError: it did not take one of the children.
+        """
+        record = self.cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
+        manifest = record.manifest() if record else None
+        if record is None or manifest is None or manifest["metadata"].get("deletionTimestamp"):
+            self.forget(key)
+            return None
+        manifest["metadata"]["resourceVersion"] = str(record.resource_version)
+        try:
+            deployment = _Deployment(key, manifest, read_spec(manifest), read_status(manifest))
+        except InvalidManifestError as error:
+            await invalid.report(self.client, self.cache, manifest, str(error), self.clock())
+            return None
+        return await self._reconcile(deployment)
+
+    def forget(self, key: Key) -> None:
+        """Forget a deployment that is gone."""
+        self.book.forget(key)
+        self.applier.forget(key)
+        self._refused.pop(key, None)
+
+    def follow(self, key: Key, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
+        """Have evidence kept for what a status says serves."""
+        if status.withdrawal or status.candidate_revision:
+            pace = Pace.EVERY_BLOCK
+        else:
+            pace = Pace.CLOSE if status.standby_revision else Pace.SETTLED
+        selectors = tuple(alert.match_labels for alert in spec.rollback.alerts)
+        self.book.follow(key, evidence_plan(spec, status), pace, selectors)
+
+    async def _reconcile(self, deployment: _Deployment) -> timedelta | None:
+        key, spec, identity = deployment.key, deployment.spec, deployment.identity
+        wanted = await self.revisions.ensure(key, identity, spec)
+        await self.revisions.record_digests(key)
+        self.follow(key, spec, deployment.status)
+        keys = await self.children.keys(key)
+        found = observe.revisions(self.cache, key)
+        readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
+        observation = self._observation(deployment, wanted, found, readings)
+        decision = decide(spec, deployment.status, observation, self.clock())
+        await self._write_down(deployment, decision)
+        placed = targets(spec, decision.status)
+        refusals = Refusals()
+        await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
+        await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed)})
+        self._refused[key] = refusals.message
+        if refusals.errors:
+            raise NotTakenError("; ".join(f"{what}: {error}" for what, error in refusals.errors))
+        return timedelta(0) if decision.rule != STAY else decision.look_again_after
+
+    async def _read_withdrawn(
+        self, status: ModelDeploymentStatus, found: Mapping[str, observe.PodsOfRevision], token: str
+    ) -> dict[str, Reading]:
+        if status.withdrawal is None or status.withdrawal.revision not in found:
+            return {}
+        return await self.monitors.read(found[status.withdrawal.revision].pods, token)
+
+    def _observation(
+        self,
+        deployment: _Deployment,
+        wanted: str,
+        found: Mapping[str, observe.PodsOfRevision],
+        readings: Mapping[str, Reading],
+    ) -> Observation:
+        entry = self.book[deployment.key]
+        return Observation(
+            deployment=deployment.key.name,
+            generation=deployment.manifest["metadata"]["generation"],
+            wanted_revision=wanted,
+            revisions={name: observe.observe(pods, readings) for name, pods in found.items()},
+            assessments=entry.assessments,
+            metrics=entry.metrics,
+            metrics_message=entry.message,
+            alerts=entry.alerts,
+            commands=observe.commands(deployment.manifest),
+            render_problem=self._refused.get(deployment.key, ""),
+        )
+
+    async def _write_down(self, deployment: _Deployment, decision: Decision) -> None:
+        """Write the status if it differs, and tell what was decided."""
+        if decision.rule != STAY:
+            self.telemetry.decided(decision.rule)
+            log.info(
+                "decided %s", decision.rule, extra={"deployment": str(deployment.key), **_numbers(decision)}
+            )
+        if decision.announcements:
+            origin = events.origin(deployment.status)
+            await events.announce(
+                self.client, deployment.manifest, decision.announcements, origin, self.clock()
+            )
+        if decision.status == deployment.status:
+            return
+        body = decision.status.model_dump(by_alias=True, mode="json", exclude_none=True)
+        written = await self.client.write_status(
+            kinds.MODEL_DEPLOYMENT, {**deployment.manifest, "status": body}
+        )
+        self.cache.put(kinds.MODEL_DEPLOYMENT, written)
+        self.follow(deployment.key, deployment.spec, decision.status)
+
+
+def _in_use(status: ModelDeploymentStatus, placed: Targets) -> set[str]:
+    names = {status.stable_revision, status.candidate_revision, status.standby_revision}
+    return names | {placement.revision for placement in placed.placements}
+
+
+def _numbers(decision: Decision) -> dict[str, Any]:
+    return {
+        "phase": decision.status.phase.value,
+        "stable": decision.status.stable_revision,
+        "candidate": decision.status.candidate_revision,
+        "said": [announcement.message for announcement in decision.announcements],
+    }

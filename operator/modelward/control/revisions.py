@@ -1,0 +1,89 @@
+"""ControllerRevisions: the history of what a deployment was asked to serve, and with which images.
+
+One is made when spec asks for something that has none yet; it is never changed afterwards but for the
+digest of the model that its first pod fetched.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Final
+
+from modelward import conventions as names
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.control import kinds, observe
+from modelward.control.apply import Applier
+from modelward.control.cache import Cache
+from modelward.control.client import Client
+from modelward.render.children import superfluous_revisions
+from modelward.render.identity import DeploymentIdentity
+from modelward.render.revision import Images, RevisionRecord, controller_revision, new_record, read_record
+from modelward.signals.key import Key
+
+log: Final = logging.getLogger(__name__)
+
+
+class Revisions:
+    """Makes and reads the revisions of deployments."""
+
+    def __init__(self, client: Client, cache: Cache, applier: Applier, images: Images) -> None:
+        self._client = client
+        self._cache = cache
+        self._applier = applier
+        self._images = images
+
+    def records(self, key: Key) -> dict[str, RevisionRecord]:
+        """Return every revision of a deployment, by name.
+
+        Raises:
+            InvalidRevisionError: one of them cannot be rendered by this operator.
+        """
+        found = (read_record(record.manifest()) for record in self._cache.of(key, kinds.CONTROLLER_REVISION))
+        return {record.name: record for record in found}
+
+    async def ensure(self, key: Key, identity: DeploymentIdentity, spec: ModelDeploymentSpec) -> str:
+        """Return the name of the revision that spec asks for, which exists from then on.
+
+        Raises:
+            ApiError: the API server refused it or could not be reached.
+        """
+        wanted = new_record(identity, spec, self._next_number(key), self._images)
+        if await self._applier.find(key, kinds.CONTROLLER_REVISION, wanted.name) is None:
+            manifest = controller_revision(identity, wanted)
+            made = await self._client.create(kinds.CONTROLLER_REVISION, manifest)
+            self._cache.put(kinds.CONTROLLER_REVISION, made)
+            log.info("made revision %s", wanted.name, extra={"deployment": str(key)})
+        return wanted.name
+
+    async def record_digests(self, key: Key) -> None:
+        """Note the digest of each revision whose pods have reported one for the first time.
+
+        Where pods that start together report different ones none is noted; that is a problem of its own.
+
+        Raises:
+            ApiError: the API server refused it or could not be reached.
+        """
+        for revision in observe.revisions(self._cache, key).values():
+            if not revision.recorded_digest and len(revision.reported_digests) == 1:
+                (digest,) = revision.reported_digests
+                await self._applier.annotate(
+                    key, kinds.CONTROLLER_REVISION, revision.name, names.ANNOTATION_MODEL_DIGEST, digest
+                )
+
+    async def prune(self, key: Key, spec: ModelDeploymentSpec, kept: Collection[str]) -> None:
+        """Delete revisions beyond the limit, with what was made for them; those in `kept` stay.
+
+        A revision goes last, so that a deletion that was cut short is taken up again.
+
+        Raises:
+            ApiError: the API server refused it or could not be reached.
+        """
+        records = self.records(key).values()
+        for name in superfluous_revisions(records, kept, spec.revision_history_limit):
+            log.info("deleting revision %s", name, extra={"deployment": str(key)})
+            for kind in (kinds.DEPLOYMENT, kinds.CONFIG_MAP, kinds.SERVICE, kinds.CONTROLLER_REVISION):
+                if record := self._cache.get(key, kind, name):
+                    await self._applier.delete(record)
+
+    def _next_number(self, key: Key) -> int:
+        numbers = (record.manifest()["revision"] for record in self._cache.of(key, kinds.CONTROLLER_REVISION))
+        return max(numbers, default=0) + 1
