@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
@@ -28,6 +28,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_WIDE: Final = 300
 
 
 class Format(StrEnum):
@@ -71,7 +73,7 @@ def status(  # noqa: PLR0913 - one parameter for each option
         return
     deployments = access.list(scope)
     if output is Format.TABLE:
-        Console().print(_tables(deployments, scope, _now()))
+        _wide_console().print(_tables(deployments, scope, _now()))
     else:
         _print_data(_objects(deployments, scope), output)
 
@@ -90,7 +92,8 @@ def explain(
     (deployment,) = access.list(Scope(namespace or access.namespace, name))
     sections = explanation.explain(deployment, _now())
     if output is Format.TABLE:
-        Console().print(sentences(deployment, sections))
+        console = Console()
+        (console if console.is_terminal else _wide_console()).print(sentences(deployment, sections))
     else:
         _print_data([asdict(section) for section in sections], output)
 
@@ -101,13 +104,15 @@ def sentences(deployment: Deployment, sections: Sequence[explanation.Section]) -
     parts: list[RenderableType] = [Text(title, "bold")]
     for section in sections:
         parts += [Text(), Text(section.title, "bold cyan")]
-        parts += [Padding(Text(line), (0, 0, 0, 2)) for line in section.lines]
+        parts += [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in section.lines]
     return Group(*parts)
 
 
 def _watch(access: Access, scope: Scope) -> None:
     """Draw the table again with each change and each second; on a pipe, print it with each change."""
     console = Console()
+    if not console.is_terminal:
+        console = _wide_console()
     changes = access.follow(scope)
     current = next(changes)
     if not current and scope.name is not None:
@@ -123,6 +128,11 @@ def _watch(access: Access, scope: Scope) -> None:
     with screen:
         for current in changes:  # noqa: B007 - drawn by get_renderable
             screen.refresh()
+
+
+def _wide_console() -> Console:
+    """Return a console that cuts nothing off: a narrow terminal breaks the lines, a pipe gets them whole."""
+    return Console(width=_WIDE)
 
 
 def _tables(deployments: Sequence[Deployment], scope: Scope, now: datetime) -> RenderableType:
