@@ -48,8 +48,8 @@ class Store:
             OSError, ClientError, BotoCoreError: whatever the store fails with.
         """
         location = self._location
-        if location.is_single_file or self._files.isfile(location.path):
-            info = self._files.info(location.path)
+        info = self._files.info(location.path)  # isfile() would take a store that fails for a folder
+        if location.is_single_file or info.get("type") == "file":
             name = PurePosixPath(location.path.partition("?")[0]).name
             return (_remote_file(location.path, name, info),)
         prefix = location.path + "/"
