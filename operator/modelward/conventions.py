@@ -43,11 +43,6 @@ CONTAINER_COLLECTOR: Final = "otel-collector"
 CONTAINER_FETCH: Final = "fetch"
 CONTAINER_MONITOR: Final = "monitor"
 
-COMMAND_DRAIN: Final = ("modelward-monitor", "drain")
-"""preStop hook (exec) of the monitor's container. A native sidecar gets SIGTERM only after the model
-server has gone, but its preStop hook runs at the start of termination: from then on the monitor is
-not ready and answers with `Connection: close`."""
-
 # Ports of the monitor container, by number and by name.
 PORT_SERVING: Final = 9080
 """Clients' requests and POST /v1/feedback."""
@@ -67,8 +62,6 @@ PORT_OTLP_HTTP: Final = 4318
 PORT_COLLECTOR_HEALTH: Final = 13133
 
 # Paths inside the pod.
-PATH_CLAIMS: Final = "/mnt/claims"
-"""Where a persistent volume claim named by a pvc://CLAIM/PATH model is mounted: PATH_CLAIMS/CLAIM."""
 PATH_MODEL: Final = "/mnt/models"
 PATH_MONITOR_CONFIG: Final = "/etc/modelward/monitor"
 FILE_MONITOR_CONFIG: Final = "monitor.json"

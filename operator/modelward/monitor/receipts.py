@@ -66,7 +66,9 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
             msg = f"receipt key on line {number} is not base64 ({error}); write one base64 key per line"
             raise KeyFileError(msg) from error
         if len(key) < MIN_KEY_BYTES:
-            msg = f"receipt key on line {number} has {len(key)} bytes; write at least {MIN_KEY_BYTES}, in base64"
+            msg = (
+                f"receipt key on line {number} has {len(key)} bytes; write {MIN_KEY_BYTES} or more, in base64"
+            )
             raise KeyFileError(msg)
         keys.append(key)
     if not keys:

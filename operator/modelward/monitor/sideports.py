@@ -77,7 +77,7 @@ def admin_app(state: MonitorState) -> web.Application:
         if outcome is Applied.CHANGED:
             fields = {"mode": current.mode.value, "generation": current.generation}
             LOGGER.info("traffic changed", extra={"fields": fields})
-        return web.json_response({"generation": current.generation, "mode": current.mode.value})
+        return web.json_response(_traffic(state))
 
     app = web.Application(client_max_size=MAX_ADMIN_BODY_BYTES)
     app.router.add_get("/traffic", show)
@@ -98,9 +98,11 @@ def _authenticate(state: MonitorState, request: web.Request) -> None:
 
 
 def _traffic(state: MonitorState) -> dict[str, object]:
+    """The traffic object in force, and what tells whether the pod's own server still gets requests."""
     shown: dict[str, object] = state.traffic.current.model_dump(mode="json")
     shown["open_connections"] = state.counts.open_connections
-    shown["requests_in_flight"] = state.counts.requests_in_flight
+    shown["in_flight"] = state.counts.requests_in_flight
+    shown["requests_total"] = state.counts.requests
     return shown
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from modelward.storage.digest import BOOKKEEPING_PREFIX
-from modelward.storage.failure import FetchError, Reason, classify
+from modelward.storage.failure import FetchError, Reason, classify, first_line
 from modelward.storage.location import Location
 from modelward.storage.log import say
 from modelward.storage.store import CHUNK_BYTES, RemoteFile, Store
@@ -72,7 +72,7 @@ class Download:
                 if final is not None:
                     raise final from error
                 wait_s = random.uniform(pause_s / 2, pause_s)  # noqa: S311 - spreads load, hides nothing
-                text = f"{type(error).__name__}: {error}".splitlines()[0]
+                text = f"{type(error).__name__}: {first_line(error)}"
                 if time.monotonic() + wait_s > self.deadline_s:
                     message = f"{self.location.uri} can't be read: {text}"
                     raise FetchError(Reason.UNREACHABLE, message) from error

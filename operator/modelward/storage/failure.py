@@ -45,21 +45,23 @@ def classify(error: Exception, uri: str) -> FetchError | None:
         return error
     if isinstance(error, FileNotFoundError):
         return FetchError(Reason.NOT_FOUND, f"nothing is at {uri}; check spec.model.uri")
-    denied = (
-        f"{uri}: access denied; check the credentials in the secret that spec.model.storageSecretName names"
-    )
-    if isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError)) or _status(
-        error
-    ) in {
-        401,
-        403,
-    }:
-        return FetchError(Reason.ACCESS_DENIED, denied)
+    refused = isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError))
+    if refused or _status(error) in {401, 403}:
+        message = (
+            f"{uri}: access denied ({first_line(error)}); "
+            "check the credentials in the secret that spec.model.storageSecretName names"
+        )
+        return FetchError(Reason.ACCESS_DENIED, message)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return FetchError(Reason.NO_SPACE, f"{uri} does not fit on the volume: {error.strerror}")
     if isinstance(error, (OSError, ClientError, BotoCoreError, S3ClientError, EOFError, TimeoutError)):
         return None
-    return FetchError(Reason.UNREACHABLE, f"{uri}: {type(error).__name__}: {error}")
+    return FetchError(Reason.UNREACHABLE, f"{uri}: {type(error).__name__}: {first_line(error)}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text; its type where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _status(error: Exception) -> int | None:

@@ -1,11 +1,13 @@
-"""Where a model is: a URI as fsspec's file system and the path in it."""
+"""Where a model is: a URI as fsspec's file system and the path in it.
+
+A pvc:// model is mounted by the operator, which then names its folder as file://.
+"""
 
 import os
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from modelward.conventions import PATH_CLAIMS
 from modelward.storage.failure import FetchError, Reason
 
 _CONNECT_SECONDS: Final = 5
@@ -48,11 +50,9 @@ def locate(uri: str) -> Location:
     if parts.scheme == "file":
         _require(parts.path.rstrip("/"), uri, "file:///PATH")
         return Location(uri, "file", parts.path.rstrip("/"), {}, is_single_file=False)
-    if parts.scheme == "pvc":
-        _require(parts.netloc, uri, "pvc://CLAIM/PATH")
-        return Location(uri, "file", f"{PATH_CLAIMS}/{path}", {}, is_single_file=False)
     raise FetchError(
-        Reason.UNSUPPORTED, f"{uri!r} has no known scheme; write s3, gs, abfs, https, http, file or pvc://..."
+        Reason.UNSUPPORTED,
+        f"{uri!r} has no known scheme; write s3://, gs://, abfs://, https://, http:// or file://",
     )
 
 
