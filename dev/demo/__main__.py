@@ -1,13 +1,14 @@
 """Run the demonstration: `make demo`, or `python -m dev.demo` when the cluster is up."""
 
 import os
+import subprocess
 import sys
 import time
 
 from rich.console import Console
 from rich.text import Text
 
-from dev.cluster import layout, programs
+from dev.cluster import images, layout, programs
 from dev.cluster.errors import ClusterError
 from dev.demo.cluster import Cluster, DemoError
 from dev.demo.expectations import differences, rate
@@ -49,8 +50,19 @@ def _cluster() -> Cluster:
         kubectl_program=programs.find("kubectl"),
         helm_program=programs.find("helm"),
         kubeconfig=layout.of_checkout().kubeconfig if own else None,
-        images={},
+        images=_images(),
     )
+
+
+def _images() -> dict[str, str]:
+    """Return the references of the images that the cluster has, by their short names."""
+    built = subprocess.run(
+        [sys.executable, "-m", "dev.cluster", "images"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if built.returncode != 0:
+        raise DemoError("the images could not be built; see above")
+    references = [*built.stdout.split(), images.of_program("otel-collector").reference]
+    return {reference.rsplit("/", 1)[-1].split(":")[0]: reference for reference in references}
 
 
 def _conclude(console: Console, story: Story, status: StatusWatcher, traffic: Traffic) -> int:
