@@ -83,7 +83,8 @@ class Split:
 
     Args:
         candidate, stable: their traffic.
-        candidate_level, stable_level: their bad fractions; `shared` draws one for both instead, if given.
+        candidate_level, stable_level: their bad fractions. One and the same is drawn once a block for both.
+        usual: stable's bad fraction in the hour before.
         blocks: how long.
     """
 
@@ -93,23 +94,19 @@ class Split:
     stable_level: Level
     usual: float
     blocks: int = FOUR_HOURS
-    shared: Level | None = None
 
     def run(self, rng: np.random.Generator) -> Iterator[tuple[Baseline, Count, Count]]:
         """Stable's baseline from before each block, and both counts."""
         baseline = settled(rng, self.stable, self.usual)
         for block in range(self.blocks):
-            both = self.shared(rng, block) if self.shared else None
-            levels = [
-                level(rng, block) if both is None else both
-                for level in (self.candidate_level, self.stable_level)
-            ]
-            counts = [
-                arm.count(rng, level)
-                for arm, level in zip((self.candidate, self.stable), levels, strict=True)
-            ]
-            yield baseline, counts[0], counts[1]
-            baseline = baseline.advance(counts[1], KEEP)
+            stable_level = self.stable_level(rng, block)
+            shared = self.candidate_level is self.stable_level
+            candidate = self.candidate.count(
+                rng, stable_level if shared else self.candidate_level(rng, block)
+            )
+            stable = self.stable.count(rng, stable_level)
+            yield baseline, candidate, stable
+            baseline = baseline.advance(stable, KEEP)
 
 
 def time_to_rejection(policy: VersusPolicy, split: Split, rng: np.random.Generator) -> float:

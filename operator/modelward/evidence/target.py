@@ -5,6 +5,9 @@ and b the allowed one, each bet share c multiplies its level by e = 1 + c (x/b -
 M <- (M + 1) e. While the expected bad fraction of every block, given the past, is at most b, each level
 grows by at most one a block on average, so the mean of the levels first reaches T after T blocks or more
 on average: one false alarm in T blocks. Nothing is assumed about correlation within a block.
+
+x/b is clipped, so that a few blocks of nothing but errors are not enough whatever the target; a smaller bet
+keeps the guarantee.
 """
 
 import math
@@ -14,13 +17,13 @@ from typing import Final
 from modelward.evidence.counts import Block
 from modelward.evidence.log_space import log_mean
 
-BET_SHARES: Final = (0.1, 0.3, 0.6, 0.9)
+BET_SHARES: Final = (0.1, 0.35, 0.7, 0.9)
 """c above, equally weighted: small ones find small excesses, large ones are quick."""
 BLOCKS_BEFORE_BREACH: Final = 4
 """No alarm from this many bad blocks alone, however bad: a short outage is no reason to go back."""
-HEALTHY_MEAN_LEVEL: Final = 10.0
-"""Mean level that a revision at half of what is allowed stays below: 1/(1 - E e) averaged over shares."""
-SMALLEST_CAP: Final = math.log(2)
+OUTAGE_SHARE: Final = 0.2
+"""Share of the threshold that as many blocks of nothing but errors may reach from a level of one."""
+SMALLEST_CLIP: Final = 2.0
 CEILING: Final = 3.0
 """How far (nats) a level may stand above the threshold, so that evidence of an incident that is over is
 gone within minutes. Lowering a level keeps the guarantee."""
@@ -43,20 +46,20 @@ class TargetPolicy:
     allowed_bad: float
     blocks_to_false_alarm: float
     log_threshold: float = field(init=False)
-    largest_step: float = field(init=False)
+    largest_multiple: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check the ranges and work out the threshold and the largest step, both in nats."""
+        """Check the ranges; work out the threshold (nats) and where x/b is clipped."""
         if not 0 < self.allowed_bad < 1:
             msg = f"allowed_bad must lie between 0 and 1 (0.01 for a 99% target), got {self.allowed_bad!r}"
             raise ValueError(msg)
         if not 1 < self.blocks_to_false_alarm < math.inf:
             msg = f"blocks_to_false_alarm must be finite and above 1, got {self.blocks_to_false_alarm!r}"
             raise ValueError(msg)
-        log_threshold = math.log(self.blocks_to_false_alarm)
-        room = (log_threshold - math.log(HEALTHY_MEAN_LEVEL)) / BLOCKS_BEFORE_BREACH
-        object.__setattr__(self, "log_threshold", log_threshold)
-        object.__setattr__(self, "largest_step", max(room, SMALLEST_CAP))
+        largest_factor = (self.blocks_to_false_alarm * OUTAGE_SHARE) ** (1 / BLOCKS_BEFORE_BREACH)
+        largest_multiple = 1 + (largest_factor - 1) / max(BET_SHARES)
+        object.__setattr__(self, "log_threshold", math.log(self.blocks_to_false_alarm))
+        object.__setattr__(self, "largest_multiple", max(largest_multiple, SMALLEST_CLIP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,10 @@ def advance(policy: TargetPolicy, state: TargetState, block: Block) -> TargetSta
     total = block.good + block.bad
     if total == 0:
         return state
-    excess = block.bad / total / policy.allowed_bad - 1
-    largest, ceiling = policy.largest_step, policy.log_threshold + CEILING
+    excess = min(block.bad / total / policy.allowed_bad, policy.largest_multiple) - 1
+    ceiling = policy.log_threshold + CEILING
     levels = [
-        min(math.log1p(math.exp(level)) + min(math.log1p(share * excess), largest), ceiling)
+        min(math.log1p(math.exp(level)) + math.log1p(share * excess), ceiling)
         for share, level in zip(BET_SHARES, state.log_m, strict=True)
     ]
     return TargetState(tuple(levels), state.blocks + 1)
