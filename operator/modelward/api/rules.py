@@ -33,10 +33,12 @@ class Rule:
     field_path: str = ""
     """Field below `self` that the API server names in its answer, such as `.metadata.name`."""
 
-    def validation(self) -> dict[str, str]:
+    def validation(self) -> JSONSchema:
         """Return the entry of `x-kubernetes-validations`."""
         path = {"fieldPath": self.field_path} if self.field_path else {}
-        return {"rule": self.cel, "message": self.message, **path}
+        # Without it a rule that mentions oldSelf would not be checked when an object is made.
+        old = {"optionalOldSelf": True} if "oldSelf" in self.cel else {}
+        return {"rule": self.cel, "message": self.message, **path, **old}
 
     def check(self, value: Any) -> Any:  # noqa: ANN401 - whatever type carries the rule
         """Return the value; raises ValueError with the message if the rule does not hold."""

@@ -34,7 +34,8 @@ _NAME: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN: Final = rf"{_NAME}(\.{_NAME})*"
 
 NAME_RULE: Final = Rule(
-    "self.metadata.name.matches(r'^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
+    # Only when an object is made: a name cannot be changed, and an older object's status must be writable.
+    "oldSelf.hasValue() || self.metadata.name.matches(r'^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
     "the name of a ModelDeployment becomes part of other names: "
     "write at most 40 lower case letters, digits and -, beginning with a letter",
     lambda name: re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", name) is not None,
