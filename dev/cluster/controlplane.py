@@ -22,7 +22,7 @@ from dev.cluster import certificates, processes, programs
 from dev.cluster.errors import ClusterError
 
 READY_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 5.0
 LOOPBACK: Final = "127.0.0.1"
 ADMIN_GROUP: Final = "system:masters"
 

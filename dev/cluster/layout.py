@@ -49,7 +49,7 @@ class Layout:
 
     @property
     def network(self) -> str:
-        """Name of the CNI network, which its iptables rules carry in their comments."""
+        """Name of the pods' network, which its iptables rules carry in comments, and of their control group."""
         return f"modelward-{self.identifier}"
 
     @property
@@ -75,4 +75,5 @@ class Layout:
 
 def of_checkout(checkout: Path = CHECKOUT) -> Layout:
     """Return the layout of a checkout's cluster: the same each time, another for another checkout."""
-    return Layout(hashlib.sha256(str(checkout).encode()).hexdigest()[:6], state_root())
+    identity = f"{checkout}\0{state_root()}"
+    return Layout(hashlib.sha256(identity.encode()).hexdigest()[:6], state_root())

@@ -6,6 +6,7 @@ from typing import Final
 
 from dev.cluster import (
     certificates,
+    cgroups,
     controlplane,
     host,
     images,
@@ -51,6 +52,7 @@ def up(layout: Layout) -> ControlPlane:
     pause = images.of_program("pause")
     host.claim(layout)
     network.add_node_link(layout)
+    cgroups.create(layout)
     node.start_containerd(layout, pause.reference)
     with step("control plane"):
         plane = _control_plane(layout)

@@ -96,6 +96,7 @@ def kubelet_configuration(layout: Layout, certificate: Path) -> str:
         },
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.network}",
         "failCgroupV1": False,
         "failSwapOn": False,
         "enforceNodeAllocatable": [],

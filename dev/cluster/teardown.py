@@ -6,27 +6,29 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import mounts, processes
+from dev.cluster import cgroups, mounts, processes
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 
 STOP_SECONDS: Final = 10.0
-_CGROUPS: Final = Path("/sys/fs/cgroup")
-
-
-def pod_cgroups() -> list[Path]:
-    """Return the folders that hold the pods' control groups, of either cgroup version."""
-    return [path for path in (_CGROUPS / "kubepods", *_CGROUPS.glob("*/kubepods")) if path.is_dir()]
 
 
 def end_node(layout: Layout) -> None:
-    """End the node's processes, pods and mounts; what is not there is skipped."""
+    """End the node's processes, pods and mounts; what is not there is skipped.
+
+    kubelet goes first, or it would start again what is ended; containerd goes last.
+
+    Raises:
+        ClusterError: something does not end.
+    """
     for name in ("kubelet", "kube-proxy"):
         processes.stop(layout.state, name, STOP_SECONDS)
-    _kill_pods(layout)
+    _end_pods(layout)
     processes.stop(layout.state, "containerd", STOP_SECONDS)
+    # containerd may have been starting a pod when its shims were looked for.
+    _end_pods(layout)
     mounts.remove_below(layout.state)
-    _remove_cgroups()
+    cgroups.remove(layout)
 
 
 def shims(layout: Layout) -> list[int]:
@@ -40,37 +42,14 @@ def shims(layout: Layout) -> list[int]:
     return found
 
 
-def _kill_pods(layout: Layout) -> None:
-    sockets = [
-        Path(file.read_text().removeprefix("unix://"))
-        for file in (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
-    ]
-    for group in pod_cgroups():
-        for file in group.rglob("cgroup.procs"):
-            for word in file.read_text().split():
-                _kill(int(word))
+def _end_pods(layout: Layout) -> None:
+    bundles = (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
+    sockets = [Path(file.read_text().removeprefix("unix://")) for file in bundles]
+    cgroups.kill(layout)
     for pid in shims(layout):
-        _kill(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     if not processes.until(lambda: not shims(layout), STOP_SECONDS):
-        raise ClusterError(f"pods' shims do not end: processes {sorted(shims(layout))}")
+        raise ClusterError(f"the pods' shims do not end: processes {shims(layout)}")
     for socket in sockets:
         socket.unlink(missing_ok=True)
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _remove_cgroups() -> None:
-    def empty() -> bool:
-        for top in pod_cgroups():
-            for group in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
-                with contextlib.suppress(OSError):
-                    group.rmdir()
-            with contextlib.suppress(OSError):
-                top.rmdir()
-        return not pod_cgroups()
-
-    if not processes.until(empty, STOP_SECONDS):
-        raise ClusterError(f"{pod_cgroups()[0]} still has processes; end them and run this again")
