@@ -28,6 +28,9 @@ class Generated:
 GENERATED: Final = (
     Generated("operator/modelward/api/podtemplate.json", "dev.podtemplate"),
     Generated("crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
+    Generated("helm/modelward/files/crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
+    Generated("manifests/install.yaml", "dev.manifests", ("install",)),
+    Generated("manifests/servicemonitor.yaml", "dev.manifests", ("servicemonitor",)),
     Generated("docs/reference/conditions.md", "dev.reference", ("conditions",)),
     Generated("docs/reference/fields.md", "dev.reference", ("fields",)),
     Generated("docs/rollout.md", "dev.rollout_page"),
