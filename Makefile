@@ -48,3 +48,7 @@ images: ## build the images and load them into the cluster; prints their names
 .PHONY: down
 down: ## remove the cluster and all that it made, caches apart
 	python3 -m dev.cluster down
+
+.PHONY: demo
+demo: cluster ## two bad versions of a model and a good one, under live traffic on a real cluster
+	$(PYTHON) -m dev.demo

@@ -4,6 +4,7 @@ Credentials and endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and 
 """
 
 import sys
+from pathlib import Path
 
 import fsspec
 
@@ -14,7 +15,12 @@ def main(folder: str, destination: str) -> None:
     bucket = path.split("/")[0]
     if not files.exists(bucket):
         files.mkdir(bucket)
-    files.put(f"{folder}/", path, recursive=True)
+    root = Path(folder)
+    for file in sorted(root.rglob("*")):
+        name = file.relative_to(root)
+        # A mounted ConfigMap has its files a second time, below ..data.
+        if file.is_file() and not name.parts[0].startswith(".."):
+            files.put_file(str(file), f"{path}/{name}")
     for name in files.find(path):
         print(f"{name}: {files.size(name):,} bytes")
 
