@@ -1,0 +1,1 @@
+"""Rendered objects, compared with files that a person has read."""

@@ -1,0 +1,121 @@
+"""The chart with its defaults and with everything switched on."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev import manifests
+from dev.cluster import programs
+from dev.cluster.paths import CHECKOUT
+from modelward.control import settings
+from tests.golden.golden import assert_golden
+
+EVERYTHING = """
+images: {fetch: "modelward/fetch:0.1.0"}
+imagePullSecrets: [{name: pull}]
+replicas: 2
+prometheus:
+  url: https://mimir.example.com/prometheus
+  headers: {X-Scope-OrgID: team-a}
+  bearerTokenFile: /etc/modelward/prometheus/token
+prometheusPerNamespace: {team-b: {url: "http://prometheus.team-b:9090"}}
+prometheusSecretName: mimir
+evaluationDelaySeconds: 30
+monitoringLabels: {podMonitor: {release: prometheus}, prometheusRule: {release: prometheus}}
+runbookBaseUrl: https://example.com/runbook
+alertmanagerWebhook:
+  existingSecret: my-token
+  alertmanagerConfig: {enabled: true, labels: {alertmanager: main}}
+serviceMonitor: {mode: always, labels: {release: prometheus}}
+networkPolicy: {from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+podLabels: {team: platform}
+podAnnotations: {example.com/note: kept}
+nodeSelector: {kubernetes.io/os: linux}
+tolerations: [{key: dedicated, operator: Exists}]
+priorityClassName: system-cluster-critical
+serviceAccount: {annotations: {example.com/role: operator}}
+"""
+
+
+def test_defaults_are_as_written_down() -> None:
+    """What an install without values makes, but for the CRDs and the generated token."""
+    rendered = manifests.render("--set=crds.install=false", "--set=alertmanagerWebhook.existingSecret=given")
+    assert_golden("chart/defaults.yaml", rendered)
+
+
+def test_everything_is_as_written_down(tmp_path: Path) -> None:
+    """What an install with every value set makes."""
+    rendered = manifests.render("--set=crds.install=false", "--values", _file(tmp_path, EVERYTHING))
+    assert_golden("chart/everything.yaml", rendered)
+
+
+@pytest.mark.parametrize("values", ["{}", EVERYTHING])
+def test_the_operator_reads_what_the_chart_writes(tmp_path: Path, values: str) -> None:
+    """The settings file of the chart holds nothing that the operator does not know."""
+    rendered = manifests.render("--values", _file(tmp_path, values), "--show-only", "templates/settings.yaml")
+    text = yaml.safe_load(rendered)["data"]["operator.yaml"]
+    read = settings.read(_path(tmp_path, "operator.yaml", text))
+    assert read.images.fetch
+    assert read.alertmanager_webhook is not None
+
+
+def test_crds_are_those_of_the_repository_and_are_kept() -> None:
+    """The chart's CRD is the generated one, and uninstalling the chart keeps it."""
+    rendered = manifests.render("--show-only", "templates/crds.yaml")
+    (crd,) = (document for document in yaml.safe_load_all(rendered) if document)
+    assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    (source,) = (CHECKOUT / "crds").glob("*.yaml")
+    assert crd == yaml.safe_load(source.read_text())
+
+
+def test_a_token_is_made_where_none_is_given() -> None:
+    """Without a Secret of the user's the chart makes one with a token of 40 characters."""
+    secret = yaml.safe_load(manifests.render("--show-only", "templates/webhook.yaml"))
+    assert secret["kind"] == "Secret"
+    assert len(secret["data"]["token"]) > 40
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("replicas=-1", "replicas"),
+        ("prometheus.url=prometheus:9090", "prometheus/url"),
+        ("serviceMonitor.mode=maybe", "serviceMonitor/mode"),
+        ("imagePullPolicy=Sometimes", "imagePullPolicy"),
+        ("unknown=1", "unknown"),
+        ("images.monitor=", "images/monitor"),
+    ],
+)
+def test_a_wrong_value_is_refused(value: str, said: str) -> None:
+    """Helm names the value that the schema refuses."""
+    refused = subprocess.run(
+        [programs.find("helm"), "template", "x", manifests.CHART, "--kube-version=1.35.0", f"--set={value}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert said in refused.stderr
+
+
+def test_lint_finds_nothing() -> None:
+    """Helm lint --strict passes."""
+    linted = subprocess.run(
+        [programs.find("helm"), "lint", "--strict", manifests.CHART],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+def _path(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def _file(folder: Path, text: str) -> str:
+    return str(_path(folder, "values.yaml", text))
