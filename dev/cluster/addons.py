@@ -5,14 +5,23 @@ from pathlib import Path
 from typing import Final
 
 from dev.cluster import definitions, images, programs
-from dev.cluster.controlplane import ControlPlane
 from dev.cluster.images import Image
+from dev.cluster.kubectl import Kubectl
 from dev.cluster.layout import DNS_ADDRESS
 from dev.cluster.progress import step
 
 MANIFESTS: Final = Path(__file__).parent / "addons"
 _WAIT: Final = "--timeout=120s"
-_DEPLOYMENTS: Final = (("kube-system", "coredns"), ("monitoring", "prometheus-operator"), ("storage", "s3"))
+_SERVING: Final = {
+    "dns": (("kube-system", "deployment/coredns", "Available"),),
+    "monitoring": (
+        ("monitoring", "prometheus/dev", "Available"),
+        ("monitoring", "alertmanager/dev", "Available"),
+    ),
+    "prometheus-operator": (("monitoring", "deployment/prometheus-operator", "Available"),),
+    "storage": (("storage", "deployment/s3", "Available"),),
+}
+"""What to wait for after a manifest: namespace, object, condition."""
 
 
 def manifest(file: Path, images_by_name: dict[str, Image]) -> str:
@@ -26,21 +35,22 @@ def manifest(file: Path, images_by_name: dict[str, Image]) -> str:
     return string.Template(file.read_text()).substitute(values, dns_address=DNS_ADDRESS)
 
 
-def install(plane: ControlPlane, images_by_name: dict[str, Image]) -> None:
-    """Apply everything and wait until it serves."""
+def every_manifest() -> list[Path]:
+    """Return the manifests in the order of their application: the others need the namespaces."""
+    return [MANIFESTS / "namespaces.yaml", *sorted(MANIFESTS.glob("[!n]*.yaml"))]
+
+
+def install(kubectl: Kubectl, files: list[Path], images_by_name: dict[str, Image]) -> None:
+    """Apply the definitions and these manifests, and wait until what is in them serves."""
     with step("custom resource definitions"):
-        plane.apply(*definitions.all_folders())
-    with step("DNS, Prometheus, Alertmanager, S3"):
-        # In name order dns and monitoring would come before the namespaces.
-        files = [MANIFESTS / "namespaces.yaml", *sorted(MANIFESTS.glob("[!n]*.yaml"))]
+        kubectl.apply(*definitions.all_folders())
+    names = [file.stem for file in files]
+    with step(", ".join(names)):
         text = "\n---\n".join(manifest(file, images_by_name) for file in files)
-        plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
-        for namespace, name in _DEPLOYMENTS:
-            plane.kubectl("rollout", "status", _WAIT, "--namespace", namespace, f"deployment/{name}")
-        for kind in ("prometheus", "alertmanager"):
-            plane.kubectl(
-                "wait", "--for=condition=Available", _WAIT, "--namespace", "monitoring", f"{kind}/dev"
-            )
+        kubectl.run("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
+        for name in names:
+            for namespace, what, condition in _SERVING.get(name, ()):
+                kubectl.run("wait", f"--for=condition={condition}", _WAIT, "--namespace", namespace, what)
 
 
 def needed_images() -> dict[str, Image]:
