@@ -1,0 +1,1 @@
+"""Parts against the real programs that they talk to, on loopback."""

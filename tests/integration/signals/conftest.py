@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,10 @@ groups:
 """
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def exporter() -> AsyncIterator[Exporter]:
+@pytest.fixture(scope="session")
+def exporter() -> Iterator[Exporter]:
     """Serve the numbers that the tests set."""
-    async with Exporter() as exporter:
+    with Exporter() as exporter:
         yield exporter
 
 

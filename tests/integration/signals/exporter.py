@@ -2,15 +2,16 @@
 
 It has a fixed number of slots, each a scrape target that answers 404 while no pod is in it. So a pod can
 appear and vanish between two scrapes, without waiting for service discovery. Labels that a PodMonitor's
-discovery would add are written into the text.
+discovery would add are written into the text. It answers from threads of its own, also while no test runs.
 """
 
 import itertools
+import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
-
-from aiohttp import web
 
 from modelward import conventions as names
 
@@ -49,7 +50,7 @@ class Pod:
 
     def restart(self) -> None:
         """Restart the container: counters begin at zero, in a new process."""
-        self.events.clear()
+        self.events = {}
         self._start_sets()
         self.started_at = None
 
@@ -65,7 +66,7 @@ class Pod:
             f'{names.METRIC_REQUESTS}{{{whose},deployment="{self.deployment}",revision="{self.revision}"}} 0',
             f"# TYPE {names.METRIC_EVENTS} counter",
         ]
-        for (revision, objective, result), events in self.events.items():
+        for (revision, objective, result), events in list(self.events.items()):
             labels = (
                 f'{whose},deployment="{self.deployment}",revision="{revision}",objective="{objective}",'
                 f'config="{self.objectives[objective]}",result="{result}"'
@@ -80,30 +81,29 @@ class Pod:
 
 
 class Exporter:
-    """The server; an async context manager. `pages` holds the text of further targets, by name."""
+    """The server; a context manager. `pages` holds the text of further targets, by name."""
 
     def __init__(self) -> None:
         """Start with every slot empty."""
-        self.port = 0
         self.pages: dict[str, str] = {}
         self._slots: list[Pod | None] = [None] * SLOTS
         self._numbers = itertools.count(1)
-        self._runner: web.AppRunner | None = None
+        self._server = _Server(("127.0.0.1", 0), _Handler, self)
 
-    async def __aenter__(self) -> Self:
-        """Open a free port."""
-        app = web.Application()
-        app.add_routes([web.get("/slots/{slot}", self._slot), web.get("/pages/{page}", self._page)])
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = self._runner.addresses[0][1]
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_address[1]
+
+    def __enter__(self) -> Self:
+        """Answer from now on."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the port."""
-        assert self._runner is not None
-        await self._runner.cleanup()
+        self._server.shutdown()
+        self._server.server_close()
 
     def add(self, pod: Pod) -> None:
         """Put a pod where it will be scraped."""
@@ -120,12 +120,40 @@ class Exporter:
         """Let a pod vanish."""
         self._slots[self._slots.index(pod)] = None
 
-    async def _slot(self, request: web.Request) -> web.Response:
-        pod = self._slots[int(request.match_info["slot"])]
+    def answer(self, path: str) -> tuple[HTTPStatus, str]:
+        """What a scrape of a path gets."""
+        kind, name = path.strip("/").split("/")
+        if kind == "pages":
+            return (HTTPStatus.OK, self.pages[name]) if name in self.pages else (HTTPStatus.NOT_FOUND, "")
+        pod = self._slots[int(name)]
         if pod is None:
-            return web.Response(status=404)
-        return web.Response(status=500) if pod.failing else web.Response(text=pod.text())
+            return HTTPStatus.NOT_FOUND, ""
+        return (HTTPStatus.INTERNAL_SERVER_ERROR, "") if pod.failing else (HTTPStatus.OK, pod.text())
 
-    async def _page(self, request: web.Request) -> web.Response:
-        page = self.pages.get(request.match_info["page"])
-        return web.Response(status=404) if page is None else web.Response(text=page)
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    server_address: tuple[str, int]
+
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], exporter: Exporter
+    ) -> None:
+        self.exporter = exporter
+        super().__init__(address, handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        status, text = self.server.exporter.answer(self.path)
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
+        """Keep quiet."""

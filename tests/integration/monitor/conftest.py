@@ -1,0 +1,54 @@
+"""A monitor that the tests of this folder share, one of a test's own, and the server behind either."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from dev.cluster.controlplane import free_ports
+from tests.integration.monitor.model_server import ModelServer
+from tests.integration.monitor.monitor_process import MonitorProcess, configuration
+
+MonitorFactory = Callable[..., MonitorProcess]
+
+
+@pytest.fixture(scope="session")
+def server_port() -> int:
+    """Choose the port that the shared monitor's server listens on."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="session")
+def shared_monitor(tmp_path_factory: pytest.TempPathFactory, server_port: int) -> Iterator[MonitorProcess]:
+    """Run one monitor for all tests that change nothing in it."""
+    process = MonitorProcess(tmp_path_factory.mktemp("monitor"), configuration(server_port))
+    process.start()
+    yield process
+    assert process.stop() == 0, process.log()
+    assert '"level":"error"' not in process.log()
+
+
+@pytest_asyncio.fixture
+async def server(server_port: int) -> AsyncIterator[ModelServer]:
+    """Run the server behind the shared monitor."""
+    async with ModelServer(server_port) as server:
+        yield server
+
+
+@pytest.fixture
+def start_monitor(tmp_path: Path) -> Iterator[MonitorFactory]:
+    """Start monitors of the test's own: start_monitor(server_port, **changes of the configuration)."""
+    started: list[MonitorProcess] = []
+
+    def start(server_port: int, otlp_endpoint: str = "", **changes: Any) -> MonitorProcess:
+        folder = tmp_path / f"monitor-{len(started)}"
+        process = MonitorProcess(folder, configuration(server_port, **changes), otlp_endpoint)
+        started.append(process)
+        process.start()
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
