@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from dev.cluster import addons, containers, images, lifecycle, programs
+from dev.cluster import addons, containers, current, host, images, lifecycle, programs
 from dev.cluster import layout as layouts
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
@@ -24,16 +24,31 @@ def _arguments() -> argparse.Namespace:
 
 
 def _up(layout: Layout) -> None:
+    if current.chosen():
+        current.up()
+        say("ready; next: make demo CLUSTER=current")
+        return
+    host.check_able()
     every = addons.needed_images()
     plane = lifecycle.up(layout)
     images.load(layout, list(every.values()))
-    addons.install(plane, every)
+    addons.install(plane.client, addons.every_manifest(), every)
     say(f"ready; next: export KUBECONFIG={layout.kubeconfig}")
+    say("then kubectl get pods -A (kubectl, where you have none: python3 -m dev.cluster programs kubectl)")
+
+
+def _down(layout: Layout) -> None:
+    if current.chosen():
+        say("the cluster of the current context is not ours to take down")
+        return
+    lifecycle.down(layout)
 
 
 def _images(layout: Layout) -> None:
     built = containers.build_all()
-    if layout.state.exists():
+    if current.chosen():
+        current.load(list(built.values()))
+    elif layout.state.exists():
         images.load(layout, list(built.values()))
     for image in built.values():
         sys.stdout.write(f"{image.reference}\n")
@@ -51,7 +66,7 @@ def main() -> int:
                 _images(layout)
             case "down":
                 identifier = arguments.identifier or layout.identifier
-                lifecycle.down(Layout(identifier, layout.root))
+                _down(Layout(identifier, layout.root))
             case "programs":
                 for file in programs.find_all(arguments.names or list(programs.PROGRAMS)).values():
                     sys.stdout.write(f"{file}\n")

@@ -14,12 +14,13 @@ import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dev.cluster import certificates, processes, programs
 from dev.cluster.errors import ClusterError
+from dev.cluster.kubectl import Kubectl
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
@@ -50,7 +51,8 @@ class ControlPlane:
     credentials: certificates.Credentials
     kubeconfig: Path
     audit_log: Path | None
-    program_files: dict[str, Path] = field(repr=False)
+    client: Kubectl
+    """kubectl with that kubeconfig."""
 
     @property
     def token(self) -> str:
@@ -68,25 +70,12 @@ class ControlPlane:
         input: str | None = None,  # noqa: A002 - named as in subprocess.run
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as administrator, its output as text.
-
-        Raises:
-            ClusterError: it failed and `check` is set; the message holds what kubectl said.
-        """
-        command = [str(self.program_files["kubectl"]), "--kubeconfig", str(self.kubeconfig), *arguments]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
-        if check and done.returncode != 0:
-            message = f"kubectl {' '.join(arguments)} failed ({done.returncode}): {done.stderr.strip()}"
-            raise ClusterError(message)
-        return done
+        """Run kubectl as administrator; as Kubectl.run."""
+        return self.client.run(*arguments, input=input, check=check)
 
     def apply(self, *files: Path) -> None:
-        """Server-side apply files or folders, and wait for those that are CRDs to be served."""
-        paths = [word for path in files for word in ("-f", str(path))]
-        applied = self.kubectl("apply", "--server-side", "--force-conflicts", "-o", "name", *paths)
-        definitions = [name for name in applied.stdout.split() if name.startswith("customresourcedefinition")]
-        if definitions:
-            self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *definitions)
+        """Server-side apply files or folders; as Kubectl.apply."""
+        self.client.apply(*files)
 
 
 def free_ports(count: int) -> list[int]:
@@ -125,6 +114,7 @@ def launch(
     kubeconfig = certificates.kubeconfig(
         folder / "kubeconfig", url, credentials.certificate, credentials.tokens[certificates.ADMIN]
     )
+    client = Kubectl(files["kubectl"], kubeconfig)
     audit_log = None if audit == "None" else folder / "audit.log"
     etcd = etcd_command(files["etcd"], folder, addresses)
     api = [
@@ -135,7 +125,7 @@ def launch(
     for name, command in (("etcd", etcd), ("kube-apiserver", api)):
         if not processes.is_running(folder, name):
             processes.start(folder, name, wrap(command))
-    return ControlPlane(folder, url, credentials, kubeconfig, audit_log, files)
+    return ControlPlane(folder, url, credentials, kubeconfig, audit_log, client)
 
 
 def _service_names() -> list[str]:

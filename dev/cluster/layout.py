@@ -49,7 +49,7 @@ class Layout:
 
     @property
     def network(self) -> str:
-        """Name of the pods' network, which its iptables rules carry in comments, and of their control group."""
+        """Name of the pods' network, which their iptables rules carry, and of their control group."""
         return f"modelward-{self.identifier}"
 
     @property

@@ -210,6 +210,8 @@ def _build(program: Program, target: Path) -> None:
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     command = build_command(program, go, unfinished)
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    if not program.version_command:
+        environment["GOOS"] = "linux"
     what = f"building {program.name} {version(program.family)} (once, about {program.build_seconds} s)"
     with step(what):
         done = subprocess.run(command, cwd=SOURCES / program.family, env=environment, check=False)

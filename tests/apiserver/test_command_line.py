@@ -201,7 +201,7 @@ def test_it_is_a_kubectl_plugin(api_server: ControlPlane, namespace: str) -> Non
     create(api_server, namespace, "electricity")
     search = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "KUBECONFIG": str(api_server.kubeconfig), "PATH": search}
-    command = [str(api_server.program_files["kubectl"]), "modelward", "status", "-n", namespace]
+    command = [str(api_server.client.program), "modelward", "status", "-n", namespace]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "electricity" in done.stdout
