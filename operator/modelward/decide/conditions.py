@@ -132,13 +132,12 @@ def _wanted_rejection(situation: Situation, status: ModelDeploymentStatus) -> st
 
 
 def _objectives_met(situation: Situation, status: ModelDeploymentStatus) -> _Said:
-    match situation.observation.metrics:
-        case MetricsState.UNAVAILABLE:
-            return _UNKNOWN, Reason.METRICS_UNAVAILABLE, situation.observation.metrics_message
-        case MetricsState.NOT_SCRAPED:
-            return _UNKNOWN, Reason.NOT_SCRAPED, situation.observation.metrics_message
-        case MetricsState.AVAILABLE:
-            pass
+    away = {
+        MetricsState.UNAVAILABLE: Reason.METRICS_UNAVAILABLE,
+        MetricsState.NOT_SCRAPED: Reason.NOT_SCRAPED,
+    }
+    if reason := away.get(situation.observation.metrics):
+        return _UNKNOWN, reason, situation.observation.metrics_message
     selected = targets(situation.spec, status).selected
     rows = [row for row in status.objectives if row.revision in selected]
     by_verdict = {

@@ -159,13 +159,8 @@ def next_step(situation: Situation, finding: Finding) -> Change:
 
 def end_inconclusive(situation: Situation, finding: Finding) -> Change:
     """Follow spec.rollout.onInconclusive."""
-    match situation.spec.rollout.on_inconclusive:
-        case OnInconclusive.PROMOTE:
-            return next_step(situation, finding)
-        case OnInconclusive.HOLD:
-            return hold(situation, finding)
-        case OnInconclusive.ROLLBACK:
-            return reject(situation, finding)
+    policies = {OnInconclusive.PROMOTE: next_step, OnInconclusive.HOLD: hold, OnInconclusive.ROLLBACK: reject}
+    return policies[situation.spec.rollout.on_inconclusive](situation, finding)
 
 
 def hold(situation: Situation, finding: Finding) -> Change:

@@ -194,3 +194,25 @@ def test_stable_without_ready_pods_keeps_the_split_until_it_can_serve() -> None:
     world.revisions["m-1"] = replace(world.revisions["m-1"], ready=2)
     assert world.step().rule == "SwitchTraffic"
     assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_no_withdrawal_is_read_before_traffic_was_switched() -> None:
+    """A withdrawal that still waits for its target does not end by a counter that stands still."""
+    world = stepping()
+    world.pods("m-1", ready=0, pods=2)
+    world.see(worse("m-2"))
+    world.step()
+    world.pods("m-2", requests=7, informed_generation=world.status.traffic_generation)
+    world.pass_time(minutes=5)
+    assert world.step().rule == "Stay"
+
+
+def test_a_withdrawn_revision_without_pods_is_done() -> None:
+    """Nothing is left to wait for when its pods are gone."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.pods("m-2", ready=0, pods=0)
+    decision = world.step()
+    assert decision.rule == "FinishWithdrawal"
+    assert "has no pods left" in decision.announcements[0].message

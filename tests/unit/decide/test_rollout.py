@@ -245,3 +245,13 @@ def test_numbers_in_status_are_refreshed_at_most_every_half_minute_in_a_split() 
     world.pass_time(seconds=1)
     totals = {(o.revision, o.name): o.total for o in world.step().status.objectives}
     assert totals["m-2", "availability"] == 2000
+
+
+def test_paused_starts_no_candidate() -> None:
+    """A changed spec waits while spec.paused is true, and starts when it is not."""
+    world = serving()
+    world.spec = world.spec.model_copy(update={"paused": True})
+    world.wanted = "m-2"
+    assert world.settle() == []
+    world.spec = world.spec.model_copy(update={"paused": False})
+    assert world.settle() == ["Begin"]

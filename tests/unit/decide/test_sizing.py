@@ -1,0 +1,31 @@
+"""Pods for a weight, and the share that they give."""
+
+import pytest
+
+from modelward.decide.sizing import candidate_replicas, share_percent, unmet_weight
+from tests.unit.decide.world import spec_of
+
+
+@pytest.mark.parametrize(
+    ("replicas", "weight", "pods"),
+    [(0, 50, 0), (1, 1, 1), (2, 33, 1), (2, 50, 2), (9, 10, 1), (20, 10, 2), (2, 90, 2)],
+)
+def test_candidate_pods_come_nearest_to_the_weight(replicas: int, weight: int, pods: int) -> None:
+    """At least one pod, at most as many as stable has, and none where nothing is to run."""
+    assert candidate_replicas(replicas, weight) == pods
+
+
+def test_the_share_is_that_of_ready_pods() -> None:
+    """One candidate pod beside two is a third; no pods at all are no share."""
+    assert (share_percent(1, 2), share_percent(0, 0)) == (33, 0)
+
+
+def test_a_weight_above_one_half_says_that_one_half_is_the_most() -> None:
+    """More than half cannot be had without taking pods from stable."""
+    rollout = {"steps": [{"weight": 90, "duration": "5m"}]}
+    assert "a weight of at most 50" in unmet_weight(spec_of(rollout=rollout), 0)
+
+
+def test_a_weight_within_five_points_is_met() -> None:
+    """A third of the traffic is near enough to 30 percent."""
+    assert unmet_weight(spec_of(rollout={"steps": [{"weight": 30, "duration": "5m"}]}), 0) == ""
