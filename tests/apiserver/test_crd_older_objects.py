@@ -3,7 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -43,28 +43,31 @@ def _without_rules(node: object) -> None:
         _without_rules(child)
 
 
-def _is_refused(plane: ControlPlane, namespace: str) -> bool:
-    other = json.dumps(changed({"metadata": {"name": "other.v2"}}, OLD))
-    options = ("--namespace", namespace, "--dry-run=server", "-f", "-")
-    return plane.kubectl("create", *options, input=other, check=False).returncode != 0
+def _until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
 
 
 @pytest.fixture
 def old_object(api_server: ControlPlane, namespace: str) -> Iterator[None]:
     """Store an object under a definition without rules, and then give the definition its rules."""
+
+    def create(name: str, *options: str) -> bool:
+        manifest = json.dumps(changed({"metadata": {"name": name}}, OLD))
+        arguments = ("--namespace", namespace, *options, "-f", "-")
+        return api_server.kubectl("create", *arguments, input=manifest, check=False).returncode == 0
+
     crd = _renamed()
     before = copy.deepcopy(crd)
     _without_rules(before)
     apply = ("apply", "--server-side", "--force-conflicts", "-f", "-")
     try:
         api_server.kubectl(*apply, input=json.dumps(before))
-        api_server.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
-        api_server.kubectl("create", "--namespace", namespace, "-f", "-", input=json.dumps(OLD))
+        _until(lambda: create(OLD["metadata"]["name"]), "an object breaks a rule that is not there")
         api_server.kubectl(*apply, input=json.dumps(crd))
-        end = time.monotonic() + LIMIT_SECONDS
-        while not _is_refused(api_server, namespace):
-            assert time.monotonic() < end, "the rules did not come into force"
-            time.sleep(0.1)
+        _until(lambda: not create("other.v2", "--dry-run=server"), "the rules did not come into force")
         yield
     finally:
         api_server.kubectl("delete", "crd", crd["metadata"]["name"], "--ignore-not-found", "--wait=false")
