@@ -95,9 +95,13 @@ class Cache:
             return None
         return self._remove(kind, namespace, name)
 
-    def keep_only(self, kind: Kind, listed: set[tuple[str, str]], version: int) -> set[Key]:
-        """Forget objects of a kind that a full list at a resource version did not have."""
-        gone = [place for place in self._key_of if place[0] == kind.plural and place[1:] not in listed]
+    def keep_only(self, kind: Kind, namespace: str, listed: set[tuple[str, str]], version: int) -> set[Key]:
+        """Forget objects that a full list at a version did not have; an empty namespace means all."""
+        gone = [
+            place
+            for place in self._key_of
+            if place[0] == kind.plural and namespace in {"", place[1]} and place[1:] not in listed
+        ]
         keys = (self.drop(kind, namespace, name, version) for _, namespace, name in gone)
         return {key for key in keys if key is not None}
 

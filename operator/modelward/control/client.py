@@ -63,8 +63,11 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
 class Client:
     """A connection pool to one API server."""
 
-    def __init__(self, settings: Configuration, faults: Faults) -> None:
+    def __init__(
+        self, settings: Configuration, faults: Faults, user_agent: str = names.FIELD_MANAGER
+    ) -> None:
         self.settings = settings
+        self._user_agent = user_agent
         self._rest = RESTClientObject(settings)
         self._faults = faults
 
@@ -88,7 +91,7 @@ class Client:
             ApiError: the answer is not 2xx, or there was none.
         """
         url = f"{self.settings.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": names.FIELD_MANAGER}
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": self._user_agent}
         token = await self.settings.get_api_key_with_prefix("BearerToken")
         if token:
             headers["Authorization"] = token
@@ -148,13 +151,14 @@ class Client:
         options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         await self.request("DELETE", kind.path(namespace, name), body=options)
 
-    async def pages(self, kind: Kind) -> AsyncIterator[Manifest]:
-        """List a kind in all namespaces, page by page; each page is a List object."""
+    async def pages(self, kind: Kind, namespace: str) -> AsyncIterator[Manifest]:
+        """List a kind page by page, each a List object; an empty namespace means all."""
         query = {"limit": str(PAGE_OBJECTS)}
         if kind.selector:
             query["labelSelector"] = kind.selector
+        path = kind.path(namespace) if namespace else f"{kind.root}/{kind.plural}"
         while True:
-            page = await self.request("GET", f"{kind.root}/{kind.plural}", query=query)
+            page = await self.request("GET", path, query=query)
             yield page
             token = page["metadata"].get("continue")
             if not token:

@@ -1,6 +1,6 @@
 """The evidence of every deployment: its ledger, what Prometheus last said, and how often it is asked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -99,6 +99,14 @@ class EvidenceBook:
             entry = self._entries.get(key)
             if entry is not None and entry.ledger is None:
                 self._entries[key] = replace(entry, ledger=ledger, assessments=ledger.assess(entry.plan))
+
+    def not_restored(self, keys: Iterable[Key]) -> None:
+        """Note that Prometheus could not say what was exported before a restart."""
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is not None and entry.ledger is None:
+                message = "Prometheus cannot be asked; the operator's log says why"
+                self._entries[key] = replace(entry, message=message)
 
     def everyone(self) -> list[Subject]:
         """Return every deployment as a poll asks for it."""

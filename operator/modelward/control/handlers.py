@@ -6,11 +6,13 @@ of its Events. A watched kind that the API server does not serve would end kopf,
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 import kopf
 from kubernetes.aio.client import Configuration
 
+from modelward import conventions
 from modelward.control.cache import Cache
 from modelward.control.kinds import Kind
 from modelward.signals.key import Key
@@ -19,9 +21,18 @@ IDLE_SECONDS: Final = 0.2
 """kopf keeps a task per object that changed for this long."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is watched."""
+
+    api: Configuration
+    kinds: Sequence[Kind]
+    namespaces: Sequence[str]
+    """None means all."""
+
+
 async def watch(
-    api: Configuration,
-    watched: Sequence[Kind],
+    scope: Scope,
     cache: Cache,
     wake: Callable[[Key], None],
     *,
@@ -35,15 +46,18 @@ async def watch(
     """
     registry = kopf.OperatorRegistry()
     settings = _settings()
-    kopf.on.login(registry=registry)(_login(api))
-    for kind in watched:
+    kopf.on.login(registry=registry)(_login(scope.api))
+    for kind in scope.kinds:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_feed(kind, cache, wake))
         if kind.selector:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
     await kopf.operator(
         registry=registry,
         settings=settings,
-        clusterwide=True,
+        # Its own would ask for the user's name, and a container's user has none.
+        identity=cast("Any", conventions.FIELD_MANAGER),
+        clusterwide=not scope.namespaces,
+        namespaces=scope.namespaces,
         standalone=True,
         stop_flag=stop,
         ready_flag=started,

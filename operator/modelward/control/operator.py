@@ -107,7 +107,11 @@ class Operator:
             asyncio.create_task(self._relist(watched)),
             asyncio.create_task(
                 handlers.watch(
-                    self._api, watched, self._cache, self._queue.add, stop=stop_kopf, started=kopf_started
+                    handlers.Scope(self._api, watched, self._settings.namespaces),
+                    self._cache,
+                    self._queue.add,
+                    stop=stop_kopf,
+                    started=kopf_started,
                 )
             ),
             asyncio.create_task(stop.wait()),
@@ -189,7 +193,7 @@ class Operator:
                 watched = await listing.served_kinds(self._client)
                 began = time.perf_counter()
                 for kind in watched:
-                    await listing.refresh(self._client, kind, self._cache)
+                    await listing.refresh(self._client, kind, self._settings.namespaces, self._cache)
             except ApiError as error:
                 log.warning("cannot list: %s; trying again in %.0f s", error, RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -206,7 +210,9 @@ class Operator:
             try:
                 served = await listing.served_kinds(self._client)
                 for kind in watched:
-                    self._wake(await listing.refresh(self._client, kind, self._cache))
+                    self._wake(
+                        await listing.refresh(self._client, kind, self._settings.namespaces, self._cache)
+                    )
             except ApiError as error:
                 log.warning("cannot list: %s", error)
                 continue

@@ -69,7 +69,9 @@ class Polling:
             return []
         self._restoring.update(keys)
         try:
-            self._book.restore(await restore(self._clients, keys, time.time()))
+            restored = await restore(self._clients, keys, time.time())
+            self._book.restore(restored)
+            self._book.not_restored(key for key in keys if key not in restored)
         finally:
             self._restoring.difference_update(keys)
         return [subject for key in keys if (subject := self._book.subject(key))]

@@ -49,7 +49,9 @@ class Revisions:
         wanted = new_record(identity, spec, self._next_number(key), self._images)
         if await self._applier.find(key, kinds.CONTROLLER_REVISION, wanted.name) is None:
             manifest = controller_revision(identity, wanted)
-            made = await self._client.create(kinds.CONTROLLER_REVISION, manifest)
+            # Not by create: the API server keeps the bytes of `data` as they were sent then, and takes every
+            # later patch of metadata for a change of them, because it writes them in its own order.
+            made = await self._client.apply(kinds.CONTROLLER_REVISION, manifest)
             self._cache.put(kinds.CONTROLLER_REVISION, made)
             log.info("made revision %s", wanted.name, extra={"deployment": str(key)})
         return wanted.name

@@ -75,6 +75,8 @@ class Settings(APIType):
     runbook_base_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     """Where alerts' runbook_url points; an alert's name is added as an anchor."""
     monitoring_labels: MonitoringLabels = MonitoringLabels()
+    namespaces: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] = ()
+    """Namespaces whose ModelDeployments are served; none: all of them."""
     lease: LeaseSettings = LeaseSettings()
     workers: Annotated[int, Field(ge=1, le=64)] = 4
     """Deployments reconciled at once."""

@@ -91,7 +91,7 @@ def test_full_list_repairs_a_missed_deletion_but_not_a_later_creation() -> None:
     cache.put(kinds.SERVICE, service(1, name="gone"))
     cache.put(kinds.SERVICE, service(2, name="kept"))
     cache.put(kinds.SERVICE, service(11, name="younger"))
-    assert cache.keep_only(kinds.SERVICE, {("ns", "kept")}, 10) == {KEY}
+    assert cache.keep_only(kinds.SERVICE, "", {("ns", "kept")}, 10) == {KEY}
     assert sorted(record.name for record in cache.of(KEY, kinds.SERVICE)) == ["kept", "younger"]
 
 

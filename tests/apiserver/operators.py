@@ -1,0 +1,277 @@
+"""The operator as a process of a test's own, and the world around it: manifests, pods and monitors.
+
+There is no kubelet and no controller: a test makes pods itself and says through the API how they are.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import yaml
+from kubernetes.aio.client import Configuration
+
+from dev.cluster.controlplane import ControlPlane
+from modelward.control import kinds
+from modelward.control.client import NOT_FOUND, ApiError, Client
+from modelward.control.faults import VARIABLE, Faults
+from modelward.control.kinds import Kind
+
+Manifest: TypeAlias = dict[str, Any]
+
+LIMIT_SECONDS: Final = 30.0
+NOWHERE: Final = "http://127.0.0.1:1"
+IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1"}
+CHILDREN: Final = (
+    kinds.CONTROLLER_REVISION,
+    kinds.DEPLOYMENT,
+    kinds.SERVICE,
+    kinds.CONFIG_MAP,
+    kinds.SECRET,
+    kinds.POD_MONITOR,
+    kinds.PROMETHEUS_RULE,
+)
+
+
+def administrator(api_server: ControlPlane) -> Configuration:
+    """Return how the test itself reaches the API server."""
+    api = Configuration()
+    api.host = api_server.url
+    api.ssl_ca_cert = str(api_server.ca_file)
+    api.api_key["BearerToken"] = f"Bearer {api_server.token}"
+    return api
+
+
+@dataclass(slots=True)
+class Running:
+    """An operator process."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+    async def ended(self) -> int:
+        """Wait for it to end and return its exit status."""
+        return await asyncio.wait_for(self.process.wait(), LIMIT_SECONDS)
+
+    async def stop(self) -> int:
+        """Send SIGTERM, as a kubelet does, and return the exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    def said(self, message: str) -> bool:
+        """Return whether a log line has this text in its message."""
+        return any(message in line["message"] for line in self.lines())
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@dataclass(slots=True)
+class World:
+    """One test's namespace."""
+
+    client: Client
+    api_server: ControlPlane
+    namespace: str
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    _starts: int = 0
+
+    @asynccontextmanager
+    async def operator(self, fault: str = "", **settings: Any) -> AsyncIterator[Running]:
+        """Run an operator for this namespace; it is told to end at the end, unless it has ended."""
+        self._starts += 1
+        config = self.folder / f"operator-{self._starts}.yaml"
+        config.write_text(yaml.safe_dump(self._settings(settings)))
+        log = self.folder / f"operator-{self._starts}.log"
+        command = ("-m", "modelward.control", "--config", config, "--kubeconfig", self.api_server.kubeconfig)
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command, stdout=output, stderr=output, env={**os.environ, VARIABLE: fault}
+            )
+        running = Running(process, log)
+        try:
+            yield running
+            assert await running.stop() == 0 or fault
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def _settings(self, more: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "prometheus": {"url": NOWHERE},
+            "images": IMAGES,
+            "namespaces": [self.namespace],
+            "lease": {"namespace": self.namespace},
+            "httpPort": 0,
+            "alertsPort": 0,
+            **self.settings,
+            **more,
+        }
+
+    async def apply(self, name: str = "electricity", **spec: Any) -> Manifest:
+        """Apply a ModelDeployment as a team would; fields of `spec` replace those of the smallest one."""
+        manifest = {
+            "apiVersion": kinds.MODEL_DEPLOYMENT.api_version,
+            "kind": kinds.MODEL_DEPLOYMENT.name,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"model": {"uri": "s3://models/electricity/1"}, "server": server("mlserver:1"), **spec},
+        }
+        path = kinds.MODEL_DEPLOYMENT.path(self.namespace, name)
+        query = {"fieldManager": "team", "force": "true"}
+        return await self.client.request(
+            "PATCH", path, query=query, body=manifest, content_type="application/apply-patch+yaml"
+        )
+
+    async def annotate(self, annotation: str, value: str, name: str = "electricity") -> None:
+        """Set an annotation of a ModelDeployment as a person would."""
+        change = {"metadata": {"annotations": {annotation: value}}}
+        await self.client.merge(kinds.MODEL_DEPLOYMENT, self.namespace, name, change)
+
+    async def get(self, kind: Kind, name: str) -> Manifest:
+        """Return one object."""
+        return await self.client.request("GET", kind.path(self.namespace, name))
+
+    async def get_or_none(self, kind: Kind, name: str) -> Manifest | None:
+        """Return one object, if it exists."""
+        try:
+            return await self.get(kind, name)
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    async def all(self, kind: Kind) -> list[Manifest]:
+        """Return every object of a kind that belongs to a deployment, by name."""
+        items = [item async for page in self.client.pages(kind, self.namespace) for item in page["items"]]
+        return sorted(items, key=lambda item: str(item["metadata"]["name"]))
+
+    async def status(self, name: str = "electricity") -> Manifest:
+        """Return a deployment's status."""
+        found: Manifest = (await self.get(kinds.MODEL_DEPLOYMENT, name)).get("status") or {}
+        return found
+
+    async def until_status(
+        self,
+        holds: Callable[[Manifest], Any],
+        name: str = "electricity",
+        limit_seconds: float = LIMIT_SECONDS,
+    ) -> Manifest:
+        """Wait until something holds of a deployment's status, and return that."""
+        status: Manifest = {}
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while not holds(status):
+                    await asyncio.sleep(0.1)
+                    status = await self.status(name)
+        except TimeoutError:
+            message = f"not within {limit_seconds} s; the status is {json.dumps(status, indent=1)}"
+            raise AssertionError(message) from None
+        return status
+
+    async def until(self, holds: Callable[[], Any], limit_seconds: float = LIMIT_SECONDS) -> None:
+        """Wait until something holds; coroutines are awaited."""
+        async with asyncio.timeout(limit_seconds):
+            while True:
+                answer = holds()
+                if await answer if asyncio.iscoroutine(answer) else answer:
+                    return
+                await asyncio.sleep(0.1)
+
+    async def make_pod(self, revision: str, number: int, status: Manifest, owner: str = "electricity") -> str:
+        """Make one pod of a revision and say how it is; return its name."""
+        name = f"{revision}-{number}"
+        labels = {"modelward.dev/deployment": owner, "modelward.dev/revision": revision}
+        spec = {"containers": [{"name": "model", "image": "mlserver:1"}]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": self.namespace, "labels": labels},
+            "spec": spec,
+        }
+        await self.client.create(kinds.POD, pod)
+        await self.set_pod(name, status)
+        return name
+
+    async def set_pod(self, name: str, status: Manifest) -> None:
+        """Say how a pod is, as its kubelet would."""
+        await self.client.request(
+            "PATCH",
+            kinds.POD.path(self.namespace, name, "status"),
+            body={"status": status},
+            content_type="application/merge-patch+json",
+        )
+
+    async def delete(self, kind: Kind, name: str) -> None:
+        """Delete an object at once."""
+        options = {"gracePeriodSeconds": 0}
+        await self.client.request("DELETE", kind.path(self.namespace, name), body=options)
+
+    def writes(self) -> list[Manifest]:
+        """Return the audit log's writes of an operator in this namespace, but for the lease."""
+        assert self.api_server.audit_log is not None
+        lines = self.api_server.audit_log.read_text().splitlines()
+        return [
+            event
+            for event in map(json.loads, lines)
+            if event["verb"] in {"create", "update", "patch", "delete"}
+            and event["objectRef"].get("namespace") == self.namespace
+            and event["objectRef"]["resource"] != "leases"
+            and event["userAgent"] == "modelward"
+        ]
+
+
+def server(image: str) -> Manifest:
+    """Return spec.server of an image."""
+    return {"template": {"spec": {"containers": [{"name": "model", "image": image}]}}}
+
+
+def ready(address: str = "", digest: str = "sha256:" + "a" * 64) -> Manifest:
+    """Return the status of a pod that is ready; without an address nobody can talk to its monitor."""
+    fetched = {"exitCode": 0, "reason": "Completed", "message": json.dumps({"digest": digest})}
+    return {
+        "phase": "Running",
+        **({"podIP": address, "podIPs": [{"ip": address}]} if address else {}),
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "initContainerStatuses": [
+            {
+                **{"name": "fetch", "image": "fetch:1", "imageID": "", "ready": True, "restartCount": 0},
+                "state": {"terminated": {**fetched, "startedAt": None, "finishedAt": None}},
+            }
+        ],
+    }
+
+
+def starting(container: str = "model", state: Manifest | None = None) -> Manifest:
+    """Return the status of a pod that is not ready, and the state of one of its containers."""
+    which = "initContainerStatuses" if container == "fetch" else "containerStatuses"
+    one = {"name": container, "image": "x", "imageID": "", "ready": False, "restartCount": 1}
+    return {
+        "phase": "Pending",
+        "conditions": [{"type": "Ready", "status": "False"}],
+        which: [{**one, "state": state or {"waiting": {"reason": "ContainerCreating"}}}],
+    }
+
+
+def condition(status: Manifest, kind: str) -> Manifest:
+    """Return one condition of a status; an empty one if it is not there."""
+    return next((c for c in status.get("conditions", ()) if c["type"] == kind), {})
+
+
+@asynccontextmanager
+async def world(api_server: ControlPlane, namespace: str, folder: Path) -> AsyncIterator[World]:
+    """Give a test its world."""
+    client = Client(administrator(api_server), Faults(), "test")
+    try:
+        yield World(client, api_server, namespace, folder)
+    finally:
+        await client.close()
