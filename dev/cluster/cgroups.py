@@ -41,11 +41,17 @@ def _existing(layout: Layout) -> list[Path]:
     return [group for top in hierarchies() if (group := top / layout.network).is_dir()]
 
 
+def _groups(layout: Layout) -> list[Path]:
+    """Return the group and those in it, the innermost first; groups may go while this looks."""
+    walks = (os.walk(top, topdown=False) for top in _existing(layout))
+    return [Path(folder) for walk in walks for folder, _, _ in walk]
+
+
 def kill(layout: Layout) -> None:
     """Send SIGKILL to every process of the pods."""
-    for group in _existing(layout):
-        for file in group.rglob("cgroup.procs"):
-            for word in file.read_text().split():
+    for group in _groups(layout):
+        with contextlib.suppress(OSError):  # gone with its last process
+            for word in (group / "cgroup.procs").read_text().split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(word), signal.SIGKILL)
 
@@ -58,10 +64,9 @@ def remove(layout: Layout) -> None:
     """
 
     def gone() -> bool:
-        for top in _existing(layout):
-            for group in (*sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True), top):
-                with contextlib.suppress(OSError):
-                    group.rmdir()
+        for group in _groups(layout):
+            with contextlib.suppress(OSError):
+                group.rmdir()
         return not _existing(layout)
 
     if not processes.until(gone, REMOVE_SECONDS):
