@@ -192,7 +192,7 @@ def burning(
     matchers = f"{_deployments([deployment])}, objective={_quoted(name)}, config={_quoted(config)}"
     bad, every = f"{RECORD_BAD}{{{matchers}}}", f"{RECORD_ALL}{{{matchers}}}"
     ratios = [
-        f"avg_over_time({bad}[{window}]) / avg_over_time({every}[{window}]) > {threshold:f}"
+        f"avg_over_time({bad}[{window}]) / avg_over_time({every}[{window}]) > {threshold.normalize():f}"
         for window in windows
     ]
     enough = f"sum_over_time({bad}[{windows[0]}]) * {RECORD_INTERVAL_SECONDS} >= {LEAST_BAD_EVENTS}"

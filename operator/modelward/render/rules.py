@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from modelward import conventions as names
 from modelward.api.objectives import event_config
+from modelward.api.quantities import format_percentage
 from modelward.api.spec import ModelDeploymentSpec, Objective
 from modelward.render import promql
 from modelward.render.identity import DeploymentIdentity, Platform
@@ -94,19 +95,23 @@ def _burn_alert(
         (burn_rate.long, burn_rate.short),
         threshold,
     )
-    allowed = f"{(1 - objective.target) * 100:f}".rstrip("0").rstrip(".")
+    allowed = format_percentage(1 - objective.target)
     texts = {
         "summary": f"{identity.name}: objective {objective.name} is missed",
         "description": (
             f"{{{{ $value | humanizePercentage }}}} of the events of objective {objective.name} of "
             f"ModelDeployment {identity.namespace}/{identity.name} were bad over the last {burn_rate.long}; "
-            f"{allowed}% may be. See: kubectl modelward explain {identity.name} -n {identity.namespace}"
+            f"{allowed} may be. See: kubectl modelward explain {identity.name} -n {identity.namespace}"
         ),
     }
-    labels = {"severity": burn_rate.severity, "long_window": burn_rate.long, "short_window": burn_rate.short}
-    return _alert(platform, ALERT_BURN, expression, texts) | {
-        "labels": labels | {names.ALERT_LABEL_DEPLOYMENT: identity.name}
+    labels = {
+        "severity": burn_rate.severity,
+        "objective": objective.name,
+        "long_window": burn_rate.long,
+        "short_window": burn_rate.short,
+        names.ALERT_LABEL_DEPLOYMENT: identity.name,
     }
+    return _alert(platform, ALERT_BURN, expression, texts) | {"labels": labels}
 
 
 def _no_data_alert(identity: DeploymentIdentity, platform: Platform) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Fixtures of the render tests."""
+"""Fixtures of the tests with promtool."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.render.promtool import Bench
+from tests.golden.promtool import Bench
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ class Bench:
     def check(self) -> None:
         """Run promtool; fails with what it says, or if nothing was expected."""
         assert self._cases, "the test expects nothing"
-        document: dict[str, Any] = {"evaluation_interval": "5s", "tests": self._cases}
+        interval = f"{self.interval_seconds}s"
+        document: dict[str, Any] = {"evaluation_interval": interval, "tests": self._cases}
         if self.rules is not None:
             (self.folder / "rules.yaml").write_text(yaml.safe_dump(self.rules, sort_keys=False))
             document["rule_files"] = ["rules.yaml"]

@@ -1,10 +1,8 @@
 """What else is asked of Prometheus: was anything scraped, which alerts fire, the state before a restart."""
 
-import pytest
-
 from modelward import conventions as names
 from modelward.render import promql
-from tests.unit.render.promtool import Bench, series
+from tests.golden.promtool import Bench, series
 
 
 def test_a_deployment_with_any_sample_was_scraped(bench: Bench) -> None:
@@ -17,18 +15,18 @@ def test_a_deployment_with_any_sample_was_scraped(bench: Bench) -> None:
 
 
 def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
-    """Series of a pod that is gone are stale: its exports of a time are found, and the state as of one."""
+    """Series of a pod that is gone are stale: its scrapes are found, and the state as of one of them."""
     labels = {"namespace": "ns", "deployment": "shop", "pod": "operator-1"}
-    time_of_block = labels | {"test": "ledger", "component": "block_time"}
     bench.inputs = [
-        series(names.METRIC_EVIDENCE_STATE, time_of_block, "3 3 4 4 stale"),
-        series(names.METRIC_EVIDENCE_STATE, labels | {"test": "ended"}, "9 stale"),
+        series(names.METRIC_EVIDENCE_STATE, labels | {"component": "block_time"}, "100 105 110 115 stale"),
+        series(names.METRIC_EVIDENCE_STATE, labels | {"component": "ended"}, "9 stale"),
     ]
-    exporter = '{component="block_time", deployment="shop", namespace="ns", pod="operator-1", test="ledger"}'
-    exports = promql.evidence_block_times([("ns", "shop")], lookback_seconds=60)
-    bench.expect(f"count_over_time({exports})", 30, {exporter: 4})
-    bench.expect(f"count_over_time({exports})", 90, {})
-    bench.expect(promql.evidence_state([("ns", "shop")]), 15, {names.METRIC_EVIDENCE_STATE + exporter: 4})
+    exporter = '{component="block_time", deployment="shop", namespace="ns", pod="operator-1"}'
+    scrapes = promql.evidence_block_times([("ns", "shop")], 3600)
+    bench.expect(f"count_over_time({scrapes})", 90, {exporter: 4})
+    bench.expect(f"max_over_time({scrapes})", 90, {exporter: 115})
+    state = promql.evidence_state([("ns", "shop")])
+    bench.expect(state, 15, {names.METRIC_EVIDENCE_STATE + exporter: 115})
 
 
 def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
@@ -52,10 +50,3 @@ def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
 def test_a_label_value_cannot_leave_its_quotes(bench: Bench) -> None:
     """A value with quotes, backslashes and line ends is matched as it is."""
     bench.expect(promql.firing_since("ns", {"a": 'x"} or vector(1) # \\ \n'}), 0, {})
-
-
-@pytest.mark.parametrize("labels", [{}, {"a-b": "x"}, {"alertstate": "firing"}, {"__name__": "x"}, {"": "x"}])
-def test_labels_that_no_alert_has_are_refused(labels: dict[str, str]) -> None:
-    """The error names the label or says that there is none."""
-    with pytest.raises(ValueError, match="an alert"):
-        promql.firing_since("ns", labels)

@@ -1,0 +1,51 @@
+"""What the PrometheusRule holds; what its expressions answer is tested with promtool (tests/golden)."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from modelward.render.identity import Platform
+from modelward.render.rules import ALERT_BURN, ALERT_NO_DATA, BURN_RATES, bad_ratio_threshold, prometheus_rule
+from tests.unit.render import cases
+
+IDENTITY = cases.identity_of("shop")
+
+
+def rules_of(document: Mapping[str, Any], platform: Platform = cases.PLATFORM) -> list[dict[str, Any]]:
+    """Render the rules of a spec."""
+    (group,) = prometheus_rule(IDENTITY, cases.read(document), platform)["spec"]["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+def test_every_objective_has_every_burn_rate() -> None:
+    """An alert for each row of the table and each objective, told apart by their labels."""
+    alerts = [rule for rule in rules_of(cases.FULL) if rule.get("alert") == ALERT_BURN]
+    told = {(rule["labels"]["objective"], rule["labels"]["long_window"]) for rule in alerts}
+    assert len(told) == len(alerts) == 3 * len(BURN_RATES)
+
+
+def test_a_deployment_without_replicas_misses_nothing() -> None:
+    """Scaled to zero there are no samples, and nobody is told."""
+    names = {rule.get("alert") for rule in rules_of({**cases.MINIMAL, "replicas": 0})}
+    assert ALERT_NO_DATA not in names
+    assert ALERT_NO_DATA in {rule.get("alert") for rule in rules_of(cases.MINIMAL)}
+
+
+def test_without_a_runbook_there_is_no_link() -> None:
+    """An empty base address renders no runbook_url."""
+    rules = rules_of(cases.MINIMAL, Platform())
+    assert all("runbook_url" not in rule.get("annotations", {}) for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("target", "thresholds"),
+    [("0.99", ["0.144", "0.06", "0.03", "0.01"]), ("0.65", ["0.675", "0.675", "0.675", "0.35"])],
+)
+def test_thresholds_can_be_reached(target: str, thresholds: list[str]) -> None:
+    """A factor of the allowed share, unless that is more than can be bad at all."""
+    assert [bad_ratio_threshold(Decimal(target), rate) for rate in BURN_RATES] == [
+        Decimal(threshold) for threshold in thresholds
+    ]
