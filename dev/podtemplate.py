@@ -60,6 +60,8 @@ ADDED: Final[dict[tuple[str, str], Schema]] = {
     (f"{_CORE}.ContainerPort", "name"): {"maxLength": 15},
     (f"{_CORE}.VolumeMount", "mountPath"): {"maxLength": 1024},
     (f"{_CORE}.PodSpec", "restartPolicy"): {"maxLength": 16},
+    (f"{_CORE}.PodSpec", "volumes"): {"maxItems": 64},
+    (f"{_CORE}.Volume", "name"): {"maxLength": 63},
 }
 
 

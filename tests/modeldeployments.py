@@ -142,6 +142,11 @@ AGAINST_A_RULE: Final = (
         "/mnt/models is where the model is mounted: leave this volumeMount out",
     ),
     Wrong(
+        "a volume of an injected container",
+        _pod(volumes=[{"name": "modelward-tmp", "emptyDir": {}}]),
+        "volumes whose name begins with modelward- belong to injected containers: write another name",
+    ),
+    Wrong(
         "a label of the operator",
         {"spec": {"server": {"template": {"metadata": {"labels": {"modelward.dev/revision": "x"}}}}}},
         "labels under modelward.dev/ are set by the operator: leave them out",
@@ -342,7 +347,7 @@ AGAINST_THE_SCHEMA: Final = (
     Wrong(
         "a container without a name",
         _pod(containers=[{"image": "mlserver:1.7.1"}]),
-        "name",
+        "spec.server.template.spec.containers",
     ),
     Wrong(
         "eleven objectives",

@@ -1,10 +1,14 @@
-"""Wrong manifests are refused with what to write instead, whatever client applies them."""
+"""Wrong manifests are refused with what to write instead, whatever client applies them.
+
+kubectl is given all of them in one call for each way of applying, and answers with one line each.
+"""
 
 import json
 import ssl
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 import pytest
 
@@ -21,35 +25,63 @@ from tests.modeldeployments import (
 
 pytestmark = pytest.mark.apiserver
 
-REFUSED = (
+REFUSED: Final = (
     *AGAINST_A_RULE,
     *AGAINST_THE_SCHEMA,
     Wrong(
         "two objectives of one name",
-        {"spec": {"objectives": [{"name": "a", "availability": {}, "target": "99%"}] * 2}},
-        "",
+        {"spec": {"objectives": [{"name": "twice", "availability": {}, "target": "99%"}] * 2}},
+        "twice",
     ),
 )
+NAMESPACE: Final = "crd-refusals"
+"""Nothing is ever stored in it, as everything that is tried there is refused."""
 
-
-@pytest.fixture(scope="module")
-def nowhere(api_server: ControlPlane) -> str:
-    """Return a namespace in which nothing is ever stored, as everything tried there is refused."""
-    name = "crd-refusals"
-    api_server.kubectl("create", "namespace", name)
-    return name
+Answers: TypeAlias = Mapping[str, str]
+"""What kubectl said of each wrong manifest, by its name in the table; empty where it was accepted."""
 
 
 def _by_name(wrong: Wrong) -> str:
     return wrong.name.replace(" ", "-")
 
 
-def _kubectl_apply(api_server: ControlPlane, namespace: str, manifest: Manifest, *options: str) -> str:
-    done = api_server.kubectl(
-        "apply", "--namespace", namespace, *options, "-f", "-", input=json.dumps(manifest), check=False
-    )
-    assert done.returncode != 0, f"accepted: {done.stdout}"
-    return done.stderr
+@pytest.fixture(scope="module")
+def nowhere(api_server: ControlPlane) -> str:
+    """Return a namespace for what is refused."""
+    api_server.kubectl("create", "namespace", NAMESPACE)
+    return NAMESPACE
+
+
+@pytest.fixture(scope="module")
+def client_side(api_server: ControlPlane, nowhere: str) -> Answers:
+    """Return the answers to `kubectl apply`."""
+    return _apply(api_server, nowhere)
+
+
+@pytest.fixture(scope="module")
+def server_side(api_server: ControlPlane, nowhere: str) -> Answers:
+    """Return the answers to `kubectl apply --server-side`."""
+    return _apply(api_server, nowhere, "--server-side")
+
+
+def _apply(api_server: ControlPlane, namespace: str, *options: str) -> Answers:
+    wrong = (*REFUSED, *UNKNOWN_FIELDS)
+    manifests = [_with_own_name(each, number) for number, each in enumerate(wrong)]
+    text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+    done = api_server.kubectl("apply", "--namespace", namespace, *options, "-f", "-", input=text, check=False)
+    lines = (line for line in done.stderr.splitlines() if line.startswith("Error"))
+    # kubectl takes the documents in order and answers in one line each: an error, or what it made.
+    return {
+        each.name: "" if f"/{manifest['metadata']['name']} " in done.stdout else next(lines)
+        for each, manifest in zip(wrong, manifests, strict=True)
+    }
+
+
+def _with_own_name(wrong: Wrong, number: int) -> Manifest:
+    """Return the manifest under a name of its own, unless its name is what is wrong."""
+    if "metadata" in wrong.change:
+        return wrong.manifest
+    return changed({"metadata": {"name": f"case-{number}"}}, wrong.manifest)
 
 
 def _post(api_server: ControlPlane, namespace: str, manifest: Manifest) -> tuple[int, dict[str, Any]]:
@@ -75,15 +107,15 @@ def test_the_valid_manifest_is_accepted(api_server: ControlPlane, namespace: str
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=_by_name)
-def test_kubectl_apply_is_refused(api_server: ControlPlane, nowhere: str, wrong: Wrong) -> None:
+def test_kubectl_apply_is_refused(client_side: Answers, wrong: Wrong) -> None:
     """Client-side apply must be refused with the message."""
-    assert wrong.said in _kubectl_apply(api_server, nowhere, wrong.manifest)
+    assert wrong.said in client_side[wrong.name]
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=_by_name)
-def test_server_side_apply_is_refused(api_server: ControlPlane, nowhere: str, wrong: Wrong) -> None:
+def test_server_side_apply_is_refused(server_side: Answers, wrong: Wrong) -> None:
     """Server-side apply must be refused with the message."""
-    assert wrong.said in _kubectl_apply(api_server, nowhere, wrong.manifest, "--server-side")
+    assert wrong.said in server_side[wrong.name]
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=_by_name)
@@ -97,21 +129,17 @@ def test_a_client_without_field_validation_is_refused(
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN_FIELDS, ids=_by_name)
-def test_kubectl_apply_refuses_unknown_fields(api_server: ControlPlane, nowhere: str, wrong: Wrong) -> None:
+def test_kubectl_apply_refuses_unknown_fields(client_side: Answers, wrong: Wrong) -> None:
     """Strict field validation, kubectl's default, must name the unknown field."""
-    said = _kubectl_apply(api_server, nowhere, wrong.manifest)
-    assert "unknown field" in said
-    assert wrong.said in said
+    assert "unknown field" in client_side[wrong.name]
+    assert wrong.said in client_side[wrong.name]
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN_FIELDS, ids=_by_name)
-def test_server_side_apply_refuses_unknown_fields(
-    api_server: ControlPlane, nowhere: str, wrong: Wrong
-) -> None:
+def test_server_side_apply_refuses_unknown_fields(server_side: Answers, wrong: Wrong) -> None:
     """Server-side apply must name the unknown field."""
-    said = _kubectl_apply(api_server, nowhere, wrong.manifest, "--server-side")
-    assert "field not declared in schema" in said
-    assert wrong.said in said
+    assert "field not declared in schema" in server_side[wrong.name]
+    assert wrong.said in server_side[wrong.name]
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN_FIELDS, ids=_by_name)
@@ -126,6 +154,5 @@ def test_without_field_validation_unknown_fields_are_pruned(
 
 def test_two_objectives_of_one_name_are_called_duplicates(api_server: ControlPlane, nowhere: str) -> None:
     """A repeated name must be pointed at."""
-    twice = changed({"spec": {"objectives": [{"name": "a", "availability": {}, "target": "99%"}] * 2}})
-    _, answer = _post(api_server, nowhere, twice)
-    assert 'spec.objectives[1]: Duplicate value: {"name":"a"}' in answer["message"]
+    _, answer = _post(api_server, nowhere, REFUSED[-1].manifest)
+    assert 'spec.objectives[1]: Duplicate value: {"name":"twice"}' in answer["message"]

@@ -34,6 +34,8 @@ RESERVED_PORT_NAMES: Final = (
     conventions.PORT_NAME_ADMIN,
 )
 _LABEL_PREFIX: Final = f"{conventions.GROUP}/"
+_VOLUME_PREFIX: Final = "modelward-"
+"""Of the volumes that the injected containers bring."""
 
 
 def _pod(template: PodTemplate) -> Mapping[str, Any]:
@@ -54,6 +56,10 @@ def _ports(template: PodTemplate) -> Iterator[Mapping[str, Any]]:
 def _mounts(template: PodTemplate) -> Iterator[Mapping[str, Any]]:
     for container in _containers(template):
         yield from container.get("volumeMounts") or ()
+
+
+def _volumes(template: PodTemplate) -> set[str]:
+    return {volume.get("name", "") for volume in _pod(template).get("volumes") or ()}
 
 
 def _labels(template: PodTemplate) -> Mapping[str, str]:
@@ -110,6 +116,11 @@ TEMPLATE_RULES: Final = (
         f"{conventions.PATH_MODEL} is where the model is mounted: leave this volumeMount out, "
         "or mount it elsewhere",
         lambda template: conventions.PATH_MODEL not in {m.get("mountPath") for m in _mounts(template)},
+    ),
+    Rule(
+        f"!has(self.spec.volumes) || self.spec.volumes.all(v, !v.name.startsWith('{_VOLUME_PREFIX}'))",
+        f"volumes whose name begins with {_VOLUME_PREFIX} belong to injected containers: write another name",
+        lambda template: not any(name.startswith(_VOLUME_PREFIX) for name in _volumes(template)),
     ),
     Rule(
         "!has(self.metadata) || !has(self.metadata.labels) || "
