@@ -4,11 +4,14 @@ There is no kubelet and no controller: a test makes pods itself and says through
 """
 
 import asyncio
+import itertools
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +23,6 @@ from kubernetes.aio.client import Configuration
 from dev.cluster.controlplane import ControlPlane
 from modelward.control import kinds
 from modelward.control.client import NOT_FOUND, ApiError, Client
-from modelward.control.faults import VARIABLE, Faults
 from modelward.control.kinds import Kind
 
 Manifest: TypeAlias = dict[str, Any]
@@ -48,21 +50,66 @@ def administrator(api_server: ControlPlane) -> Configuration:
     return api
 
 
+class Nursery:
+    """Starts operators by forking them from one process (see nursery.py)."""
+
+    def __init__(self) -> None:
+        """Start the process; it ends with this one."""
+        command = [sys.executable, "-m", "tests.apiserver.nursery"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+        self._answers: dict[str, dict[str, int]] = {}
+        self._numbers = itertools.count()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(self, arguments: Sequence[str], log: Path, fault: str) -> "Running":
+        """Start an operator."""
+        log.touch()
+        name = str(next(self._numbers))
+        self._answers[name] = {}
+        asked = {"id": name, "arguments": list(arguments), "log": str(log), "fault": fault}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        return Running(self._answers[name], log)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            self._answers[answer.pop("id")] |= answer
+
+
 @dataclass(slots=True)
 class Running:
     """An operator process."""
 
-    process: asyncio.subprocess.Process
+    told: dict[str, int]
+    """What the nursery said: its pid and, once it has ended, its exit status."""
     log: Path
 
     async def ended(self) -> int:
         """Wait for it to end and return its exit status."""
-        return await asyncio.wait_for(self.process.wait(), LIMIT_SECONDS)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while "exit" not in self.told:
+                await asyncio.sleep(0.02)
+        return self.told["exit"]
+
+    async def kill(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while "pid" not in self.told:
+                await asyncio.sleep(0.02)
+        if "exit" not in self.told:
+            os.kill(self.told["pid"], number)
 
     async def stop(self) -> int:
         """Send SIGTERM, as a kubelet does, and return the exit status."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+        await self.kill(signal.SIGTERM)
         return await self.ended()
 
     def said(self, message: str) -> bool:
@@ -80,6 +127,7 @@ class World:
 
     client: Client
     api_server: ControlPlane
+    nursery: Nursery
     namespace: str
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
@@ -92,19 +140,13 @@ class World:
         config = self.folder / f"operator-{self._starts}.yaml"
         config.write_text(yaml.safe_dump(self._settings(settings)))
         log = self.folder / f"operator-{self._starts}.log"
-        command = ("-m", "modelward.control", "--config", config, "--kubeconfig", self.api_server.kubeconfig)
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *command, stdout=output, stderr=output, env={**os.environ, VARIABLE: fault}
-            )
-        running = Running(process, log)
+        arguments = ["--config", str(config), "--kubeconfig", str(self.api_server.kubeconfig)]
+        running = self.nursery.start(arguments, log, fault)
         try:
             yield running
             assert await running.stop() == 0 or fault
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await running.kill(signal.SIGKILL)
 
     def _settings(self, more: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -265,13 +307,3 @@ def starting(container: str = "model", state: Manifest | None = None) -> Manifes
 def condition(status: Manifest, kind: str) -> Manifest:
     """Return one condition of a status; an empty one if it is not there."""
     return next((c for c in status.get("conditions", ()) if c["type"] == kind), {})
-
-
-@asynccontextmanager
-async def world(api_server: ControlPlane, namespace: str, folder: Path) -> AsyncIterator[World]:
-    """Give a test its world."""
-    client = Client(administrator(api_server), Faults(), "test")
-    try:
-        yield World(client, api_server, namespace, folder)
-    finally:
-        await client.close()
