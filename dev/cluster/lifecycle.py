@@ -32,7 +32,7 @@ _CONTROLLER_MANAGER: Final = "system:kube-controller-manager"
 _SCHEDULER: Final = "system:kube-scheduler"
 _PROXY: Final = "system:kube-proxy"
 _KUBELET: Final = f"system:node:{NODE}"
-_NODE_PROGRAMS: Final = (
+NODE_PROGRAMS: Final = (
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
     *("kubelet", "kube-proxy", "kubectl"),
 )
@@ -48,7 +48,7 @@ def up(layout: Layout) -> ControlPlane:
     """
     host.check_able()
     packages.ensure(packages.NODE_COMMANDS)
-    files = programs.find_all(list(_NODE_PROGRAMS))
+    files = programs.find_all(list(NODE_PROGRAMS))
     pause = images.of_program("pause")
     host.claim(layout)
     network.add_node_link(layout)

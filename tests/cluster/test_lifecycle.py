@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def machine() -> Iterator[Machine]:
 
 
 def test_up_serves_and_down_leaves_nothing(machine: Machine) -> None:
-    """Every pod runs and is restricted, a second `up` changes none, and `down` leaves the machine as it was."""
+    """Every pod runs, restricted; a second `up` changes none; `down` leaves the machine as it was."""
     before = machine.traces()
     up = machine.cluster("up")
     assert up.returncode == 0, up.stderr
@@ -44,7 +45,7 @@ def test_up_serves_and_down_leaves_nothing(machine: Machine) -> None:
     assert (again.returncode, "no cluster to take down" in again.stderr) == (0, True)
 
 
-def _pods(machine: Machine) -> list[dict[str, dict[str, object]]]:
+def _pods(machine: Machine) -> list[dict[str, Any]]:
     kubeconfig = machine.cluster("kubeconfig").stdout.strip()
     kubectl = subprocess.run(
         [sys.executable, "-m", "dev.cluster", "programs", "kubectl"],
@@ -54,7 +55,7 @@ def _pods(machine: Machine) -> list[dict[str, dict[str, object]]]:
         check=True,
     ).stdout.strip()
     listed = machine.run(kubectl, "--kubeconfig", kubeconfig, "get", "pods", "-A", "-o", "json")
-    pods: list[dict[str, dict[str, object]]] = json.loads(listed.stdout)["items"]
+    pods: list[dict[str, Any]] = json.loads(listed.stdout)["items"]
     return pods
 
 
