@@ -68,7 +68,7 @@ FILE_MONITOR_CONFIG: Final = "monitor.json"
 FILE_MODEL_DIGEST: Final = "model-digest"
 PATH_KEYS: Final = "/etc/modelward/keys"
 FILE_RECEIPT_KEY: Final = "receipt-key"
-FILE_ADMIN_TOKEN: Final = "admin-token"
+FILE_ADMIN_TOKEN: Final = "admin-token"  # noqa: S105 - the name of a file
 PATH_COLLECTOR_CONFIG: Final = "/etc/modelward/collector"
 FILE_COLLECTOR_CONFIG: Final = "collector.yaml"
 
