@@ -67,7 +67,7 @@ class _ObjectivesCollector(Collector):
         config = state.config
         if config is None:
             return
-        state.labels.release(state.counts.events, config.objectives)
+        state.labels.release(state.counts.events, config.objectives, state.counts.requests)
         events = CounterMetricFamily(
             METRIC_EVENTS,
             "Events of the objectives.",

@@ -1,9 +1,11 @@
 """Labels that wait to be counted: in order of prediction time, a few per scrape.
 
-A batch of labels must not be one block of evidence, so accepted labels are released to the counters
-at most RELEASED_PER_SCRAPE at a scrape of /metrics/objectives. The queue is bounded; the sender of
-a label that finds it full is told to come back. Several Prometheus servers that scrape the same pod
-make it that much faster.
+A batch of labels must not be one block of evidence, so accepted labels are released to the counters in
+small lots, one at each scrape of /metrics/objectives: RELEASED_PER_SCRAPE, or RELEASED_PER_REQUEST times
+the requests answered since the last scrape if that is more. The second keeps labels that come back as
+fast as predictions are made from piling up, also when all of them are sent to one of a few replicas.
+The queue is bounded; the sender of a label that finds it full is told to come back. Several Prometheus
+servers that scrape the same pod make it that much faster.
 """
 
 import heapq
@@ -18,6 +20,7 @@ from modelward.monitor.receipts import Prediction
 
 MAX_WAITING: Final = 10_000
 RELEASED_PER_SCRAPE: Final = 50
+RELEASED_PER_REQUEST: Final = 4
 REMEMBERED_RECEIPTS: Final = 65_536
 """Receipts whose repetition this replica notices: the latest so many (some 10 MB). A receipt that is
 older, or was taken by another replica, is counted again."""
@@ -65,6 +68,7 @@ class LabelQueue:
 
     _heap: list[tuple[float, int, Label]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
+    _requests_before: int = 0
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -77,8 +81,8 @@ class LabelQueue:
         """Take one label; the caller has asked for room."""
         heapq.heappush(self._heap, (label.prediction_time_s, next(self._order), label))
 
-    def release(self, events: EventCounts, objectives: tuple[ObjectiveConfig, ...]) -> None:
-        """Count the oldest labels, at most RELEASED_PER_SCRAPE.
+    def release(self, events: EventCounts, objectives: tuple[ObjectiveConfig, ...], requests: int) -> None:
+        """Count one lot of the oldest labels; `requests` is the total that this replica has answered.
 
         The label sets of a revision that was unknown until now are opened at 0 and its labels wait for
         the next scrape, so that Prometheus sees their increase.
@@ -86,7 +90,9 @@ class LabelQueue:
         accuracy = [objective for objective in objectives if isinstance(objective, AccuracyObjectiveConfig)]
         opened: list[tuple[float, int, Label]] = []
         unknown: set[str] = set()
-        for _ in range(min(RELEASED_PER_SCRAPE, len(self._heap))):
+        lot = max(RELEASED_PER_SCRAPE, RELEASED_PER_REQUEST * (requests - self._requests_before))
+        self._requests_before = requests
+        for _ in range(min(lot, len(self._heap))):
             entry = heapq.heappop(self._heap)
             label = entry[2]
             if label.revision in unknown or not events.knows(label.revision):
