@@ -16,8 +16,15 @@ correlated ones it makes a quasi-likelihood, whose error rates rest on simulatio
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
+from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Count
+
+BASELINE_EVENTS: Final = 500
+"""Events of stable before its correlation is known well enough for this bet to be placed."""
+LARGEST_SHARE: Final = 1 / 3
+"""Largest gain of one block, as a share of what a verdict needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,18 @@ def effective(count: Count, correlation: float) -> Count:
     """Counts divided by the design effect 1 + (n - 1) icc."""
     effect = 1 + max(count.total - 1, 0.0) * correlation
     return Count(count.good / effect, count.bad / effect)
+
+
+def tempered_step(
+    candidate: Count, stable: Count, alternative: Rates, ratio: float, baseline: Baseline, needed: float
+) -> float:
+    """Log of the bet's factor as it is placed: on effective counts, and capped; `needed` is in nats.
+
+    `baseline` is stable's, of `BASELINE_EVENTS` or more.
+    """
+    icc = baseline.correlation
+    step = log_ratio(effective(candidate, icc), effective(stable, icc), alternative, ratio)
+    return min(step, needed * LARGEST_SHARE)
 
 
 def log_ratio(candidate: Count, stable: Count, alternative: Rates, ratio: float) -> float:

@@ -10,15 +10,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelward.evidence.arms import Rates, effective, log_ratio
+from modelward.evidence.arms import BASELINE_EVENTS, Rates, tempered_step
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block
 from modelward.evidence.log_space import log_mean
 
 BOUNDED_BET: Final = 0.9
-BASELINE_EVENTS: Final = 500
-"""Events of stable before its correlation is known well enough for the likelihood bet."""
-LARGEST_SHARE_OF_ALPHA: Final = 1 / 3
 CEILING: Final = 3.0
 """How far (nats) evidence may stand above the threshold."""
 
@@ -81,9 +78,10 @@ def advance(
         # One rate for both arms: what stable usually does, and both did so far.
         bad = BASELINE_EVENTS * baseline.rate + state.bad
         rate = bad / (BASELINE_EVENTS + state.total)
-        icc = baseline.correlation
-        step = log_ratio(effective(candidate, icc), effective(stable, icc), Rates(rate, rate), policy.ratio)
-        log_likelihood += min(step, policy.log_threshold * LARGEST_SHARE_OF_ALPHA)
+        equal = Rates(rate, rate)
+        log_likelihood += tempered_step(
+            candidate, stable, equal, policy.ratio, baseline, policy.log_threshold
+        )
     return NotWorseState(
         min(log_likelihood, ceiling),
         min(state.log_bounded + math.log1p(gain), ceiling),

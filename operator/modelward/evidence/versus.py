@@ -21,22 +21,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from modelward.evidence.arms import Rates, effective, log_ratio
+from modelward.evidence.arms import BASELINE_EVENTS, Rates, tempered_step
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block, Count
 from modelward.evidence.log_space import log_add, log_mean
 
 BET_SHARES: Final = (0.1, 0.3, 0.6, 0.9)
 WINDOW_KEEP: Final = 0.9
+"""Kept of the window (K of N) over one block: it spans some ten."""
 RECENT_KEEP: Final = 0.97
+"""Kept of the recent rates that make the likelihood bet's alternative."""
 FIRST_ONSET_WEIGHT: Final = 0.8
-BASELINE_EVENTS: Final = 500
-"""Events of stable before its correlation is known well enough for the likelihood bet."""
 PRIOR_BAD_EVENTS: Final = 0.5
 """Bad events that the candidate is supposed to have had before it has had any, at about twice the
 tolerated rate: so the likelihood bet is placed from the first block on."""
-LARGEST_SHARE_OF_ALPHA: Final = 1 / 3
-"""Largest step of the likelihood bet, as a share of log(1/alpha)."""
 BLOCKS_BEFORE_VERDICT: Final = 4
 RECENT_BLOCKS: Final = 6
 RECENT_BAD_BLOCKS: Final = 3
@@ -215,9 +213,7 @@ def _likelihood_step(
     alternative = _alternative(policy.max_ratio, state, baseline)
     if alternative is None:
         return 0.0
-    icc = baseline.correlation
-    step = log_ratio(effective(candidate, icc), effective(stable, icc), alternative, policy.max_ratio)
-    return min(step, policy.log_threshold * LARGEST_SHARE_OF_ALPHA)
+    return tempered_step(candidate, stable, alternative, policy.max_ratio, baseline, policy.log_threshold)
 
 
 def _alternative(max_ratio: float, state: VersusState, baseline: Baseline) -> Rates | None:
