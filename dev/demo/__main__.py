@@ -1,20 +1,18 @@
 """Run the demonstration: `make demo`, or `python -m dev.demo` when the cluster is up."""
 
-import os
-import subprocess
 import sys
 import time
 
 from rich.console import Console
 from rich.text import Text
 
-from dev.cluster import images, layout, programs
 from dev.cluster.errors import ClusterError
-from dev.demo.cluster import Cluster, DemoError
+from dev.demo.cluster import DemoError, this_cluster
 from dev.demo.expectations import differences, rate
 from dev.demo.record import Traffic
 from dev.demo.screen import Screen, timeline_table
-from dev.demo.story import PROMISES, VERSIONS, Story
+from dev.demo.stage import Stage
+from dev.demo.story import NAMESPACE, PROMISES, VERSIONS, Story
 from dev.demo.timeline import timeline
 from dev.demo.watchers import StatusWatcher
 from modelward.cli.failure import CommandError
@@ -27,12 +25,11 @@ def main() -> int:
     """Run every chapter; return 1 if anything is not as promised."""
     console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
     try:
-        story = Story(_cluster(), Screen(console))
-        with story.screen:
-            story.clear()
-            story.install()
-            story.train()
-            status, _ = story.serve()
+        screen = Screen(console)
+        story = Story(Stage(this_cluster(), NAMESPACE, screen))
+        with screen:
+            story.prepare()
+            status = story.serve()
             for version in list(VERSIONS)[1:]:
                 story.ship(version, status)
             time.sleep(AFTERWARDS_SECONDS)
@@ -41,28 +38,6 @@ def main() -> int:
         console.print(Text(f"error: {error}", "bold red"))
         return 1
     return _conclude(console, story, status, traffic)
-
-
-def _cluster() -> Cluster:
-    """Return the cluster of this checkout, or with CLUSTER=current that of the current context."""
-    own = os.environ.get("CLUSTER") != "current"
-    return Cluster(
-        kubectl_program=programs.find("kubectl"),
-        helm_program=programs.find("helm"),
-        kubeconfig=layout.of_checkout().kubeconfig if own else None,
-        images=_images(),
-    )
-
-
-def _images() -> dict[str, str]:
-    """Return the references of the images that the cluster has, by their short names."""
-    built = subprocess.run(
-        [sys.executable, "-m", "dev.cluster", "images"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if built.returncode != 0:
-        raise DemoError("the images could not be built; see above")
-    references = [*built.stdout.split(), images.of_program("otel-collector").reference]
-    return {reference.rsplit("/", 1)[-1].split(":")[0]: reference for reference in references}
 
 
 def _conclude(console: Console, story: Story, status: StatusWatcher, traffic: Traffic) -> int:

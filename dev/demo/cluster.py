@@ -1,9 +1,13 @@
 """The cluster that the demonstration runs on, through kubectl and helm as a user would."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from dev.cluster import images, layout, programs
 
 
 class DemoError(Exception):
@@ -41,6 +45,32 @@ class Cluster:
 
     def _kubeconfig(self) -> list[str]:
         return ["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []
+
+
+def this_cluster() -> Cluster:
+    """Return this checkout's cluster, or with CLUSTER=current that of the current kube context.
+
+    Raises:
+        DemoError: the images could not be built.
+        ClusterError: a program is missing and could not be built.
+    """
+    own = os.environ.get("CLUSTER") != "current"
+    return Cluster(
+        kubectl_program=programs.find("kubectl"),
+        helm_program=programs.find("helm"),
+        kubeconfig=layout.of_checkout().kubeconfig if own else None,
+        images=_images(),
+    )
+
+
+def _images() -> dict[str, str]:
+    """Build what has changed; return the references of the cluster's images by their short names."""
+    command = [sys.executable, "-m", "dev.cluster", "images"]
+    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if built.returncode != 0:
+        raise DemoError("the images could not be built; see above")
+    references = [*built.stdout.split(), images.of_program("otel-collector").reference]
+    return {reference.rsplit("/", 1)[-1].split(":")[0]: reference for reference in references}
 
 
 def _run(command: Sequence[str], text: str | None) -> str:

@@ -141,7 +141,9 @@ async def work(replay: Replay, worker: int) -> None:
 
 async def send_labels(replay: Replay) -> None:
     """Send back, once a second, the labels that have become known."""
-    async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as session:
+    # A replica counts so many labels a second and no more: a new connection for each batch spreads them.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=REQUEST_TIMEOUT) as session:
         while not replay.stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(replay.stop.wait(), LABEL_BATCH_SECONDS)
@@ -183,7 +185,7 @@ def main() -> None:
     )
     parser.add_argument("--model", default="electricity", help="name of the model in the v2 protocol")
     parser.add_argument("--sample", type=Path, default=Path(__file__).with_name("elec2-sample.csv.gz"))
-    parser.add_argument("--rate", type=float, default=30.0, help="requests a second")
+    parser.add_argument("--rate", type=float, default=22.0, help="requests a second")
     parser.add_argument("--connections", type=int, default=8, help="keep-alive connections")
     parser.add_argument("--label-delay", type=float, default=5.0, help="seconds until a label is known")
     given = parser.parse_args()
