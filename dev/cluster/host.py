@@ -69,7 +69,6 @@ def claim(layout: Layout) -> None:
         ClusterError: another cluster has it; the message names whose.
     """
     holder = layout.root / "holder.json"
-    layout.root.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError, ValueError):
         held = json.loads(holder.read_text())
         if held["identifier"] != layout.identifier and Layout(held["identifier"], layout.root).state.exists():
@@ -79,9 +78,9 @@ def claim(layout: Layout) -> None:
                 f"(or python3 -m dev.cluster down {held['identifier']})"
             )
             raise ClusterError(message)
-    if not layout.state.exists():
+    if not _notes(layout).exists():
         _check_unused()
-        layout.state.mkdir(mode=0o711)
+        layout.state.mkdir(mode=0o711, parents=True, exist_ok=True)
         _note(layout)
     user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
     record = {"identifier": layout.identifier, "checkout": str(CHECKOUT), "user": user, "pid": os.getpid()}
@@ -117,13 +116,19 @@ def _check_unused() -> None:
                 raise ClusterError(message) from None
 
 
+def _notes(layout: Layout) -> Path:
+    return layout.state / "host.json"
+
+
 def _note(layout: Layout) -> None:
     settings = {}
     for name in _SETTINGS:
         with contextlib.suppress(OSError):
             settings[name] = Path("/proc/sys", name).read_text().strip()
     absent = [folder for folder in _FOLDERS if not Path(folder).exists()]
-    (layout.state / "host.json").write_text(json.dumps({"settings": settings, "absent": absent}))
+    unfinished = _notes(layout).with_suffix(".part")
+    unfinished.write_text(json.dumps({"settings": settings, "absent": absent}))
+    unfinished.rename(_notes(layout))
 
 
 def put_back(layout: Layout) -> None:
@@ -132,7 +137,7 @@ def put_back(layout: Layout) -> None:
     for left in Path("/var/lib/cni/results").glob(f"{layout.network}-*"):
         left.unlink()
     try:
-        noted = json.loads((layout.state / "host.json").read_text())
+        noted = json.loads(_notes(layout).read_text())
     except (OSError, ValueError):
         return
     for folder in noted["absent"]:

@@ -18,7 +18,7 @@ from dev.cluster.layout import (
     PROXY_METRICS_PORT,
     Layout,
 )
-from dev.cluster.packages import cni_folder, command
+from dev.cluster.packages import cni_folder, command, search_path
 
 START_SECONDS: Final = 30.0
 
@@ -64,7 +64,8 @@ def start_containerd(layout: Layout, pause_image: str) -> None:
     (layout.state / "cni" / "10-modelward.conflist").write_text(network.cni_configuration(layout))
     configuration = layout.state / "containerd.toml"
     configuration.write_text(containerd_configuration(layout, pause_image))
-    processes.start(layout.state, "containerd", [command("containerd") or "containerd", "-c", configuration])
+    command_line: list[str | Path] = [command("containerd") or "containerd", "-c", configuration]
+    processes.start(layout.state, "containerd", command_line, {"PATH": search_path()})
 
     def answers() -> bool:
         if not processes.is_running(layout.state, "containerd"):
@@ -152,7 +153,7 @@ def start_kubelet(layout: Layout, program: Path, kubeconfig: Path, certificate: 
         *(f"--root-dir={layout.state / 'kubelet'}", f"--cert-dir={layout.state / 'kubelet-keys'}"),
         *(f"--hostname-override={NODE}", f"--node-ip={NODE_ADDRESS}"),
     ]
-    processes.start(layout.state, "kubelet", command_line)
+    processes.start(layout.state, "kubelet", command_line, {"PATH": search_path()})
 
 
 def start_proxy(layout: Layout, program: Path, kubeconfig: Path) -> None:
@@ -162,7 +163,8 @@ def start_proxy(layout: Layout, program: Path, kubeconfig: Path) -> None:
     _set_bridge_filtering()
     configuration = layout.state / "kube-proxy.json"
     configuration.write_text(proxy_configuration(kubeconfig))
-    processes.start(layout.state, "kube-proxy", [program, f"--config={configuration}"])
+    command_line: list[str | Path] = [program, f"--config={configuration}"]
+    processes.start(layout.state, "kube-proxy", command_line, {"PATH": search_path()})
 
 
 def _set_bridge_filtering() -> None:

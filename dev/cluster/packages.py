@@ -28,13 +28,22 @@ NODE_COMMANDS: Final = {
 }
 """Package of each command that the node runs."""
 
-IMAGE_COMMANDS: Final = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
-"""Package of each command that images are built with."""
+IMAGE_COMMANDS: Final = {
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
+    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+}
+"""Package of each command, and of each file, that images are built with."""
+
+
+def search_path() -> str:
+    """Return PATH with the system folders that a user's may lack."""
+    return f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}"
 
 
 def command(name: str) -> str | None:
-    """Return a command's path, looking in the system folders that a user's PATH may lack."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}")
+    """Return a command's path, or None if there is no such command."""
+    return shutil.which(name, path=search_path())
 
 
 def cni_folder() -> Path | None:
@@ -45,10 +54,14 @@ def cni_folder() -> Path | None:
 
 def missing(commands: dict[str, str]) -> list[str]:
     """Return the packages whose commands are not there, each once, in order."""
-    packages = [package for name, package in commands.items() if command(name) is None]
+    packages = [package for name, package in commands.items() if not _is_there(name)]
     if commands is NODE_COMMANDS and cni_folder() is None:
         packages.append(_CNI_PACKAGE)
     return sorted(set(packages))
+
+
+def _is_there(name: str) -> bool:
+    return Path(name).exists() if name.startswith("/") else command(name) is not None
 
 
 def ensure(commands: dict[str, str]) -> None:
