@@ -76,9 +76,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
             return
         output = {"name": "predict", "shape": [1, 1], "datatype": "INT64", "data": [1]}
-        self._answer(
-            HTTPStatus.OK, {"model_name": "faulty", "model_version": VERSION, "outputs": [output]}
-        )
+        self._answer(HTTPStatus.OK, {"model_name": "faulty", "model_version": VERSION, "outputs": [output]})
 
     def _answer(self, status: HTTPStatus, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
