@@ -32,6 +32,19 @@ generate: ## write the CRD, the reference pages and other generated files
 verify: ## fail if a generated file is not as generated
 	$(PYTHON) -m dev.generated verify $(addprefix --keep ,$(KEEP))
 
+.PHONY: test
+test: setup ## everything: lint, types, generated files and all tests, on real parts
+	$(MAKE) --no-print-directory check verify
+	$(PYTHON) -m pytest
+
+.PHONY: test-fast
+test-fast: setup ## unit tests, properties and golden files only
+	$(PYTHON) -m pytest tests/unit tests/golden
+
+.PHONY: e2e
+e2e: setup ## tests on a real cluster only
+	$(PYTHON) -m pytest tests/e2e
+
 .PHONY: setup
 setup: ## install what development needs into .venv
 	dev/bootstrap.sh

@@ -1,0 +1,67 @@
+"""Prometheus away, and the team's own alerts."""
+
+import pytest
+
+from dev.demo.stage import serves
+from modelward.api.status import Phase
+from tests.e2e.faulty import Faulty
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+
+def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
+    """Without Prometheus a split stays as it is and a condition says why; back again, it goes on."""
+    faulty.serve("1")
+    faulty.start_traffic()
+    revision = faulty.ship("2")
+    faulty.wait(lambda deployment: deployment.status.phase is Phase.STEPPING, "the split")
+    _scale_prometheus(faulty, 0)
+    try:
+        status = faulty.wait(
+            faulty.condition("ObjectivesMet", "MetricsUnavailable"), "the condition that metrics are away"
+        )
+        assert status.phase is Phase.STEPPING
+        assert status.rejected_revisions == ()
+    finally:
+        _scale_prometheus(faulty, 1)
+    faulty.wait(serves(revision), "the promotion after Prometheus is back")
+
+
+def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
+    """An alert that the team has named rolls back the revision it means, once Prometheus confirms it."""
+    alerts = {"alerts": [{"matchLabels": {"severity": "page", "team": "e2e"}}]}
+    first = faulty.serve("1", rollback=alerts)
+    faulty.start_traffic()
+    second = faulty.serve("2", rollback=alerts)
+    expression = f'vector(1) and on() (modelward_requests_total{{revision="{second}"}} > 0)'
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "team"},
+        "spec": {
+            "groups": [
+                {
+                    "name": "team",
+                    "interval": "5s",
+                    "rules": [
+                        {
+                            "alert": "TeamSaysNo",
+                            "expr": expression,
+                            "labels": {"severity": "page", "team": "e2e", "modelward_deployment": "faulty"},
+                        }
+                    ],
+                }
+            ]
+        },
+    }
+    faulty.stage.apply(rule)
+    status = faulty.wait(serves(first), "the rollback that the alert asks for")
+    assert status.rejected_revisions[0].reason == "AlertFiring"
+    assert "TeamSaysNo" in status.rejected_revisions[0].message
+
+
+def _scale_prometheus(faulty: Faulty, replicas: int) -> None:
+    patch = f'{{"spec": {{"replicas": {replicas}}}}}'
+    faulty.stage.cluster.kubectl(
+        "patch", "prometheus", "dev", "--namespace", "monitoring", "--type=merge", "-p", patch
+    )
