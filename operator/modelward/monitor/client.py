@@ -8,6 +8,8 @@ that is gone) has that passed on to the server at once; what the server still an
 
 import asyncio
 import random
+import socket
+import struct
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
@@ -33,6 +35,8 @@ IDLE_SECONDS: Final = 900.0
 HEAD_SECONDS: Final = 60.0
 BODY_SECONDS: Final = 60.0
 """Longest pause within a request's head or body."""
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
 _MAX_AGE_JITTER: Final = 0.25
 _FEEDBACK_PATH: Final = PATH_FEEDBACK.encode()
 
@@ -189,6 +193,8 @@ class ClientConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Reset the connection, so that the client does not take half an answer for a whole one."""
         self._leave_exchange()
+        connection = self._transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
     def adjust_reading(self) -> None:

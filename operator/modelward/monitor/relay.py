@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
-from modelward.monitor.exchange import Exchange
+from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.framing import ResponseHead, UntilCloseBody
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import Tracer
@@ -92,14 +92,12 @@ class Relay:
     def begin(self, exchange: Exchange, forward_to: Target | None) -> None:
         """Send a request's head to `forward_to`, or to the pod's own server."""
         self._exchange = exchange
-        counts = self._state.counts
-        if forward_to is not None:
-            exchange.is_forwarded = True
-            counts.forwarded += 1
-            self._send(exchange, forward_to)
+        if forward_to is None:
+            self._send_to_own_server(exchange)
             return
-        counts.requests += 1
-        self._send(exchange, self._own_server())
+        exchange.is_forwarded = True
+        self._state.counts.forwarded += 1
+        self._send(exchange, forward_to)
 
     def pass_body(self, exchange: Exchange, data: bytes) -> None:
         """Send bytes of the request's body."""
@@ -224,6 +222,11 @@ class Relay:
 
     # Sending.
 
+    def _send_to_own_server(self, exchange: Exchange) -> None:
+        if exchange.port is Port.SERVING:
+            self._state.counts.requests += 1
+        self._send(exchange, self._own_server())
+
     def _own_server(self) -> Target:
         target = self._state.server_target()
         assert target is not None  # noqa: S101 - no exchange begins without a configuration
@@ -276,8 +279,7 @@ class Relay:
         """The stable revision can't be reached: this pod's own server answers after all."""
         exchange.is_forwarded = False
         self._state.counts.forward_fallbacks += 1
-        self._state.counts.requests += 1
-        self._send(exchange, self._own_server())
+        self._send_to_own_server(exchange)
 
     # Answering.
 

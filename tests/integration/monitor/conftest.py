@@ -39,7 +39,7 @@ async def server(server_port: int) -> AsyncIterator[ModelServer]:
 
 @pytest.fixture
 def start_monitor(tmp_path: Path) -> Iterator[MonitorFactory]:
-    """Start monitors of the test's own: start_monitor(server_port, **changes of the configuration)."""
+    """Start monitors of the test's own, each with its changes of the configuration."""
     started: list[MonitorProcess] = []
 
     def start(server_port: int, otlp_endpoint: str = "", **changes: Any) -> MonitorProcess:

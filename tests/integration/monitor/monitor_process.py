@@ -63,6 +63,8 @@ class MonitorProcess:
     metrics_port: int = 0
     admin_port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    accuracy_before: tuple[float, float] = (0, 0)
+    """Good and bad labels of earlier tests, when it is shared."""
     _log: Any = field(default=None, repr=False)
 
     def start(self) -> None:

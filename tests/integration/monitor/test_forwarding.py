@@ -19,7 +19,10 @@ CHUNKED = b"5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nX-Trailer: t\r\n\r\n"
 
 async def test_request_and_answer_are_untouched(shared_monitor: MonitorProcess, server: ModelServer) -> None:
     """Without sampling, a request reaches the server byte for byte, and its answer the client."""
-    sent = b"PUT /a%20b?c=d;e HTTP/1.1\r\nhOST: x\r\nX-Odd:  spaces  \r\nX-Odd: 2\r\nContent-Length: 3\r\n\r\nabc"
+    head = (
+        b"PUT /a%20b?c=d;e HTTP/1.1\r\nhOST: x\r\nX-Odd:  spaces  \r\nX-Odd: 2\r\nContent-Length: 3\r\n\r\n"
+    )
+    sent = head + b"abc"
     given = b"HTTP/1.1 299 Fine Indeed\r\nx-LOWER:y\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\n\r\nok"
 
     async def reply(_request: Request, connection: Connection) -> None:
@@ -275,6 +278,7 @@ async def test_client_that_closes(shared_monitor: MonitorProcess, server: ModelS
     async with RawClient(shared_monitor.serving_port) as client:
         assert (await client.ask(infer(b"{}", "Connection: close"))).status == 200
         assert await client.read_end() == b""
+    assert len(server.requests) == 1
 
 
 async def test_real_client(shared_monitor: MonitorProcess, server: ModelServer) -> None:
