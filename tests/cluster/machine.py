@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.cluster import processes
+from dev.cluster import layout, processes
 from dev.cluster.paths import CHECKOUT
 
 LIMIT_SECONDS = 300
@@ -136,6 +136,10 @@ def separate(state: Path) -> Iterator[Machine]:
     machine = Machine(holder.pid, state)
     try:
         machine.run("ip", "link", "set", "lo", "up")
+        # A cluster that is up mounts and unmounts as its pods come and go; here they are not to be seen.
+        forget = "import sys; from pathlib import Path; from dev.cluster import mounts; "
+        forget += "mounts.remove_below(Path(sys.argv[1]))"
+        machine.run(sys.executable, "-c", forget, str(layout.state_root())).check_returncode()
         yield machine
     finally:
         if machine.clusters():
