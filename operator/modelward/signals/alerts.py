@@ -48,7 +48,8 @@ def _firing(series: Series, at: datetime) -> FiringAlert:
     _, began = series.points[0]
     name = series.labels.get("alertname", "")
     if not math.isfinite(began) or not 0 < began <= (at + CLOCK_SKEW).timestamp():
-        msg = f"alert {name} began at {began}, which is not a time before {at.isoformat()}"
-        raise NonsenseAnswerError(msg)
+        raise NonsenseAnswerError(
+            f"alert {name} began at {began}, which is not a time before {at.isoformat()}"
+        )
     revision = series.labels.get(ALERT_LABEL_REVISION) or None
     return FiringAlert(name=name, revision=revision, started_at=datetime.fromtimestamp(began, UTC))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from modelward.evidence.counts import Block, sanitize
+from modelward.evidence.counts import MAX_EVENTS, Block, sanitize
 from modelward.signals.answers import Series
 from modelward.signals.key import Key
 
@@ -112,7 +112,7 @@ def _add(tally: _Tally, series: Series) -> int:
     column = _RESULTS.index(result)
     for time, value in series.points:
         at = (round(time), revision, objective)
-        if sanitize(value, 0) is None:
+        if not 0 <= value <= MAX_EVENTS:  # also where it is not a number
             nonsense += 1
             tally.unknown.add(at)
             continue

@@ -26,8 +26,9 @@ from modelward.signals.shards import SHARD_SIZE, batched, by_prometheus
 from modelward.signals.telemetry import Telemetry
 from modelward.signals.tracing import TRACER
 
-MAX_BLOCKS_A_QUERY: Final = 60
-"""A range query's answer stays within some 60 MB for a full shard; more blocks take several queries."""
+MAX_BLOCKS_A_QUERY: Final = 12
+"""More blocks take several queries, each delivered by itself: catching up costs a busy Prometheus little more
+at once than the polls that it could not answer, and what was had is kept when a later query fails."""
 MAX_CATCH_UP_BLOCKS: Final = 720
 """An hour. Blocks further back are Unknown."""
 

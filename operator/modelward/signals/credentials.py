@@ -34,14 +34,13 @@ class SecretFile:
             seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             if seen != self._seen:
                 if stat.st_size > MAX_SECRET_BYTES:
-                    msg = f"{self._path} is larger than {MAX_SECRET_BYTES} bytes: not a token or password"
-                    raise SecretUnreadableError(msg)
+                    raise SecretUnreadableError(
+                        f"{self._path} is larger than {MAX_SECRET_BYTES} bytes: not a token or password"
+                    )
                 self._text = self._path.read_text(encoding="utf-8").strip()
                 self._seen = seen
         except (OSError, UnicodeDecodeError) as error:
-            msg = f"cannot read the secret in {self._path}: {error}"
-            raise SecretUnreadableError(msg) from error
+            raise SecretUnreadableError(f"cannot read the secret in {self._path}: {error}") from error
         if not self._text:
-            msg = f"{self._path} is empty; write the token or password into it"
-            raise SecretUnreadableError(msg)
+            raise SecretUnreadableError(f"{self._path} is empty; write the token or password into it")
         return self._text

@@ -56,17 +56,13 @@ class Endpoint:
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other (ValueError)."""
         if not self.url.startswith(("http://", "https://")):
-            msg = f"a Prometheus address starts with http:// or https://, got {self.url!r}"
-            raise ValueError(msg)
+            raise ValueError(f"a Prometheus address starts with http:// or https://, got {self.url!r}")
         if (self.username is None) != (self.password_file is None):
-            msg = "basic authentication needs both a user name and a password file"
-            raise ValueError(msg)
+            raise ValueError("basic authentication needs both a user name and a password file")
         if self.username is not None and self.bearer_token_file is not None:
-            msg = "give either a bearer token or a user name with a password, not both"
-            raise ValueError(msg)
+            raise ValueError("give either a bearer token or a user name with a password, not both")
         if (self.client_certificate_file is None) != (self.client_key_file is None):
-            msg = "a client certificate needs both a certificate file and a key file"
-            raise ValueError(msg)
+            raise ValueError("a client certificate needs both a certificate file and a key file")
 
 
 @dataclass(slots=True)
@@ -161,15 +157,16 @@ class Prometheus:
                 async with asyncio.timeout(self.endpoint.timeout_seconds):
                     return await self._exchange(url, form)
             except TimeoutError as error:
-                msg = f"{url} gave no answer within {self.endpoint.timeout_seconds:g} s"
-                raise PrometheusUnavailableError(msg) from error
+                raise PrometheusUnavailableError(
+                    f"{url} gave no answer within {self.endpoint.timeout_seconds:g} s"
+                ) from error
             except (aiohttp.ClientError, OSError, SecretUnreadableError) as error:
-                msg = f"{url} cannot be asked: {error}"
-                raise PrometheusUnavailableError(msg) from error
+                raise PrometheusUnavailableError(f"{url} cannot be asked: {error}") from error
             except ValueError as error:
                 # aiohttp's refusal of a malformed address or header.
-                msg = f"{url} cannot be asked, its settings are wrong: {error}"
-                raise PrometheusUnavailableError(msg) from error
+                raise PrometheusUnavailableError(
+                    f"{url} cannot be asked, its settings are wrong: {error}"
+                ) from error
 
     async def _exchange(self, url: str, form: Mapping[str, str]) -> bytes:
         if self._session is None:
@@ -181,8 +178,7 @@ class Prometheus:
         ) as response:
             body = await self._bounded(response)
             if response.status != HTTP_OK:
-                msg = f"{url} answered {response.status}: {error_text(body)}"
-                raise PrometheusUnavailableError(msg)
+                raise PrometheusUnavailableError(f"{url} answered {response.status}: {error_text(body)}")
             return body
 
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
@@ -191,8 +187,7 @@ class Prometheus:
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > self.endpoint.max_answer_bytes:
-                msg = f"the answer is larger than {self.endpoint.max_answer_bytes} bytes"
-                raise NonsenseAnswerError(msg)
+                raise NonsenseAnswerError(f"the answer is larger than {self.endpoint.max_answer_bytes} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
 

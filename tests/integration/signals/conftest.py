@@ -55,9 +55,10 @@ async def poller(prometheus: PrometheusServer) -> AsyncIterator[CountsPoller]:
 
 
 @pytest.fixture
-def namespace() -> str:
-    """Name a namespace of the test's own."""
-    return f"ns-{uuid.uuid4().hex[:8]}"
+def namespace(exporter: Exporter) -> Iterator[str]:
+    """Name a namespace of the test's own; what was exported during the test is gone after it."""
+    yield f"ns-{uuid.uuid4().hex[:8]}"
+    exporter.clear()
 
 
 @pytest.fixture

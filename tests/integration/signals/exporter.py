@@ -120,6 +120,11 @@ class Exporter:
         """Let a pod vanish."""
         self._slots[self._slots.index(pod)] = None
 
+    def clear(self) -> None:
+        """Let everything vanish."""
+        self._slots[:] = [None] * SLOTS
+        self.pages.clear()
+
     def answer(self, path: str) -> tuple[HTTPStatus, str]:
         """What a scrape of a path gets."""
         kind, name = path.strip("/").split("/")

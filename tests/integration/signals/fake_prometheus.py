@@ -1,6 +1,7 @@
 """A server in Prometheus' place that answers whatever a test tells it to."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,6 +19,7 @@ class Asked:
     path: str
     form: dict[str, str]
     headers: dict[str, str]
+    body: bytes
 
 
 Answer = Callable[[Asked, web.Request], Awaitable[web.StreamResponse]]
@@ -61,12 +63,13 @@ class FakePrometheus:
     answer: Answer = field(default_factory=lambda: success([]))
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    tls: ssl.SSLContext | None = None
     _runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def endpoint(self, **more: Any) -> Endpoint:
         """Where it is asked."""
@@ -78,7 +81,7 @@ class FakePrometheus:
         app.add_routes([web.route("*", "/{path:.*}", self._handle)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -88,7 +91,8 @@ class FakePrometheus:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
         form = {name: str(value) for name, value in (await request.post()).items()}
-        asked = Asked(request.path, form, dict(request.headers))
+        asked = Asked(request.path, form, dict(request.headers), raw)
         self.asked.append(asked)
         return await self.answer(asked, request)

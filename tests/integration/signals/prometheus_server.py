@@ -1,5 +1,7 @@
 """A real Prometheus on loopback that scrapes an Exporter twice a second."""
 
+import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,8 +14,9 @@ from modelward.signals.prometheus import Endpoint
 from tests.integration.signals.conditions import until_answered
 from tests.integration.signals.exporter import PAGES, SLOTS
 
+SCRAPE_SECONDS: Final = 0.5
 BLOCK_SECONDS: Final = 1
-"""Two scrapes, so that each block has one also where the machine is slow."""
+"""Two scrapes, so that each block has one although their times waver."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,24 @@ class PrometheusServer:
         found = await self.query("min(timestamp(up))")
         return found is not None and found >= at
 
+    async def settle(self) -> int:
+        """Wait until all that is exported now is in blocks that have ended; the end of the last of them."""
+        await self.sampled(time.time())
+        newest = await self.query("max(timestamp(up))")
+        assert newest is not None
+        end = int(newest) + 1
+        await self.sampled(end)
+        return end
+
+    async def was_late_since(self, began: float) -> bool:
+        """Whether the machine was too busy to scrape in time at some moment since then (unix seconds)."""
+        window = math.ceil(time.time() - began) + 1
+        slowest = await self.query(f"max(max_over_time(scrape_duration_seconds[{window}s]))")
+        fewest = await self.query(f"min(count_over_time(up[{window}s]))")
+        if slowest is None or fewest is None:
+            return True
+        return slowest > SCRAPE_SECONDS * 0.8 or fewest < window / SCRAPE_SECONDS - 3
+
     async def query(self, query: str) -> float | None:
         """Evaluate a query now; its single value, or None without one (or without an answer)."""
         try:
@@ -72,9 +93,10 @@ class PrometheusServer:
 
     def _config(self) -> dict[str, object]:
         target = f"127.0.0.1:{self.exporter_port}"
+        interval = f"{SCRAPE_SECONDS * 1000:.0f}ms"
         paths = [f"/slots/{slot}" for slot in range(SLOTS)] + [f"/pages/{page}" for page in PAGES]
         return {
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1s"},
             "rule_files": [str(self.folder / "rules.yml")],
             "scrape_configs": [
                 {

@@ -18,7 +18,7 @@ from tests.integration.signals.exporter import Exporter
 from tests.integration.signals.fake_prometheus import FakePrometheus, success
 from tests.integration.signals.prometheus_server import PrometheusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

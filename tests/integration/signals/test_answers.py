@@ -29,8 +29,6 @@ from tests.integration.signals.fake_prometheus import (
     success,
 )
 
-pytestmark = pytest.mark.asyncio
-
 KEY = Key("team", "web")
 NOW = 1_000_000_005
 BLOCK = 1_000_000_000
@@ -266,7 +264,7 @@ async def test_blocks_not_had_are_asked_for_again(fake: FakePrometheus) -> None:
 
 
 async def test_long_outage_is_caught_up_in_parts_of_bounded_size(fake: FakePrometheus) -> None:
-    """Blocks are asked for sixty at a time, from an hour back at most; older ones stay Unknown."""
+    """Blocks are asked for twelve at a time, from an hour back at most; older ones stay Unknown."""
     fake.answer = success([], "matrix")
     delivered: list[int] = []
     async with Clients(fake.endpoint()) as clients:
@@ -288,7 +286,7 @@ async def test_long_outage_is_caught_up_in_parts_of_bounded_size(fake: FakeProme
         for asked in fake.asked
         if asked.path == "/api/v1/query_range"
     ]
-    assert (len(spans), max(spans)) == (24, 59 * 5)
+    assert (len(spans), max(spans)) == (120, 11 * 5)
 
 
 async def test_at_most_four_queries_at_once(fake: FakePrometheus) -> None:

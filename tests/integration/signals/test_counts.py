@@ -10,10 +10,11 @@ from modelward.evidence.counts import Count
 from modelward.signals.blocks import Subject, TimedBlock
 from modelward.signals.counts import CountsPoller, Polled
 from modelward.signals.key import Key
+from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.exporter import CONFIG, Exporter
 from tests.integration.signals.prometheus_server import PrometheusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
 CELL = ("web-1", "latency")
 
@@ -40,25 +41,19 @@ def unknown(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> lis
     return [time for time, block in blocks if cell in block and block[cell] is None]
 
 
-async def settle(prometheus: PrometheusServer) -> int:
-    """Wait for a scrape of everything; a time that no count of before is after."""
-    now = int(time.time()) + 1
-    await prometheus.sampled(now)
-    return now
-
-
+@again_if_scrapes_were_late
 async def test_live_polls_and_a_range_query_see_the_same_blocks(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """Polled block by block, or all at once later, the blocks are the same, and nothing is lost."""
     key = Key(namespace, "web")
     pods = [exporter.new_pod(namespace, "web", "web-1") for _ in range(2)]
-    start = consumed = await settle(prometheus)
+    start = consumed = await prometheus.settle()
     live: list[TimedBlock] = []
     for number in range(6):
         for pod in pods:
             pod.count(good=10 + number, bad=number)
-        ended = await settle(prometheus)
+        ended = await prometheus.settle()
         for block_end in range(consumed + 1, ended + 1):
             live.extend((await poll(poller, key, block_end - 1, block_end)).blocks)
         consumed = ended
@@ -71,29 +66,31 @@ async def test_live_polls_and_a_range_query_see_the_same_blocks(
     assert (later.metrics, later.message) == (MetricsState.AVAILABLE, "")
 
 
+@again_if_scrapes_were_late
 async def test_first_counts_of_a_new_pod_are_counted(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """What a pod counted before its first scrape is in the block in which its process began."""
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     exporter.new_pod(namespace, "web", "web-1").count(good=7, bad=2)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start - 1, end)
 
     assert total(polled.blocks) == Count(7, 2)
 
 
+@again_if_scrapes_were_late
 async def test_pod_found_late_is_unknown_once(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """A process older than the block has counts of unknown age: Unknown at first, counted from then on."""
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     pod = exporter.new_pod(namespace, "web", "web-1", started_at=time.time() - 3600)
     pod.count(good=1000, bad=500)
-    middle = await settle(prometheus)
+    middle = await prometheus.settle()
     pod.count(good=3, bad=1)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start - 1, end)
 
@@ -102,17 +99,18 @@ async def test_pod_found_late_is_unknown_once(
     assert total(polled.blocks) == Count(3, 1)
 
 
+@again_if_scrapes_were_late
 async def test_restarted_container_loses_nothing_that_was_scraped(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """Counts before and after a restart are counted; a counter that fell is no negative count."""
     pod = exporter.new_pod(namespace, "web", "web-1")
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     pod.count(good=50, bad=5)
-    await settle(prometheus)
+    await prometheus.settle()
     pod.restart()
     pod.count(good=4, bad=1)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start, end)
 
@@ -120,17 +118,18 @@ async def test_restarted_container_loses_nothing_that_was_scraped(
     assert unknown(polled.blocks) == []
 
 
+@again_if_scrapes_were_late
 async def test_vanished_pod_takes_nothing_with_it(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """When one of two pods goes, the other's counts go on and no block is negative or Unknown."""
     staying, leaving = (exporter.new_pod(namespace, "web", "web-1") for _ in range(2))
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     leaving.count(good=20, bad=2)
-    await settle(prometheus)
+    await prometheus.settle()
     exporter.remove(leaving)
     staying.count(good=5, bad=1)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start, end)
 
@@ -138,14 +137,15 @@ async def test_vanished_pod_takes_nothing_with_it(
     assert unknown(polled.blocks) == []
 
 
+@again_if_scrapes_were_late
 async def test_last_pod_gone_is_no_series(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """A deployment without pods has blocks without the pair, and is not called NotScraped."""
     pod = exporter.new_pod(namespace, "web", "web-1")
-    await settle(prometheus)
+    await prometheus.settle()
     exporter.remove(pod)
-    gone = await settle(prometheus) + 1
+    gone = await prometheus.settle() + 1
     await prometheus.sampled(gone + 1)
 
     polled = await poll(poller, Key(namespace, "web"), gone, gone + 1)
@@ -154,20 +154,21 @@ async def test_last_pod_gone_is_no_series(
     assert polled.metrics is MetricsState.AVAILABLE
 
 
+@again_if_scrapes_were_late
 async def test_missed_scrapes_are_not_read_as_no_events(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """Events during failed scrapes are in no block, and the block that would hold them all is Unknown."""
     pod = exporter.new_pod(namespace, "web", "web-1")
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     pod.failing = True
     pod.count(good=100, bad=100)
-    await settle(prometheus)
-    await settle(prometheus)
+    await prometheus.settle()
+    await prometheus.settle()
     pod.failing = False
-    await settle(prometheus)
+    await prometheus.settle()
     pod.count(good=6, bad=0)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start, end)
 
@@ -177,14 +178,15 @@ async def test_missed_scrapes_are_not_read_as_no_events(
     assert silent
 
 
+@again_if_scrapes_were_late
 async def test_counts_of_another_definition_are_not_read(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """Events counted under another `config` than the plan's are no evidence for it."""
     pod = exporter.new_pod(namespace, "web", "web-1")
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     pod.count(good=5, bad=5)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start, end, {"latency": "another"})
 
@@ -192,15 +194,16 @@ async def test_counts_of_another_definition_are_not_read(
     assert polled.metrics is MetricsState.AVAILABLE
 
 
+@again_if_scrapes_were_late
 async def test_accuracy_counted_by_another_revisions_pod(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
     """A label that comes in at a pod of web-2 for a prediction of web-1 counts for web-1."""
     pod = exporter.new_pod(namespace, "web", "web-2")
     pod.count(0, 0, revision="web-1")
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     pod.count(good=8, bad=4, revision="web-1")
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), start, end)
 
@@ -212,7 +215,7 @@ async def test_deployment_never_scraped_says_so(
     prometheus: PrometheusServer, poller: CountsPoller, namespace: str
 ) -> None:
     """A deployment of which Prometheus never had a sample is NotScraped, with what to check."""
-    end = await settle(prometheus)
+    end = await prometheus.settle()
 
     polled = await poll(poller, Key(namespace, "web"), end - 1, end)
 
@@ -221,6 +224,7 @@ async def test_deployment_never_scraped_says_so(
     assert polled.blocks == ((end, {}),)
 
 
+@again_if_scrapes_were_late
 async def test_names_are_matched_with_their_namespace(
     prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
 ) -> None:
@@ -230,11 +234,11 @@ async def test_names_are_matched_with_their_namespace(
         Key(f"{namespace}x", "b"): exporter.new_pod(f"{namespace}x", "b", "web-1"),
     }
     stranger = exporter.new_pod(namespace, "b", "web-1")
-    start = await settle(prometheus)
+    start = await prometheus.settle()
     for number, pod in enumerate(pods.values(), 1):
         pod.count(good=number, bad=0)
     stranger.count(good=100, bad=100)
-    end = await settle(prometheus)
+    end = await prometheus.settle()
     found: dict[Key, Polled] = {}
 
     await poller.poll([Subject(key, {"latency": CONFIG}, start) for key in pods], end, found.update)

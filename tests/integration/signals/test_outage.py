@@ -20,7 +20,7 @@ from tests.integration.signals.conditions import until_answered
 from tests.integration.signals.exporter import CONFIG, Exporter
 from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -64,11 +64,9 @@ async def test_killed_then_empty_then_back(
         await until_answered(lambda: _answers(own_prometheus), "it answers again")
         empty = await poll(before - 1, before)
         await until_answered(available, "samples come again")
-        start = int(time.time()) + 1
-        await own_prometheus.sampled(start)
+        await own_prometheus.settle()
         pod.count(good=7, bad=1)
-        end = int(time.time()) + 1
-        await own_prometheus.sampled(end)
+        end = await own_prometheus.settle()
         back = await poll(before, end)
 
     assert (away.metrics, away.blocks) == (MetricsState.UNAVAILABLE, ())

@@ -18,11 +18,12 @@ from modelward.signals.key import Key
 from modelward.signals.prometheus import Endpoint
 from modelward.signals.restore import restore
 from modelward.signals.telemetry import DeploymentSnapshot, Telemetry
+from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.conditions import until_answered
 from tests.integration.signals.exporter import CONFIG, Exporter
 from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
 PLAN = Plan(
     block_seconds=BLOCK_SECONDS,
@@ -75,6 +76,7 @@ async def published(prometheus: PrometheusServer, key: Key, block_time: int, pag
     await until_answered(has, f"Prometheus has scraped the state of {block_time}")
 
 
+@again_if_scrapes_were_late
 async def test_ledger_is_read_back_as_it_was(
     prometheus: PrometheusServer, exporter: Exporter, clients: Clients, namespace: str
 ) -> None:
@@ -95,6 +97,7 @@ async def test_ledger_is_read_back_as_it_was(
     assert afterwards == {key: ledger}
 
 
+@again_if_scrapes_were_late
 async def test_state_that_had_ended_is_not_mixed_in(
     prometheus: PrometheusServer, exporter: Exporter, clients: Clients, namespace: str
 ) -> None:
@@ -114,6 +117,7 @@ async def test_state_that_had_ended_is_not_mixed_in(
     assert restored == {key: changed}
 
 
+@again_if_scrapes_were_late
 async def test_newest_of_several_operators_counts(
     prometheus: PrometheusServer, exporter: Exporter, clients: Clients, namespace: str
 ) -> None:
@@ -147,6 +151,7 @@ async def test_no_answer_is_not_an_empty_ledger(namespace: str) -> None:
         assert await restore(away, [Key(namespace, "web")], time.time()) == {}
 
 
+@again_if_scrapes_were_late
 async def test_restart_and_replay_equals_never_having_stopped(
     prometheus: PrometheusServer, exporter: Exporter, clients: Clients, poller: CountsPoller, namespace: str
 ) -> None:
@@ -161,20 +166,15 @@ async def test_restart_and_replay_equals_never_having_stopped(
         await poller.poll([subject], end, lambda polled: found.extend(polled[key].blocks))
         return ledger.advance(plan, found)
 
-    async def settled() -> int:
-        now = int(time.time()) + 1
-        await prometheus.sampled(now)
-        return now
-
-    start = await settled()
+    start = await prometheus.settle()
     pod.count(good=200, bad=3)
-    exported = await advanced(Ledger(start), await settled())
+    exported = await advanced(Ledger(start), await prometheus.settle())
     exporter.pages["operator"] = await text(key, exported)
     assert exported.time is not None
     await published(prometheus, key, exported.time, "operator")
     del exporter.pages["operator"]
     pod.count(good=150, bad=20)
-    end = await settled()
+    end = await prometheus.settle()
     never_stopped = await advanced(exported, end)
 
     restored = await restore(clients, [key], time.time())

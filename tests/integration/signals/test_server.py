@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 import aiohttp
-import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,8 +14,6 @@ from modelward.evidence.plan import ObjectivePlan, Plan
 from modelward.signals.key import Key
 from modelward.signals.server import Readiness, Server
 from modelward.signals.telemetry import DeploymentSnapshot, Telemetry
-
-pytestmark = pytest.mark.asyncio
 
 PLAN = Plan(5, (ObjectivePlan("latency", "c1", 0.01, None, None),), ("web-1",), None, 1.0, 0.01)
 

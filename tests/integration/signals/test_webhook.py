@@ -24,7 +24,7 @@ from modelward.signals.telemetry import Telemetry
 from modelward.signals.webhook import MAX_BODY_BYTES, Receiver, Repeats
 from tests.integration.signals.conditions import until, until_answered
 
-pytestmark = pytest.mark.asyncio
+pytestmark = pytest.mark.integration
 
 WEB = Key("team", "web")
 TOKEN = {"Authorization": "Bearer secret-token"}
