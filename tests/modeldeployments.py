@@ -133,8 +133,8 @@ AGAINST_A_RULE: Final = (
     ),
     Wrong(
         "the name of the monitor's port",
-        _container(ports=[{"containerPort": 8082, "name": "metrics"}]),
-        "serving, synthetic, metrics, admin are those of the monitor: write another name",
+        _container(ports=[{"containerPort": 8082, "name": "mw-metrics"}]),
+        "mw-serving, mw-synthetic, mw-metrics, mw-admin are those of the monitor: write another name",
     ),
     Wrong(
         "a volume where the model is mounted",
@@ -160,6 +160,11 @@ AGAINST_A_RULE: Final = (
         "the node's network",
         _pod(hostNetwork=True),
         "two revisions on one node would take the same ports: leave hostNetwork out",
+    ),
+    Wrong(
+        "one process namespace for the pod",
+        _pod(shareProcessNamespace=True),
+        "the monitor is told to drain by a signal to its first process: leave shareProcessNamespace out",
     ),
     Wrong(
         "steps that fall",

@@ -52,10 +52,10 @@ PORT_METRICS: Final = 9082
 """/metrics, /metrics/objectives, /healthz, /readyz."""
 PORT_ADMIN: Final = 9083
 """PUT /traffic, with the deployment's bearer token."""
-PORT_NAME_SERVING: Final = "serving"
-PORT_NAME_SYNTHETIC: Final = "synthetic"
-PORT_NAME_METRICS: Final = "metrics"
-PORT_NAME_ADMIN: Final = "admin"
+PORT_NAME_SERVING: Final = "mw-serving"
+PORT_NAME_SYNTHETIC: Final = "mw-synthetic"
+PORT_NAME_METRICS: Final = "mw-metrics"
+PORT_NAME_ADMIN: Final = "mw-admin"
 SERVICE_PORT: Final = 80
 PORT_OTLP_GRPC: Final = 4317
 PORT_OTLP_HTTP: Final = 4318

@@ -106,7 +106,7 @@ TEMPLATE_RULES: Final = (
             f"!has(c.ports) || c.ports.all(p, !has(p.name) || !(p.name in {_cel_list(RESERVED_PORT_NAMES)}))"
         ),
         f"the port names {_listed(RESERVED_PORT_NAMES)} are those of the monitor: "
-        "write another name, such as server-metrics",
+        "write another name",
         lambda template: not {p.get("name") for p in _ports(template)} & set(RESERVED_PORT_NAMES),
     ),
     Rule(
@@ -137,5 +137,10 @@ TEMPLATE_RULES: Final = (
         "!has(self.spec.hostNetwork) || !self.spec.hostNetwork",
         "two revisions on one node would take the same ports: leave hostNetwork out",
         lambda template: not _pod(template).get("hostNetwork"),
+    ),
+    Rule(
+        "!has(self.spec.shareProcessNamespace) || !self.spec.shareProcessNamespace",
+        "the monitor is told to drain by a signal to its first process: leave shareProcessNamespace out",
+        lambda template: not _pod(template).get("shareProcessNamespace"),
     ),
 )
