@@ -148,4 +148,4 @@ def _after(time: datetime | None, first: datetime | None) -> str:
     """Write a time of day and the seconds since the version's first request."""
     if time is None:
         return "-"
-    return f"{time:%H:%M:%S} (+{(time - first).total_seconds():.0f} s)" if first else f"{time:%H:%M:%S}"
+    return f"{time:%H:%M:%S} ({(time - first).total_seconds():+.0f} s)" if first else f"{time:%H:%M:%S}"

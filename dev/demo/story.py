@@ -56,7 +56,7 @@ class Story:
         self._ship("1")
         status = self.stage.watch(NAME)
         self.stage.wait(status, serves(self.shipments[-1].revision), READY_SECONDS, "version 1 to serve")
-        self.stage.screen.say("live traffic: 22 requests/s over 8 keep-alive connections, labels 5 s later")
+        self.stage.screen.say("live traffic: 22 requests/s over 8 keep-alive connections, labels 3 s later")
         self.stage.start_replay({})
         traffic = TrafficWatcher(self.stage.cluster, NAMESPACE, REPLAY, self.stage.screen)
         traffic.start()

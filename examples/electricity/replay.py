@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--sample", type=Path, default=Path(__file__).with_name("elec2-sample.csv.gz"))
     parser.add_argument("--rate", type=float, default=22.0, help="requests a second")
     parser.add_argument("--connections", type=int, default=8, help="keep-alive connections")
-    parser.add_argument("--label-delay", type=float, default=5.0, help="seconds until a label is known")
+    parser.add_argument("--label-delay", type=float, default=3.0, help="seconds until a label is known")
     given = parser.parse_args()
     options = Options(
         url=given.url.rstrip("/"),
