@@ -1,0 +1,75 @@
+"""What is an event of an objective, and whether it is good."""
+
+import pytest
+
+from modelward.api.monitorconfig import (
+    AccuracyObjectiveConfig,
+    AvailabilityObjectiveConfig,
+    LatencyObjectiveConfig,
+    ServerProtocol,
+)
+from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
+
+LATENCY = LatencyObjectiveConfig(name="l", config="1", within_ms=100)
+AVAILABILITY = AvailabilityObjectiveConfig(name="a", config="1")
+ACCURACY = AccuracyObjectiveConfig(name="c", config="1")
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "duration_s", "latency", "availability"),
+    [
+        (Ending.ANSWERED, 200, 0.1, True, True),
+        (Ending.ANSWERED, 200, 0.101, False, True),
+        (Ending.ANSWERED, 302, 0.1, True, True),
+        (Ending.ANSWERED, 400, 0.1, None, None),
+        (Ending.ANSWERED, 499, 9.0, None, None),
+        (Ending.ANSWERED, 500, 0.1, None, False),
+        (Ending.ANSWERED, 503, 9.0, None, False),
+        (Ending.UNREACHABLE, None, 0.1, None, False),
+        (Ending.CUT, 200, 0.1, None, False),
+        (Ending.CUT, 404, 0.1, None, False),
+        (Ending.CLIENT_GONE, None, 0.1, None, None),
+        (Ending.CLIENT_GONE, None, 0.2, False, None),
+        (Ending.CLIENT_GONE, 200, 0.2, False, None),
+    ],
+)
+def test_outcomes(
+    ending: Ending, status: int | None, duration_s: float, latency: bool | None, availability: bool | None
+) -> None:
+    """Each ending is good, bad or no event of each objective, as the module's text says."""
+    outcome = Outcome(ending, status, duration_s, request_complete=True)
+    assert is_good(LATENCY, outcome) is latency
+    assert is_good(AVAILABILITY, outcome) is availability
+    assert is_good(ACCURACY, outcome) is None
+
+
+def test_client_that_never_sent_it_all() -> None:
+    """A client that was slow to send and left is no bad latency."""
+    assert is_good(LATENCY, Outcome(Ending.CLIENT_GONE, None, 9.0, request_complete=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "prediction", "inference"),
+    [
+        ("POST", b"/v2/models/m/infer", True, True),
+        ("POST", b"/v2/models/m/versions/1/infer", True, True),
+        ("POST", b"/v2/models/m/generate", True, False),
+        ("POST", b"/v2/models/m/generate_stream", True, False),
+        ("GET", b"/v2/models/m/infer", False, False),
+        ("POST", b"/v2/models/infer", False, False),
+        ("POST", b"/v2/models/a/b/infer", False, False),
+        ("POST", b"/v2/repository/models/m/load", False, False),
+        ("POST", b"/v2/models/m/infer/x", False, False),
+    ],
+)
+def test_v2_predictions(method: str, path: bytes, prediction: bool, inference: bool) -> None:
+    """Of a v2 server's paths only the predictions are events."""
+    assert is_prediction(ServerProtocol.V2, method, path) is prediction
+    assert is_v2_inference(ServerProtocol.V2, method, path) is inference
+
+
+def test_plain_http_predictions() -> None:
+    """Of a plain server every POST is an event, none is readable."""
+    assert is_prediction(ServerProtocol.HTTP, "POST", b"/any")
+    assert not is_prediction(ServerProtocol.HTTP, "PUT", b"/any")
+    assert not is_v2_inference(ServerProtocol.HTTP, "POST", b"/v2/models/m/infer")

@@ -1,0 +1,151 @@
+"""Labels: compared with predictions, counted in order, a few per scrape; repetitions are noticed."""
+
+import pytest
+
+from modelward.api.monitorconfig import AccuracyObjectiveConfig, LatencyObjectiveConfig
+from modelward.monitor.counters import MAX_FOREIGN_REVISIONS, EventCounts
+from modelward.monitor.labels import (
+    MAX_WAITING,
+    RELEASED_PER_REQUEST,
+    RELEASED_PER_SCRAPE,
+    Label,
+    LabelQueue,
+    SeenReceipts,
+    agrees,
+)
+from modelward.monitor.receipts import Prediction
+
+EXACT = AccuracyObjectiveConfig(name="exact", config="1")
+NEAR = AccuracyObjectiveConfig(name="near", config="1", tolerance=10)
+LATENCY = LatencyObjectiveConfig(name="latency", config="1", within_ms=1)
+OBJECTIVES = (EXACT, NEAR, LATENCY)
+
+
+def label(time_s: float = 0, truth: Prediction = 1, revision: str = "own") -> Label:
+    """A label for a prediction of 1."""
+    return Label(revision, "unknown", time_s, 1, truth, None)
+
+
+def verdicts(events: EventCounts, objective: str, revision: str = "own") -> dict[str, int]:
+    """Counts of an objective by result."""
+    return {key[3]: value for key, value in events.current() if key[:2] == (revision, objective)}
+
+
+def counts() -> EventCounts:
+    """Counts of revision `own`."""
+    events = EventCounts()
+    events.configure("own", OBJECTIVES)
+    return events
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "tolerance", "expected"),
+    [
+        (1, 1, 0, True),
+        (1, 1.0, 0, True),
+        (1, "1", 0, True),
+        (True, 1, 0, True),
+        (1.0, 1.5, 0.5, True),
+        (1.0, 1.51, 0.5, False),
+        ("cat", "cat", 0, True),
+        ("cat", "dog", 100, False),
+        ("cat", 1, 100, False),
+        ("nan", "nan", 0, False),
+    ],
+)
+def test_agreement(prediction: Prediction, truth: Prediction, tolerance: float, expected: bool) -> None:
+    """Numbers agree within the tolerance, everything else when equal."""
+    assert agrees(Label("r", "unknown", 0, prediction, truth, None), tolerance) is expected
+
+
+def test_senders_judgement_holds() -> None:
+    """`good` from the sender is taken as it is."""
+    assert agrees(Label("r", "unknown", 0, None, None, judged_good=True), 0)
+    assert not agrees(Label("r", "unknown", 0, 1, 1, judged_good=False), 0)
+
+
+def test_release_counts_each_accuracy_objective() -> None:
+    """A label is an event of every accuracy objective, by each one's tolerance, and of no other."""
+    events, queue = counts(), LabelQueue()
+    queue.put(label(truth=5))
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact") == {"good": 0, "bad": 1}
+    assert verdicts(events, "near") == {"good": 1, "bad": 0}
+    assert verdicts(events, "latency") == {"good": 0, "bad": 0}
+
+
+def test_release_is_in_order_and_bounded() -> None:
+    """The oldest predictions are counted first, at most so many at once."""
+    events, queue = counts(), LabelQueue()
+    for number in range(RELEASED_PER_SCRAPE):
+        queue.put(label(time_s=1000 - number, truth=1))
+        queue.put(label(time_s=number, truth=9))
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact") == {"good": 0, "bad": RELEASED_PER_SCRAPE}
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact") == {"good": RELEASED_PER_SCRAPE, "bad": RELEASED_PER_SCRAPE}
+    assert len(queue) == 0
+
+
+def test_release_keeps_up_with_the_traffic() -> None:
+    """Of a replica that answers many requests a lot is in proportion to those since the last release."""
+    events, queue = counts(), LabelQueue()
+    for number in range(2000):
+        queue.put(label(time_s=number))
+    queue.release(events, OBJECTIVES, 100)
+    assert verdicts(events, "exact")["good"] == 100 * RELEASED_PER_REQUEST
+    queue.release(events, OBJECTIVES, 100)
+    assert verdicts(events, "exact")["good"] == 100 * RELEASED_PER_REQUEST + RELEASED_PER_SCRAPE
+
+
+def test_unknown_revision_starts_at_zero() -> None:
+    """Another revision's label sets are there at 0 a release before they count; own labels don't wait."""
+    events, queue = counts(), LabelQueue()
+    queue.put(label(time_s=0, revision="old"))
+    queue.put(label(time_s=1))
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact", "old") == {"good": 0, "bad": 0}
+    assert verdicts(events, "exact") == {"good": 1, "bad": 0}
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact", "old") == {"good": 1, "bad": 0}
+
+
+def test_foreign_revisions_are_bounded() -> None:
+    """Of too many other revisions the longest unused one is dropped, and starts anew when it returns."""
+    events, queue = counts(), LabelQueue()
+    names = [f"r{number}" for number in range(MAX_FOREIGN_REVISIONS + 1)]
+    for name in names:
+        events.open(name)
+    assert {key[0] for key, _ in events.current()} == {"own", *names[1:]}
+    queue.put(label(revision=names[0]))
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "exact", names[0]) == {"good": 0, "bad": 0}
+
+
+def test_changed_objective_counts_anew() -> None:
+    """Only current definitions are shown; one that comes back goes on where it was."""
+    events, queue = counts(), LabelQueue()
+    queue.put(label())
+    queue.release(events, OBJECTIVES, 0)
+    changed = AccuracyObjectiveConfig(name="exact", config="2")
+    events.configure("own", (changed,))
+    assert verdicts(events, "exact") == {"good": 0, "bad": 0}
+    events.configure("own", OBJECTIVES)
+    assert verdicts(events, "exact") == {"good": 1, "bad": 0}
+
+
+def test_queue_is_bounded() -> None:
+    """The queue has room for its bound and no more."""
+    queue = LabelQueue()
+    for _ in range(MAX_WAITING - 1):
+        queue.put(label())
+    assert queue.has_room(1)
+    assert not queue.has_room(2)
+
+
+def test_seen_receipts_forget_the_oldest() -> None:
+    """Repetitions are noticed among the latest receipts."""
+    seen = SeenReceipts(capacity=2)
+    for receipt_id in (b"a", b"b", b"c"):
+        seen.add(receipt_id)
+    assert [receipt_id in seen for receipt_id in (b"a", b"b", b"c")] == [False, True, True]
