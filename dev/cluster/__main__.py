@@ -4,7 +4,7 @@ import argparse
 import sys
 from concurrent import futures
 
-from dev.cluster import addons, containers, current, host, images, lifecycle, programs
+from dev.cluster import addons, containers, current, host, images, lifecycle, locks, programs
 from dev.cluster import layout as layouts
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
@@ -32,12 +32,13 @@ def _up(layout: Layout) -> None:
     host.check_able()
     programs.find_all([*lifecycle.NODE_PROGRAMS, *images.PROGRAM_IMAGES])
     every = addons.needed_images()
-    plane = lifecycle.up(layout)
-    with futures.ThreadPoolExecutor(max_workers=1) as beside:
-        defined = beside.submit(addons.define, plane.client)
-        images.load(layout, list(every.values()))
-        defined.result()
-    addons.install(plane.client, addons.every_manifest(), every)
+    with locks.exclusive(layout.network):
+        plane = lifecycle.up(layout)
+        with futures.ThreadPoolExecutor(max_workers=1) as beside:
+            defined = beside.submit(addons.define, plane.client)
+            images.load(layout, list(every.values()))
+            defined.result()
+        addons.install(plane.client, addons.every_manifest(), every)
     say(f"ready; next: export KUBECONFIG={layout.kubeconfig}")
     say("then kubectl get pods -A (kubectl, where you have none: python3 -m dev.cluster programs kubectl)")
 
@@ -46,7 +47,8 @@ def _down(layout: Layout) -> None:
     if current.chosen():
         say("the cluster of the current context is not ours to take down")
         return
-    lifecycle.down(layout)
+    with locks.exclusive(layout.network):
+        lifecycle.down(layout)
 
 
 def _images(layout: Layout) -> None:

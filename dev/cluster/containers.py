@@ -4,16 +4,13 @@ An image is built when its tag, a hash of its Containerfile and everything copie
 is not in the cache. Layers are kept, so that a change of source does not install dependencies again.
 """
 
-import contextlib
-import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import mounts, packages
+from dev.cluster import locks, mounts, packages
 from dev.cluster.errors import ClusterError
 from dev.cluster.images import REGISTRY, Image, image_file, short_hash
 from dev.cluster.paths import CHECKOUT, cache_dir
@@ -125,7 +122,7 @@ def image(name: str, builder: Buildah | Docker) -> Image:
     """
     wanted = tag(name)
     found = Image(f"{REGISTRY}/{name}:{wanted}", image_file(name, wanted))
-    with _alone():
+    with locks.exclusive("images"):
         if not found.file.exists():
             with step(f"image of {name}"):
                 unfinished = found.file.with_suffix(".part")
@@ -135,14 +132,6 @@ def image(name: str, builder: Buildah | Docker) -> Image:
                 _remove_older(name)
                 unfinished.rename(found.file)
     return found
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with (cache_dir() / "images.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _remove_older(name: str) -> None:

@@ -37,7 +37,6 @@ NODE_PROGRAMS: Final = (
     *("kubelet", "kube-proxy", "kubectl"),
 )
 _READY_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 5.0
 
 
 def up(layout: Layout) -> ControlPlane:
@@ -147,9 +146,9 @@ def down(layout: Layout) -> None:
     with step("ending the node and its pods"):
         teardown.end_node(layout)
     with step("ending the control plane"):
-        for name in ("kube-scheduler", "kube-controller-manager"):
-            processes.stop(layout.state, name, _STOP_SECONDS)
-        controlplane.stop(layout.state)
+        # The API server before etcd, which it would wait for.
+        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
+            teardown.end(layout, name)
     with step("removing network and files"):
         network.remove_rules(layout)
         network.remove_links(layout)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,9 @@ from dev.cluster import cgroups, mounts, processes
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 
-STOP_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 5.0
+SHIMS: Final = ("containerd-shim-runc-v2",)
+"""What holds a pod's containers; it outlives containerd."""
 
 
 def end_node(layout: Layout) -> None:
@@ -22,34 +25,48 @@ def end_node(layout: Layout) -> None:
         ClusterError: something does not end.
     """
     for name in ("kubelet", "kube-proxy"):
-        processes.stop(layout.state, name, STOP_SECONDS)
+        end(layout, name)
     _end_pods(layout)
-    processes.stop(layout.state, "containerd", STOP_SECONDS)
+    end(layout, "containerd")
     # containerd may have been starting a pod when its shims were looked for.
     _end_pods(layout)
     mounts.remove_below(layout.state)
     cgroups.remove(layout)
 
 
-def shims(layout: Layout) -> list[int]:
-    """Return the ids of the pods' shim processes, known by the containerd that they were started for."""
-    wanted, found = str(layout.containerd_socket), []
+def processes_of(layout: Layout, programs: Collection[str]) -> list[int]:
+    """Return the ids of these programs' processes that have the cluster's folder in their arguments."""
+    wanted, found = f"{layout.state}/", []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_text().split("\0")
-            if "containerd-shim" in words[0] and wanted in words:
+            program, *arguments = (folder / "cmdline").read_text().split("\0")
+            if Path(program).name in programs and any(wanted in each for each in arguments):
                 found.append(int(folder.name))
-    return found
+    return [pid for pid in found if processes.born(pid) is not None]
+
+
+def end(layout: Layout, name: str) -> None:
+    """End one of the cluster's processes, noted or not: its starter may have been killed before noting it.
+
+    Raises:
+        ClusterError: it does not end.
+    """
+    processes.stop(layout.state, name, STOP_SECONDS)
+    _kill(layout, (name,))
 
 
 def _end_pods(layout: Layout) -> None:
     bundles = (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
     sockets = [Path(file.read_text().removeprefix("unix://")) for file in bundles]
     cgroups.kill(layout)
-    for pid in shims(layout):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    if not processes.until(lambda: not shims(layout), STOP_SECONDS):
-        raise ClusterError(f"the pods' shims do not end: processes {shims(layout)}")
+    _kill(layout, SHIMS)
     for socket in sockets:
         socket.unlink(missing_ok=True)
+
+
+def _kill(layout: Layout, programs: Collection[str]) -> None:
+    for pid in processes_of(layout, programs):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if not processes.until(lambda: not processes_of(layout, programs), STOP_SECONDS):
+        raise ClusterError(f"processes {processes_of(layout, programs)} do not end; run this again")
