@@ -1,13 +1,12 @@
 """The cluster that the demonstration runs on, through kubectl and helm as a user would."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.cluster import images, layout, programs
+from dev.cluster import current, images, layout, programs
 
 
 class DemoError(Exception):
@@ -54,11 +53,10 @@ def this_cluster() -> Cluster:
         DemoError: the images could not be built.
         ClusterError: a program is missing and could not be built.
     """
-    own = os.environ.get("CLUSTER") != "current"
     return Cluster(
         kubectl_program=programs.find("kubectl"),
         helm_program=programs.find("helm"),
-        kubeconfig=layout.of_checkout().kubeconfig if own else None,
+        kubeconfig=None if current.chosen() else layout.of_checkout().kubeconfig,
         images=_images(),
     )
 
