@@ -6,10 +6,11 @@ in status.lastHandled*, so that a restart does not do it twice.
 """
 
 from modelward.api.status import Cause, Phase
+from modelward.decide.change import Change
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
-from modelward.decide.moves import Change, drop_candidate, reject, reject_before_traffic, resume, roll_back_to
+from modelward.decide.moves import drop_candidate, reject, reject_before_traffic, resume, roll_back_to
 from modelward.decide.situation import Situation
 
 

@@ -8,12 +8,12 @@ from modelward.conventions import BLOCK_SECONDS
 from modelward.decide.clock import elapsed, read
 from modelward.decide.conditions import with_conditions
 from modelward.decide.decision import Announcement, Decision
-from modelward.decide.guards import FULL_CAPACITY_WAIT, UNREADABLE_WAIT
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation, is_split
 from modelward.decide.summary import summarized
 from modelward.decide.transitions import first_that_fires
+from modelward.decide.withdrawal import FULL_CAPACITY_WAIT, UNREADABLE_WAIT
 
 STAY = "Stay"
 """Rule name of a decision in which no row of the table fired."""

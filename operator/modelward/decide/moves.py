@@ -1,72 +1,24 @@
 """The changes of status that transitions make: a situation and a finding in, what follows out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
 
 from modelward.api.spec import OnInconclusive
 from modelward.api.status import (
-    HistoryEntry,
     ModelDeploymentStatus,
     Phase,
-    RejectedRevision,
     RolloutStatus,
     WithdrawalStatus,
 )
-from modelward.conventions import BLOCK_SECONDS
-from modelward.decide.clock import elapsed, stamp
+from modelward.decide.change import Change, changed, recorded, rejected
+from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
+from modelward.decide.withdrawal import switched
 
 _REMEMBERED = 10
 _MESSAGE_LENGTH = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a transition does."""
-
-    status: ModelDeploymentStatus
-    announcements: tuple[Announcement, ...] = ()
-
-
-def _changed(status: ModelDeploymentStatus, **fields: Any) -> ModelDeploymentStatus:  # noqa: ANN401 - as model_copy
-    return status.model_copy(update=fields)
-
-
-def _recorded(
-    situation: Situation,
-    status: ModelDeploymentStatus,
-    action: str,
-    finding: Finding,
-    kind: Literal["Normal", "Warning"] = "Normal",
-) -> Change:
-    """Add a history entry and the Event that says the same."""
-    entry = HistoryEntry(
-        time=stamp(situation.now),
-        revision=finding.revision,
-        action=action,
-        reason=finding.reason,
-        message=finding.message[:_MESSAGE_LENGTH],
-    )
-    text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
-    return Change(
-        _changed(status, history=(entry, *status.history)[:_REMEMBERED]),
-        (Announcement(kind, finding.reason, action, text),),
-    )
-
-
-def _rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, ...]:
-    others = tuple(r for r in situation.status.rejected_revisions if r.revision != finding.revision)
-    new = RejectedRevision(
-        revision=finding.revision,
-        cause=finding.cause,
-        reason=finding.reason,
-        message=finding.message[:_MESSAGE_LENGTH],
-        time=stamp(situation.now),
-    )
-    return (new, *others)[:_REMEMBERED]
 
 
 # Starting
@@ -77,7 +29,7 @@ def begin(situation: Situation, finding: Finding) -> Change:
     wanted = situation.observation.wanted_revision
     phase = Phase.STARTING if situation.status.stable_revision else Phase.INITIALIZING
     keep = situation.status.standby_revision if situation.status.standby_revision != wanted else ""
-    status = _changed(
+    status = changed(
         situation.status,
         phase=phase,
         candidate_revision=wanted,
@@ -93,26 +45,26 @@ def begin(situation: Situation, finding: Finding) -> Change:
 
 def drop_candidate(situation: Situation, finding: Finding) -> Change:
     """Forget a candidate that has no traffic; the wanted revision is taken up next."""
-    status = _changed(situation.status, phase=_resting(situation.status), candidate_revision="", rollout=None)
-    return _recorded(situation, status, "Replaced", finding)
+    status = changed(situation.status, phase=_resting(situation.status), candidate_revision="", rollout=None)
+    return recorded(situation, status, "Replaced", finding)
 
 
 def reject_before_traffic(situation: Situation, finding: Finding) -> Change:
     """Reject a candidate that never had traffic."""
-    status = _changed(
+    status = changed(
         situation.status,
         phase=_resting(situation.status),
         candidate_revision="",
         rollout=None,
-        rejected_revisions=_rejected(situation, finding),
+        rejected_revisions=rejected(situation, finding),
         cause=finding.cause,
     )
-    return _recorded(situation, status, "Rejected", finding, "Warning")
+    return recorded(situation, status, "Rejected", finding, "Warning")
 
 
 def serve_first(situation: Situation, finding: Finding) -> Change:
     """Let the first revision serve."""
-    status = _changed(
+    status = changed(
         situation.status,
         phase=Phase.SERVING,
         stable_revision=finding.revision,
@@ -120,7 +72,7 @@ def serve_first(situation: Situation, finding: Finding) -> Change:
         rollout=None,
         promoted_at=stamp(situation.now),
     )
-    return _recorded(situation, status, "Promoted", finding)
+    return recorded(situation, status, "Promoted", finding)
 
 
 def _resting(status: ModelDeploymentStatus) -> Phase:
@@ -132,7 +84,7 @@ def _resting(status: ModelDeploymentStatus) -> Phase:
 
 def retire_standby(situation: Situation, finding: Finding) -> Change:
     """Let the standby go: during a split pods of exactly two revisions may exist."""
-    status = _changed(situation.status, standby_revision="", standby_until=None)
+    status = changed(situation.status, standby_revision="", standby_until=None)
     return Change(status, (Announcement("Normal", finding.reason, "StandbyRetired", finding.message),))
 
 
@@ -142,7 +94,7 @@ def next_step(situation: Situation, finding: Finding) -> Change:
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
     following = rollout.step + 1
     is_last = following >= len(situation.spec.rollout.steps)
-    status = _changed(
+    status = changed(
         situation.status,
         phase=Phase.PROMOTING if is_last else Phase.STEPPING,
         rollout=rollout.model_copy(
@@ -167,10 +119,10 @@ def hold(situation: Situation, finding: Finding) -> Change:
     """Stop the rollout where it is until a person decides or the reason is gone."""
     rollout = situation.status.rollout
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
-    status = _changed(
+    status = changed(
         situation.status, phase=Phase.HELD, rollout=rollout.model_copy(update={"held": finding.reason})
     )
-    return _recorded(situation, status, "Held", finding, "Warning")
+    return recorded(situation, status, "Held", finding, "Warning")
 
 
 def resume(situation: Situation, finding: Finding) -> Change:
@@ -178,14 +130,14 @@ def resume(situation: Situation, finding: Finding) -> Change:
     rollout = situation.status.rollout
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
     has_traffic = rollout.step >= 0
-    status = _changed(
+    status = changed(
         situation.status,
         phase=Phase.STEPPING if has_traffic else Phase.STARTING,
         rollout=rollout.model_copy(
             update={"held": "", "step_started_at": stamp(situation.now) if has_traffic else None}
         ),
     )
-    return _recorded(situation, status, "Resumed", finding)
+    return recorded(situation, status, "Resumed", finding)
 
 
 # Moving all traffic
@@ -196,7 +148,7 @@ def promote(situation: Situation, finding: Finding) -> Change:
     old = situation.status.stable_revision
     retain = situation.spec.rollout.standby.retain
     keeps_standby = retain > timedelta(0) and situation.spec.rollout.standby.replicas != "0%"
-    status = _changed(
+    status = changed(
         situation.status,
         phase=Phase.PROMOTING,
         stable_revision=situation.status.candidate_revision,
@@ -215,19 +167,19 @@ def promote(situation: Situation, finding: Finding) -> Change:
         rollout=None,
         cause=None,
     )
-    return _recorded(situation, status, "Promoted", finding)
+    return recorded(situation, status, "Promoted", finding)
 
 
 def reject(situation: Situation, finding: Finding) -> Change:
     """Reject the candidate and take its traffic away."""
-    remembered = situation.status.model_copy(update={"rejected_revisions": _rejected(situation, finding)})
+    remembered = situation.status.model_copy(update={"rejected_revisions": rejected(situation, finding)})
     status = _withdrawn_candidate(situation, remembered, finding)
-    return _recorded(situation, _changed(status, cause=finding.cause), "Rejected", finding, "Warning")
+    return recorded(situation, changed(status, cause=finding.cause), "Rejected", finding, "Warning")
 
 
 def withdraw_replaced(situation: Situation, finding: Finding) -> Change:
     """Take the traffic of a candidate away because spec wants another one; it is not rejected."""
-    return _recorded(
+    return recorded(
         situation, _withdrawn_candidate(situation, situation.status, finding), "Replaced", finding
     )
 
@@ -235,7 +187,7 @@ def withdraw_replaced(situation: Situation, finding: Finding) -> Change:
 def _withdrawn_candidate(
     situation: Situation, status: ModelDeploymentStatus, finding: Finding
 ) -> ModelDeploymentStatus:
-    return _changed(
+    return changed(
         status,
         phase=Phase.ROLLING_BACK,
         candidate_revision="",
@@ -258,14 +210,14 @@ def roll_back(situation: Situation, finding: Finding) -> Change:
 
 def roll_back_to(situation: Situation, finding: Finding, target: str) -> Change:
     """Reject the serving revision and go back to `target` as soon as that one can serve."""
-    status = _changed(
+    status = changed(
         situation.status,
         phase=Phase.ROLLING_BACK,
         candidate_revision="",
         rollout=None,
         standby_revision="",
         standby_until=None,
-        rejected_revisions=_rejected(situation, finding),
+        rejected_revisions=rejected(situation, finding),
         cause=finding.cause,
         withdrawal=WithdrawalStatus(
             revision=situation.status.stable_revision,
@@ -276,51 +228,7 @@ def roll_back_to(situation: Situation, finding: Finding, target: str) -> Change:
         ),
     )
     told = replace(finding, message=f"{finding.message}; going back to {target}")
-    change = _recorded(situation, status, "RolledBack", told, "Warning")
+    change = recorded(situation, status, "RolledBack", told, "Warning")
     if situation.pods(target).ready >= situation.spec.replicas:
-        return Change(_switched(situation, change.status), change.announcements)
+        return Change(switched(situation, change.status), change.announcements)
     return change
-
-
-def switch(situation: Situation, finding: Finding) -> Change:
-    """Send traffic to the revision gone back to, now that it can serve."""
-    status = _switched(situation, situation.status)
-    return Change(status, (Announcement("Normal", finding.reason, "Switched", finding.message),))
-
-
-def _switched(situation: Situation, status: ModelDeploymentStatus) -> ModelDeploymentStatus:
-    moving = status.withdrawal
-    assert moving is not None  # noqa: S101 - the table calls this only while something is withdrawn
-    fields: dict[str, Any] = {"withdrawal": moving.model_copy(update={"switched": True})}
-    if status.stable_revision == moving.revision:
-        fields |= {"stable_revision": moving.to, "promoted_at": stamp(situation.now)}
-    return _changed(status, **fields)
-
-
-def read_counter(situation: Situation, _finding: Finding) -> Change:
-    """Take in a new reading of the withdrawn revision's request counter."""
-    moving = situation.status.withdrawal
-    requests = situation.pods(moving.revision).requests if moving else None
-    assert moving is not None  # noqa: S101 - the guard has looked at it
-    assert requests is not None  # noqa: S101 - the guard has looked at it
-    stood_still = requests == moving.requests
-    update = {
-        "requests": requests,
-        "read_at": stamp(situation.now),
-        "unchanged_readings": moving.unchanged_readings + 1 if stood_still else 0,
-    }
-    return Change(_changed(situation.status, withdrawal=moving.model_copy(update=update)))
-
-
-def finish_withdrawal(situation: Situation, finding: Finding) -> Change:
-    """All traffic has left the withdrawn revision."""
-    status = _changed(situation.status, phase=Phase.SERVING, withdrawal=None)
-    return Change(status, (Announcement("Normal", finding.reason, "TrafficMoved", finding.message),))
-
-
-def is_due_for_reading(situation: Situation) -> bool:
-    """Return whether a block has passed since the counter was last read."""
-    moving = situation.status.withdrawal
-    return moving is not None and (
-        moving.read_at is None or elapsed(moving.read_at, situation.now) >= timedelta(seconds=BLOCK_SECONDS)
-    )

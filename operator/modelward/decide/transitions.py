@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.status import Phase
-from modelward.decide import commands, guards, moves
+from modelward.decide import commands, guards, judgement, moves, withdrawal
+from modelward.decide.change import Change
 from modelward.decide.findings import Finding
-from modelward.decide.moves import Change
 from modelward.decide.situation import Situation
 
 
@@ -56,15 +56,18 @@ _BACK_TO_REST: Final = {
 }
 
 TABLE: Final[tuple[Transition, ...]] = (
-    Transition("SwitchTraffic", guards.target_can_serve, moves.switch, _staying_in(_ROLLING_BACK)),
+    Transition("SwitchTraffic", withdrawal.target_can_serve, withdrawal.switch, _staying_in(_ROLLING_BACK)),
     Transition(
         "FinishWithdrawal",
-        guards.withdrawal_is_over,
-        moves.finish_withdrawal,
+        withdrawal.withdrawal_is_over,
+        withdrawal.finish_withdrawal,
         _from(_PROMOTING, _ROLLING_BACK, to=_SERVING),
     ),
     Transition(
-        "ReadCounter", guards.counter_was_read, moves.read_counter, _staying_in(_PROMOTING, _ROLLING_BACK)
+        "ReadCounter",
+        withdrawal.counter_was_read,
+        withdrawal.read_counter,
+        _staying_in(_PROMOTING, _ROLLING_BACK),
     ),
     Transition(
         "Abort",
@@ -99,7 +102,7 @@ TABLE: Final[tuple[Transition, ...]] = (
     ),
     Transition(
         "RejectCandidate",
-        guards.candidate_must_go,
+        judgement.candidate_must_go,
         moves.reject,
         _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
         needs_split=True,
@@ -120,7 +123,7 @@ TABLE: Final[tuple[Transition, ...]] = (
     ),
     Transition(
         "RollBack",
-        guards.stable_must_go,
+        judgement.stable_must_go,
         moves.roll_back,
         _from(_SERVING, _STARTING, _HELD, to=_ROLLING_BACK),
         needs_split=False,
@@ -147,12 +150,12 @@ TABLE: Final[tuple[Transition, ...]] = (
     ),
     Transition(
         "HoldOnBreach",
-        guards.rollout_must_wait,
+        judgement.rollout_must_wait,
         moves.hold,
         _from(_STEPPING, _PROMOTING, to=_HELD),
         needs_split=True,
     ),
-    Transition("Resume", guards.hold_is_over, moves.resume, _from(_HELD, to=_STEPPING), needs_split=True),
+    Transition("Resume", judgement.hold_is_over, moves.resume, _from(_HELD, to=_STEPPING), needs_split=True),
     Transition(
         "HoldAtDeadline",
         guards.deadline_is_over,

@@ -1,0 +1,61 @@
+"""A change of status with what to announce of it, and the records that every change is made with."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from modelward.api.status import HistoryEntry, ModelDeploymentStatus, RejectedRevision
+from modelward.decide.clock import stamp
+from modelward.decide.decision import Announcement
+from modelward.decide.findings import Finding
+from modelward.decide.situation import Situation
+
+_REMEMBERED: Final = 10
+_MESSAGE_LENGTH: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a transition does."""
+
+    status: ModelDeploymentStatus
+    announcements: tuple[Announcement, ...] = ()
+
+
+def changed(status: ModelDeploymentStatus, **fields: Any) -> ModelDeploymentStatus:  # noqa: ANN401 - as model_copy
+    """Return a copy of a status with these fields replaced."""
+    return status.model_copy(update=fields)
+
+
+def recorded(
+    situation: Situation,
+    status: ModelDeploymentStatus,
+    action: str,
+    finding: Finding,
+    kind: Literal["Normal", "Warning"] = "Normal",
+) -> Change:
+    """Add a history entry and the Event that says the same."""
+    entry = HistoryEntry(
+        time=stamp(situation.now),
+        revision=finding.revision,
+        action=action,
+        reason=finding.reason,
+        message=finding.message[:_MESSAGE_LENGTH],
+    )
+    text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
+    return Change(
+        changed(status, history=(entry, *status.history)[:_REMEMBERED]),
+        (Announcement(kind, finding.reason, action, text),),
+    )
+
+
+def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, ...]:
+    """Return the rejected revisions with the finding's among them, newest first."""
+    others = tuple(r for r in situation.status.rejected_revisions if r.revision != finding.revision)
+    new = RejectedRevision(
+        revision=finding.revision,
+        cause=finding.cause,
+        reason=finding.reason,
+        message=finding.message[:_MESSAGE_LENGTH],
+        time=stamp(situation.now),
+    )
+    return (new, *others)[:_REMEMBERED]
