@@ -394,3 +394,22 @@ async def test_settings_that_contradict_are_refused(settings: dict[str, Any], me
     """A wrong setting is told at start, not at the first query."""
     with pytest.raises(ValueError, match=message):
         Endpoint(**{"url": "http://prometheus:9090", **settings})
+
+
+async def test_header_that_cannot_be_sent_is_unavailable(fake: FakePrometheus) -> None:
+    """A tenant with a line break is a wrong setting, told with the address, and no second header."""
+    polled = await poll(fake.endpoint(headers=(("X-Scope-OrgID", "a\r\nX-Evil: b"),)))
+
+    assert polled.metrics is MetricsState.UNAVAILABLE
+    assert "settings are wrong" in polled.message
+    assert fake.asked == []
+
+
+async def test_nothing_due_asks_nothing(fake: FakePrometheus) -> None:
+    """A deployment that has consumed the newest block is not asked for, nor delivered."""
+    delivered: list[object] = []
+    async with Clients(fake.endpoint()) as clients:
+        subject = Subject(KEY, {"latency": "c1"}, BLOCK)
+        await CountsPoller(clients, Telemetry()).poll([subject], NOW, delivered.append)
+
+    assert (delivered, fake.asked) == ([], [])
