@@ -135,8 +135,9 @@ class Receiver:
             outcome, keys = Outcome.REPEATED, ()
         for key in keys:
             self.wake(key)
-        if outcome not in (Outcome.WOKEN, Outcome.REPEATED):
-            _log.warning("an alert is of no deployment here (%s): %s", outcome, dict(alert.labels))
+        # An Alertmanager may be set up to send every alert there is; one that names a deployment is meant for us.
+        level = logging.WARNING if outcome is Outcome.UNKNOWN_DEPLOYMENT else logging.DEBUG
+        _log.log(level, "alert %s: %s", outcome, dict(alert.labels))
         self.telemetry.webhook_alert(outcome)
         return outcome
 
