@@ -51,11 +51,11 @@ setup: ## install what development needs into .venv
 
 # CLUSTER=current takes the cluster of the current kube context instead of making one.
 .PHONY: cluster
-cluster: ## bring up a real one-node cluster, without Docker (CLUSTER=current: use the one you have)
+cluster: setup ## bring up a real one-node cluster, without Docker (CLUSTER=current: use the one you have)
 	python3 -m dev.cluster up
 
 .PHONY: images
-images: ## build the images and load them into the cluster; prints their names
+images: setup ## build the images and load them into the cluster; prints their names
 	python3 -m dev.cluster images
 
 .PHONY: down
@@ -63,5 +63,5 @@ down: ## remove the cluster and all that it made, caches apart
 	python3 -m dev.cluster down
 
 .PHONY: demo
-demo: cluster ## two bad versions of a model and a good one, under live traffic on a real cluster
+demo: setup cluster ## two bad versions of a model and a good one, under live traffic on a real cluster
 	$(PYTHON) -m dev.demo
