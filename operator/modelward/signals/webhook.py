@@ -135,7 +135,7 @@ class Receiver:
             outcome, keys = Outcome.REPEATED, ()
         for key in keys:
             self.wake(key)
-        # An Alertmanager may be set up to send every alert there is; one that names a deployment is meant for us.
+        # An Alertmanager may be set up to send every alert there is; one that names a deployment is for us.
         level = logging.WARNING if outcome is Outcome.UNKNOWN_DEPLOYMENT else logging.DEBUG
         _log.log(level, "alert %s: %s", outcome, dict(alert.labels))
         self.telemetry.webhook_alert(outcome)
