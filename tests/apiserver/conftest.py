@@ -27,3 +27,18 @@ async def world(
     client = Client(administrator(api_server), Faults(), "test")
     yield World(client, api_server, nursery, namespace, tmp_path)
     await client.close()
+
+
+@pytest.fixture
+async def another_world(
+    api_server: ControlPlane, nursery: Nursery, namespace: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    """Give a test a second namespace, to compare the first with."""
+    other = f"{namespace}-other"
+    api_server.kubectl("create", "namespace", other)
+    api_server.kubectl("create", "serviceaccount", "default", "--namespace", other)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    client = Client(administrator(api_server), Faults(), "test")
+    yield World(client, api_server, nursery, other, folder)
+    await client.close()

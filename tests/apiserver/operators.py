@@ -4,6 +4,7 @@ There is no kubelet and no controller: a test makes pods itself and says through
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,14 +63,17 @@ class Nursery:
         self._numbers = itertools.count()
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def start(self, arguments: Sequence[str], log: Path, fault: str) -> "Running":
-        """Start an operator."""
-        log.touch()
+    async def start(self, arguments: Sequence[str], log: Path, fault: str) -> "Running":
+        """Start an operator, and wait until it runs."""
         name = str(next(self._numbers))
         self._answers[name] = {}
         asked = {"id": name, "arguments": list(arguments), "log": str(log), "fault": fault}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while "pid" not in self._answers[name]:  # noqa: ASYNC110 - another thread listens
+                assert self._process.poll() is None, "the operator cannot be imported"
+                await asyncio.sleep(0.02)
         return Running(self._answers[name], log)
 
     def close(self) -> None:
@@ -95,21 +99,24 @@ class Running:
     async def ended(self) -> int:
         """Wait for it to end and return its exit status."""
         async with asyncio.timeout(LIMIT_SECONDS):
-            while "exit" not in self.told:
+            while "exit" not in self.told:  # noqa: ASYNC110 - another thread listens
                 await asyncio.sleep(0.02)
         return self.told["exit"]
 
-    async def kill(self, number: signal.Signals) -> None:
-        """Send it a signal, unless it has ended."""
+    async def ended_or(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until it has ended or something holds."""
         async with asyncio.timeout(LIMIT_SECONDS):
-            while "pid" not in self.told:
-                await asyncio.sleep(0.02)
+            while "exit" not in self.told and not await holds():
+                await asyncio.sleep(0.1)
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
         if "exit" not in self.told:
             os.kill(self.told["pid"], number)
 
     async def stop(self) -> int:
         """Send SIGTERM, as a kubelet does, and return the exit status."""
-        await self.kill(signal.SIGTERM)
+        self.kill(signal.SIGTERM)
         return await self.ended()
 
     def said(self, message: str) -> bool:
@@ -140,13 +147,14 @@ class World:
         config = self.folder / f"operator-{self._starts}.yaml"
         config.write_text(yaml.safe_dump(self._settings(settings)))
         log = self.folder / f"operator-{self._starts}.log"
+        log.touch()
         arguments = ["--config", str(config), "--kubeconfig", str(self.api_server.kubeconfig)]
-        running = self.nursery.start(arguments, log, fault)
+        running = await self.nursery.start(arguments, log, fault)
         try:
             yield running
             assert await running.stop() == 0 or fault
         finally:
-            await running.kill(signal.SIGKILL)
+            running.kill(signal.SIGKILL)
 
     def _settings(self, more: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -192,6 +200,11 @@ class World:
                 return None
             raise
 
+    async def everything(self, kind: Kind) -> list[Manifest]:
+        """Return every object of a kind in the namespace, whosever it is."""
+        listed = await self.client.request("GET", kind.path(self.namespace))
+        return [{"kind": kind.name, **item} for item in listed["items"]]
+
     async def all(self, kind: Kind) -> list[Manifest]:
         """Return every object of a kind that belongs to a deployment, by name."""
         items = [item async for page in self.client.pages(kind, self.namespace) for item in page["items"]]
@@ -201,6 +214,10 @@ class World:
         """Return a deployment's status."""
         found: Manifest = (await self.get(kinds.MODEL_DEPLOYMENT, name)).get("status") or {}
         return found
+
+    async def status_holds(self, holds: Callable[[Manifest], Any]) -> bool:
+        """Return whether something holds of the status now."""
+        return bool(holds(await self.status()))
 
     async def until_status(
         self,
@@ -253,6 +270,44 @@ class World:
             content_type="application/merge-patch+json",
         )
 
+    @asynccontextmanager
+    async def kubelet(self, statuses: Callable[[str, int], Manifest]) -> AsyncIterator[None]:
+        """Keep pods for every Deployment while it lasts; `statuses` says how pod N of a revision is."""
+
+        async def keep() -> None:
+            while True:
+                for workload in await self.all(kinds.DEPLOYMENT):
+                    await self._keep_pods(workload, statuses)
+                await asyncio.sleep(0.1)
+
+        keeping = asyncio.create_task(keep())
+        try:
+            yield
+            assert not keeping.done(), keeping.exception()
+        finally:
+            keeping.cancel()
+
+    async def _keep_pods(self, workload: Manifest, statuses: Callable[[str, int], Manifest]) -> None:
+        revision, replicas = workload["metadata"]["name"], workload["spec"]["replicas"]
+        labels = workload["metadata"]["labels"]
+        existing = {
+            pod["metadata"]["name"]: pod
+            for pod in await self.all(kinds.POD)
+            if pod["metadata"]["labels"]["modelward.dev/revision"] == revision
+        }
+        for number in range(max(replicas, len(existing))):
+            name = f"{revision}-{number}"
+            if number >= replicas:
+                await self.delete(kinds.POD, name)
+            elif name not in existing:
+                owner = labels["modelward.dev/deployment"]
+                await self.make_pod(revision, number, statuses(revision, number), owner)
+
+    async def lease_runs_out(self) -> None:
+        """Remove the lease of an operator that died, as if its time were over."""
+        with contextlib.suppress(ApiError):
+            await self.delete(kinds.LEASE, "modelward-operator")
+
     async def delete(self, kind: Kind, name: str) -> None:
         """Delete an object at once."""
         options = {"gracePeriodSeconds": 0}
@@ -286,7 +341,11 @@ def ready(address: str = "", digest: str = "sha256:" + "a" * 64) -> Manifest:
         "conditions": [{"type": "Ready", "status": "True"}],
         "initContainerStatuses": [
             {
-                **{"name": "fetch", "image": "fetch:1", "imageID": "", "ready": True, "restartCount": 0},
+                "name": "fetch",
+                "image": "fetch:1",
+                "imageID": "",
+                "ready": True,
+                "restartCount": 0,
                 "state": {"terminated": {**fetched, "startedAt": None, "finishedAt": None}},
             }
         ],

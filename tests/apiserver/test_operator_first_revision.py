@@ -1,6 +1,7 @@
 """The first revision: from an applied ModelDeployment to one that serves, and what is made on the way."""
 
 import asyncio
+from functools import partial
 
 import orjson
 import pytest
@@ -28,7 +29,7 @@ async def test_children_are_made_owned_and_labelled(world: World) -> None:
         owner = await world.apply()
         await world.until_status(lambda status: status.get("candidateRevision"))
         for kind in CHILDREN:
-            await world.until(lambda kind=kind: world.all(kind))
+            await world.until(partial(world.all, kind))
             for child in await world.all(kind):
                 metadata = child["metadata"]
                 assert [reference["uid"] for reference in metadata["ownerReferences"]] == [

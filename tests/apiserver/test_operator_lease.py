@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from kubernetes.aio.client import Configuration
 
 from dev.cluster.controlplane import ControlPlane
 from modelward.control.client import Client
 from modelward.control.faults import Faults
 from modelward.control.kinds import LEASE
 from modelward.control.lease import Lease, LeaseLostError, Periods
+from tests.apiserver.operators import administrator
 
 pytestmark = pytest.mark.apiserver
 
@@ -23,18 +23,9 @@ ENDLESS = Periods(duration=3600.0, renew_deadline=0.7, retry=0.1)
 @pytest.fixture
 async def client(api_server: ControlPlane) -> AsyncIterator[Client]:
     """Connect as administrator."""
-    connection = Client(reached_at(api_server), Faults())
+    connection = Client(administrator(api_server), Faults())
     yield connection
     await connection.close()
-
-
-def reached_at(api_server: ControlPlane) -> Configuration:
-    """Return how to reach the test's API server."""
-    api = Configuration()
-    api.host = api_server.url
-    api.ssl_ca_cert = str(api_server.ca_file)
-    api.api_key["BearerToken"] = f"Bearer {api_server.token}"
-    return api
 
 
 async def stored(client: Client, namespace: str) -> dict[str, Any]:
@@ -83,14 +74,12 @@ async def test_renewed_lease_is_not_taken(client: Client, namespace: str) -> Non
     holding.cancel()
 
 
-async def test_holder_gives_up_when_it_cannot_renew(
-    client: Client, api_server: ControlPlane, namespace: str
-) -> None:
-    """With the API server out of reach, the holder says that it has lost the lease before another may take it."""
+async def test_holder_gives_up_when_it_cannot_renew(api_server: ControlPlane, namespace: str) -> None:
+    """With the API server out of reach the holder gives up before another may take the lease."""
     connections: list[asyncio.StreamWriter] = []
     gate = await asyncio.start_server(_forwarder(api_server, connections), "127.0.0.1", 0)
     port = gate.sockets[0].getsockname()[1]
-    api = reached_at(api_server)
+    api = administrator(api_server)
     api.host = f"https://127.0.0.1:{port}"
     behind_the_gate = Client(api, Faults())
     lease = Lease(behind_the_gate, namespace, "operator", "lonely", periods=SHORT)

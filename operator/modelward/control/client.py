@@ -102,10 +102,10 @@ class Client:
             content = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "Unreachable", f"{method} {path}: {error!r}") from error
-        if method in _WRITES and LEASE.root not in path:
-            self._faults.written()
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success
             raise _refusal(answer.status, content)
+        if method in _WRITES and LEASE.root not in path:
+            self._faults.written()
         parsed: Manifest = orjson.loads(content)
         return parsed
 

@@ -2,8 +2,8 @@
 
 Off unless the environment variable MODELWARD_FAULT is set:
 
-- `after-write:N` exits at once (no clean-up, as a kill -9 would) when the N-th write to the API server
-  since the start has been answered;
+- `after-write:N` exits at once (no clean-up, as a kill -9 would) when the API server has taken the N-th
+  write since the start;
 - `before-status:N` exits at once before the N-th write of a ModelDeployment's status is sent.
 
 The Lease is not counted: its renewals would make N depend on time.
@@ -48,7 +48,7 @@ class Faults:
             os._exit(EXIT_CODE)
 
     def written(self) -> None:
-        """Note that the API server has answered a write."""
+        """Note that the API server has taken a write."""
         self._writes += 1
         if self._writes == self.after_write:
             os._exit(EXIT_CODE)

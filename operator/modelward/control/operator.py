@@ -67,8 +67,7 @@ class Operator:
         )
         self._polling = Polling(self._prometheus, poller, self._book, self._queue.add)
         self._monitors = Monitors()
-        identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{os.getpid()}"
-        self._lease = Lease(self._client, settings.lease.namespace, settings.lease.name, identity)
+        self._lease = Lease(self._client, settings.lease.namespace, settings.lease.name, _identity())
         self._applier = Applier(self._client, self._cache)
         self._synced = False
         self._leads = False
@@ -241,3 +240,11 @@ class Operator:
             http_port=self._settings.http_port,
             alerts_port=self._settings.alerts_port,
         )
+
+
+def _identity() -> str:
+    """Return what this process is called in the lease.
+
+    In a pod that is the pod's name, so that a container that crashed takes its own lease up again at once.
+    """
+    return os.environ.get("POD_NAME") or f"{socket.gethostname()}_{os.getpid()}"

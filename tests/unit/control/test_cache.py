@@ -37,7 +37,7 @@ def deployment(version: int) -> dict[str, Any]:
 
 
 def test_first_sight_and_change_wake_but_repetition_does_not() -> None:
-    """An object wakes its deployment when it is new or says something new; not for managedFields or status."""
+    """An object wakes its deployment when it says something new; managedFields and status say nothing."""
     cache = Cache()
     assert cache.put(kinds.SERVICE, service(1)) == KEY
     assert cache.put(kinds.SERVICE, service(2)) is None
