@@ -42,7 +42,7 @@ FOLDER: Final = Path(__file__).parent
 REPLAY_CHANGES: Final = {"http://electricity,": "http://faulty,", "--rate=22": "--rate=10"}
 FAULT_SHARE: Final = 0.5
 MEDIAN_LIMIT_SECONDS: Final = 35.0
-HEALTHY_SECONDS: Final = 60.0
+HEALTHY_SECONDS: Final = 45.0
 """Of a split before something goes wrong: both arms have a record by then."""
 BLIP_SECONDS: Final = 10.0
 FORGIVEN_SECONDS: Final = 90.0

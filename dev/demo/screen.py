@@ -91,11 +91,11 @@ def _in_one_line(deployment: Deployment) -> str:
     shares = ", ".join(f"{deployment.short(each.revision)} {each.weight}%" for each in status.traffic)
     line = f"{status.phase}: {shares or 'no traffic yet'}"
     judged = [
-        f"{each.name} {good_share(each)} good, {each.verdict}, evidence against {evidence_share(each):.0%}"
+        f"{each.name} {good_share(each)} good (evidence against {evidence_share(each):.0%})"
         for each in status.objectives
-        if each.revision == status.candidate_revision
+        if each.revision == status.candidate_revision and each.total
     ]
-    return "; candidate: ".join([line, " | ".join(judged)]) if judged else line
+    return "; candidate: ".join([line, ", ".join(judged)]) if judged else line
 
 
 def _rates(recent: Sequence[Answer], failed: int) -> Text:

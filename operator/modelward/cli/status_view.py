@@ -13,6 +13,7 @@ from modelward.cli.resource import Deployment, Role, read_time
 from modelward.cli.wording import ago, criterion, evidence_share, good_share, span
 
 _BAR_CELLS: Final = 10
+_MESSAGE_CELLS: Final = 90
 _NOTABLE: Final = 0.5
 """Share of the evidence of a breach from which the bar is yellow."""
 _VERDICT_STYLES: Final[dict[VerdictName, str]] = {
@@ -151,7 +152,8 @@ def _order(deployment: Deployment, status: ObjectiveStatus) -> tuple[int, int]:
 
 def _conditions(conditions: Sequence[Condition], now: datetime) -> Table:
     table = _table("CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
-    table.columns[-1].no_wrap = False
+    # One line each: `explain` has the whole message.
+    table.columns[-1].max_width = _MESSAGE_CELLS
     for each in conditions:
         is_good = (each.status == "False") is (each.type in _GOOD_WHEN_FALSE) and each.status != "Unknown"
         style = "green" if is_good else "yellow"

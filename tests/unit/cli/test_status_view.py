@@ -91,3 +91,11 @@ def test_detail_of_a_deployment_nobody_has_seen() -> None:
 def test_evidence_bar_is_full_at_a_breach(share: float, drawn: str) -> None:
     """The bar is empty without evidence and full when there is enough for a breach."""
     assert status_view.evidence_bar(share).plain == drawn
+
+
+def test_a_long_message_takes_one_line() -> None:
+    """A condition's message is cut, not wrapped: explain has the whole of it."""
+    status = recorded.HELD["status"]
+    condition = {**status["conditions"][0], "message": "no answer " * 30}
+    text = detail({**recorded.HELD, "status": {**status, "conditions": [condition]}})
+    assert line_with(text, "no answer").rstrip().endswith("…")
