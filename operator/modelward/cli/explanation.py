@@ -11,7 +11,7 @@ from modelward import conventions
 from modelward.api.quantities import format_duration
 from modelward.api.spec import OnInconclusive, Step
 from modelward.api.status import Phase, RolloutStatus
-from modelward.cli.resource import Deployment, read_time
+from modelward.cli.resource import Deployment, Role, read_time
 from modelward.cli.wording import ago, criterion, evidence_share, good_share, plural, span
 
 
@@ -177,10 +177,10 @@ def _commands(deployment: Deployment) -> Iterator[str]:
     annotate = f"kubectl annotate mdep {deployment.name} -n {deployment.namespace} --overwrite"
     if status.candidate_revision:
         yield f"To give up the candidate: {annotate} {conventions.ANNOTATION_ABORT}=$(date +%s)"
-    if status.rejected_revisions:
-        revision = status.rejected_revisions[0].revision
-        retry = f"{conventions.ANNOTATION_RETRY}={revision}@$(date +%s)"
-        yield f"To try the rejected revision again: {annotate} {retry}"
+    wanted = deployment.wanted_revision
+    if deployment.role(wanted) is Role.REJECTED:
+        retry = f"{conventions.ANNOTATION_RETRY}={wanted}@$(date +%s)"
+        yield f"Spec still asks for {wanted}, which was rejected. To try it again: {annotate} {retry}"
     if status.standby_revision:
         revision = status.standby_revision
         yield f"To go back by hand: {annotate} {conventions.ANNOTATION_UNDO}={revision}@$(date +%s)"

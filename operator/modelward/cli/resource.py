@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from modelward.api.revision import revision_inputs, revision_name
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.cli.failure import CommandError
@@ -35,6 +36,11 @@ class Deployment:
     status: ModelDeploymentStatus
     manifest: Mapping[str, Any]
     """The object as the API server gave it, for -o json and yaml."""
+
+    @property
+    def wanted_revision(self) -> str:
+        """Name of the revision that spec asks for."""
+        return revision_name(self.name, revision_inputs(self.spec))
 
     def role(self, revision: str) -> Role:
         """Return what `revision` is to this deployment."""

@@ -109,9 +109,18 @@ def test_commands_are_given_only_where_they_work() -> None:
     assert "modelward.dev/retry=" not in stepping
     with_standby = changed(recorded.REJECTED, {}, {"standbyRevision": "electricity-old"})
     rejected = section(with_standby, "What happens next")
-    assert f"modelward.dev/retry={recorded.CANDIDATE}@" in rejected
+    assert "modelward.dev/retry=" not in rejected
     assert "modelward.dev/undo=electricity-old@" in rejected
     assert "modelward.dev/abort=" not in rejected
+
+
+def test_retry_is_offered_when_spec_still_asks_for_what_was_rejected() -> None:
+    """A rejected revision that spec asks for can be retried; one that it has left behind cannot."""
+    wanted = resource.read(recorded.REJECTED).wanted_revision
+    rejection = {**recorded.REJECTED["status"]["rejectedRevisions"][0], "revision": wanted}
+    text = section(changed(recorded.REJECTED, {}, {"rejectedRevisions": [rejection]}), "What happens next")
+    assert f"Spec still asks for {wanted}, which was rejected." in text
+    assert f"modelward.dev/retry={wanted}@" in text
 
 
 def test_a_paused_rollout_says_what_still_happens() -> None:
