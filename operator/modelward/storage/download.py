@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from modelward.storage.digest import BOOKKEEPING_PREFIX
-from modelward.storage.failure import FetchError, Reason, classify, first_line
+from modelward.storage.failure import FetchError, Reason, classify, first_line, underlying
 from modelward.storage.location import Location
 from modelward.storage.log import say
 from modelward.storage.store import CHUNK_BYTES, RemoteFile, Store
@@ -67,7 +67,8 @@ class Download:
         while True:
             try:
                 return attempt()
-            except Exception as error:
+            except Exception as raised:  # noqa: BLE001 - what isn't known to pass is raised again
+                error = underlying(raised)
                 final = classify(error, self.location.uri)
                 if final is not None:
                     raise final from error

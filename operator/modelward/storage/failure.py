@@ -2,6 +2,7 @@
 
 import errno
 from enum import StrEnum
+from typing import Final
 
 from aiohttp import ClientError, ClientResponseError
 from botocore.exceptions import (
@@ -12,6 +13,8 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ClientError as S3ClientError,
 )
+
+_GONE: Final = frozenset({404, 410})
 
 
 class Reason(StrEnum):
@@ -37,6 +40,18 @@ class FetchError(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def underlying(error: Exception) -> Exception:
+    """What went wrong: fsspec calls every failure of an HTTP server a missing file, and keeps the cause."""
+    cause = error.__cause__
+    if (
+        isinstance(error, FileNotFoundError)
+        and isinstance(cause, ClientError)
+        and _status(cause) not in _GONE
+    ):
+        return cause
+    return error
 
 
 def classify(error: Exception, uri: str) -> FetchError | None:

@@ -1,0 +1,132 @@
+"""Trace context handed to the server, and spans sent to the collector."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.integration.monitor.conftest import MonitorFactory
+from tests.integration.monitor.model_server import Connection, ModelServer, Request, prediction
+from tests.integration.monitor.monitor_process import DEPLOYMENT, REVISION, MonitorProcess
+from tests.integration.monitor.raw_client import RawClient, get, infer
+from tests.integration.signals.conditions import until
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@dataclass(slots=True)
+class Collector:
+    """An OTLP/HTTP endpoint that keeps the spans it gets."""
+
+    port: int = 0
+    spans: list[Span] = field(default_factory=list)
+    resources: list[dict[str, str | int]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take one export."""
+        message = ExportTraceServiceRequest.FromString(await request.read())
+        for group in message.resource_spans:
+            self.resources.append(attributes(group.resource.attributes))
+            for scope in group.scope_spans:
+                self.spans.extend(scope.spans)
+        return web.Response(content_type="application/x-protobuf")
+
+
+def attributes(pairs: Sequence[KeyValue]) -> dict[str, str | int]:
+    """Attributes as a dict."""
+    return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    """Run a collector."""
+    collector = Collector()
+    app = web.Application()
+    app.router.add_post("/v1/traces", collector.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    collector.port = runner.addresses[0][1]
+    yield collector
+    await runner.cleanup()
+
+
+@pytest.fixture
+def monitor(start_monitor: MonitorFactory, server: ModelServer, collector: Collector) -> MonitorProcess:
+    """Run a monitor that samples every request."""
+    endpoint = f"http://127.0.0.1:{collector.port}"
+    return start_monitor(server.port, otlp_endpoint=endpoint, telemetry={"sample_ratio": 1})
+
+
+async def test_span_and_context(monitor: MonitorProcess, server: ModelServer, collector: Collector) -> None:
+    """The server sees the monitor's span as its parent, and the span has what the conventions ask for."""
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(infer())).status == 200
+    version, trace, span_id, flags = (server.requests[0].header("traceparent") or "").split("-")
+    assert (version, flags) == ("00", "01")
+    await until(lambda: len(collector.spans) == 1, "the span")
+    span = collector.spans[0]
+    assert (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id) == (trace, span_id, b"")
+    assert (span.name, span.kind) == ("POST /v2/models/{model}/infer", Span.SPAN_KIND_SERVER)
+    assert span.end_time_unix_nano > span.start_time_unix_nano
+    found = attributes(span.attributes)
+    assert found["http.request.method"] == "POST"
+    assert found["http.response.status_code"] == 200
+    assert found["http.route"] == "/v2/models/{model}/infer"
+    assert found["modelward.revision"] == REVISION
+    assert collector.resources[0]["service.name"] == DEPLOYMENT
+
+
+async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, collector: Collector) -> None:
+    """A sampled parent's trace goes on; an unsampled one passes untouched and makes no span."""
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(get("/v2", f"traceparent: 00-{TRACE}-{PARENT}-00", "tracestate: a=b"), "GET")
+        await client.ask(get("/v2", f"Traceparent: 00-{TRACE}-{PARENT}-01", "tracestate: a=b"), "GET")
+    unsampled, sampled = server.requests
+    assert unsampled.header("traceparent") == f"00-{TRACE}-{PARENT}-00"
+    assert sampled.header("tracestate") == "a=b"
+    assert [name.lower() for name, _ in sampled.headers].count("traceparent") == 1
+    await until(lambda: len(collector.spans) > 0, "the span")
+    (span,) = collector.spans
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
+    assert sampled.header("traceparent") == f"00-{TRACE}-{span.span_id.hex()}-01"
+
+
+async def test_invalid_parent_is_replaced(monitor: MonitorProcess, server: ModelServer) -> None:
+    """A traceparent that is none counts as none, and only the new one reaches the server."""
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(infer(b"{}", "traceparent: nonsense"))
+    (found,) = [value for name, value in server.requests[0].headers if name.lower() == "traceparent"]
+    assert len(found) == 55
+
+
+async def test_failures_are_errors(
+    monitor: MonitorProcess, server: ModelServer, collector: Collector
+) -> None:
+    """A 5xx and a server that is not there make spans with an error."""
+
+    async def reply(_request: Request, connection: Connection) -> None:
+        connection.write(prediction("500 Internal Server Error"))
+
+    server.handler = reply
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(infer())).status == 500
+        await server.stop()
+        assert (await client.ask(infer())).status == 502
+        await server.start()
+    await until(lambda: len(collector.spans) == 2, "both spans")
+    kinds = [attributes(span.attributes)["error.type"] for span in collector.spans]
+    assert kinds == ["500", "unreachable"]
+
+
+async def test_without_a_collector(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A collector that is not there disturbs no request and not the end of the process."""
+    monitor = start_monitor(server.port, otlp_endpoint="http://127.0.0.1:1", telemetry={"sample_ratio": 1})
+    async with RawClient(monitor.serving_port) as client:
+        for _ in range(50):
+            assert (await client.ask(infer())).status == 200
+    assert monitor.stop() == 0

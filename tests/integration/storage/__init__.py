@@ -1,0 +1,1 @@
+"""The fetch as a real process, from real stores."""

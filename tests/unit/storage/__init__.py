@@ -1,0 +1,1 @@
+"""The fetch's parts without a store."""
