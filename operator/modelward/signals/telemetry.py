@@ -15,6 +15,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -53,6 +54,7 @@ class Telemetry:
     def __init__(self) -> None:
         """With every counter at zero."""
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._reconciles = Counter(
             "modelward_reconciles", "Reconciles by result (ok, error).", ["result"], registry=self.registry
         )
