@@ -1,7 +1,8 @@
 """A model server whose faults are switched on and off while it runs: Open Inference Protocol, stdlib only.
 
-`POST /fault {"share": 0.5}` makes every second prediction a 500 until `{"share": 0}`. Every answer, also a
-faulty one, says which version gave it: environment variable VERSION. Listens on port 8080.
+`GET /fault?share=0.5` makes every second prediction a 500 until `?share=0`; it is a GET so that `kubectl get
+--raw` can send it through the API server. Every answer, also a faulty one, says which version gave it:
+environment variable VERSION. Listens on port 8080.
 """
 
 import json
@@ -10,6 +11,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 PORT: Final = 8080
 VERSION: Final = os.environ.get("VERSION", "0")
@@ -51,24 +53,29 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Answer health checks."""
-        known = self.path in {"/v2/health/ready", "/v2/health/live"}
-        self._answer(HTTPStatus.OK if known else HTTPStatus.NOT_FOUND, {})
+        """Answer health checks, or switch the fault."""
+        url = urlsplit(self.path)
+        if url.path == "/fault":
+            self._switch(parse_qs(url.query).get("share", [""])[0])
+        else:
+            known = url.path in {"/v2/health/ready", "/v2/health/live"}
+            self._answer(HTTPStatus.OK if known else HTTPStatus.NOT_FOUND, {})
 
     def do_POST(self) -> None:
-        """Answer a prediction, or switch the fault."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.path == "/fault":
-            try:
-                fault.set_share(float(json.loads(body)["share"]))
-            except (ValueError, KeyError, TypeError) as error:
-                self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-            else:
-                self._answer(HTTPStatus.OK, {"model_version": VERSION})
-        elif self.path.startswith("/v2/models/") and self.path.endswith("/infer"):
+        """Answer predictions."""
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.path.startswith("/v2/models/") and self.path.endswith("/infer"):
             self._predict()
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"error": f"no {self.path} here"})
+
+    def _switch(self, share: str) -> None:
+        try:
+            fault.set_share(float(share))
+        except ValueError as error:
+            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+        else:
+            self._answer(HTTPStatus.OK, {"model_version": VERSION})
 
     def _predict(self) -> None:
         if fault.strikes():

@@ -12,7 +12,6 @@ an outage was not forgiven.
 
 import argparse
 import itertools
-import json
 import statistics
 import sys
 import time
@@ -78,12 +77,11 @@ class Bench:
 
     def set_fault(self, revisions: Sequence[str], share: float) -> None:
         """Make a share of the predictions of these revisions' pods fail."""
-        body = json.dumps({"share": share})
         for revision in revisions:
             names = self.stage.kubectl("get", "pods", "-l", f"{LABEL_REVISION}={revision}", "-o", "name")
             for name in names.split():
-                path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name.removeprefix('pod/')}:8080/proxy/fault"
-                self.stage.kubectl("create", "--raw", path, "-f", "-", text=body)
+                pod = f"/api/v1/namespaces/{NAMESPACE}/pods/{name.removeprefix('pod/')}:8080"
+                self.stage.kubectl("get", "--raw", f"{pod}/proxy/fault?share={share}")
 
     def is_forgiven(self, what: str, revisions: Sequence[str]) -> bool:
         """Let these revisions fail every request for 10 s; return whether none was rejected for it."""

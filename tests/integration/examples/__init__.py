@@ -1,0 +1,1 @@
+"""The electricity example: what its versions are worth, and what its traffic records."""
