@@ -5,9 +5,7 @@ import signal
 import sys
 import time
 
-import uvloop
-
-from modelward.monitor import log, process, settings
+from modelward.monitor import settings
 
 
 def main() -> None:
@@ -20,6 +18,11 @@ def main() -> None:
         except OSError as error:
             sys.exit(f"modelward-monitor drain: process {arguments.pid} can't be told: {error.strerror}")
         return
+    # The preStop hook should tell the monitor at once, not after a second of imports that it has no use for.
+    import uvloop  # noqa: PLC0415
+
+    from modelward.monitor import log, process  # noqa: PLC0415
+
     chosen = settings.from_arguments(arguments)
     log.set_up(chosen.log_level.upper())
     try:

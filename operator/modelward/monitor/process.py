@@ -57,7 +57,7 @@ async def run(settings: Settings, started_s: float) -> None:
         await side.cleanup()
     if tracer is not None:
         await asyncio.to_thread(tracer.close)
-    LOGGER.info("ended")
+    LOGGER.info("ended", extra={"fields": {"labels_lost": len(state.labels)}})
 
 
 async def _listen(app: web.Application, port: int) -> web.AppRunner:

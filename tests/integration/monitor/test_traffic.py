@@ -133,6 +133,15 @@ async def test_stable_that_hangs_up(monitor: MonitorProcess, stable: ModelServer
     assert (got.status, got.body) == (200, b"own")
 
 
+async def test_feedback_goes_to_stable(monitor: MonitorProcess, stable: ModelServer) -> None:
+    """Labels sent to a withdrawn revision's pod, which will end, are taken by one that stays."""
+    await monitor.put_traffic(withdraw(stable.port))
+    async with stable, RawClient(monitor.serving_port) as client:
+        got = await client.ask(infer().replace(b"/v2/models/m/infer", b"/v1/feedback"))
+    assert got.body == b"stable"
+    assert stable.requests[0].target == "/v1/feedback"
+
+
 async def test_two_withdrawn_for_each_other(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """Revisions that were withdrawn in favour of each other don't send a request to and fro."""
     server.handler = named(b"own")
