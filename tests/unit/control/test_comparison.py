@@ -30,7 +30,7 @@ LIVE: dict[str, Any] = {
     ids=["defaults and foreign fields", "empty strings", "what is dropped when empty", "quantities"],
 )
 def test_covered(wanted: dict[str, Any]) -> None:
-    """Nothing need be sent where the server added fields, left empty ones out, or wrote a quantity its way."""
+    """Nothing need be sent where the server added fields, left out empty ones, rewrote a quantity."""
     assert covers(LIVE, wanted)
 
 

@@ -1,0 +1,132 @@
+"""The book of evidence: whom a poll asks for, whom its answer wakes."""
+
+from datetime import UTC, datetime
+
+from modelward.control.evidence_book import EvidenceBook, Pace
+from modelward.decide.observation import FiringAlert, MetricsState
+from modelward.evidence.counts import Count
+from modelward.evidence.ledger import Ledger
+from modelward.evidence.plan import ObjectivePlan, Plan
+from modelward.signals.counts import Polled
+from modelward.signals.key import Key
+
+KEY, OTHER = Key("ns", "one"), Key("ns", "two")
+REVISION = "one-abc"
+PLAN = Plan(
+    block_seconds=5,
+    objectives=(ObjectivePlan("availability", "c1", 0.01, None, None),),
+    watched=(REVISION,),
+    comparison=None,
+    max_false_rollbacks_per_year=1.0,
+    max_false_rejection_probability=0.01,
+)
+
+
+def book(*paces: Pace) -> EvidenceBook:
+    """Make a book that follows one deployment per pace, all restored."""
+    made = EvidenceBook()
+    for key, pace in zip((KEY, OTHER), paces, strict=False):
+        made.follow(key, PLAN, pace, ())
+    made.restore({key: Ledger() for key in made.unrestored()})
+    return made
+
+
+def counted(time: int, good: float, bad: float) -> Polled:
+    """Make an answer with one block."""
+    return Polled(((time, {(REVISION, "availability"): Count(good, bad)}),), MetricsState.AVAILABLE, "")
+
+
+def test_nobody_is_asked_for_before_earlier_evidence_is_known() -> None:
+    """A deployment whose exported state could not be read yet is not polled, and its state says why."""
+    made = EvidenceBook()
+    made.follow(KEY, PLAN, Pace.EVERY_BLOCK, ())
+    assert made.everyone() == []
+    assert made.unrestored() == [KEY]
+    made.not_restored([KEY])
+    assert made[KEY].metrics is MetricsState.UNAVAILABLE
+    assert "Prometheus cannot be asked" in made[KEY].message
+    assert made.take({KEY: counted(5, 1, 0)}) == set()
+    made.restore({KEY: Ledger()})
+    assert [subject.key for subject in made.everyone()] == [KEY]
+
+
+def test_restored_ledger_is_not_replaced_by_a_later_restore() -> None:
+    """Evidence gathered since the start is not thrown away."""
+    made = book(Pace.SETTLED)
+    made.take({KEY: counted(5, 10, 0)})
+    made.restore({KEY: Ledger()})
+    subject = made.subject(KEY)
+    assert subject is not None
+    assert subject.consumed == 5
+
+
+def test_settled_ones_are_left_alone_between_their_polls() -> None:
+    """Only what moves, what was promoted lately and what looks bad is asked for at every block."""
+    made = book(Pace.EVERY_BLOCK, Pace.SETTLED)
+    assert [subject.key for subject in made.attended()] == [KEY]
+    made.follow(KEY, PLAN, Pace.CLOSE, ())
+    assert [subject.key for subject in made.attended()] == [KEY]
+    made.follow(KEY, PLAN, Pace.SETTLED, ())
+    assert made.attended() == []
+    made.take({OTHER: Polled(((5, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, "")})
+    made.take(
+        {OTHER: Polled(((10, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, "")}
+    )
+    assert [subject.key for subject in made.attended()] == [OTHER]
+
+
+def test_settled_one_wakes_only_by_a_change_of_verdict() -> None:
+    """Another block that says the same wakes nobody; one that breaches does, once."""
+    made = book(Pace.SETTLED)
+    assert made.take({KEY: counted(5, 100, 0)}) == {KEY}
+    woken = [made.take({KEY: counted(time, 100, 0)}) for time in range(10, 40, 5)]
+    assert woken[-1] == set()
+    breaching = [made.take({KEY: counted(time, 0, 100)}) for time in range(40, 240, 5)]
+    assert breaching.count({KEY}) >= 1
+    assert breaching[-1] == set()
+    assert made[KEY].assessments[0].target == "Breached"
+
+
+def test_split_wakes_at_every_block() -> None:
+    """While a step is under way every block may end it."""
+    made = book(Pace.EVERY_BLOCK)
+    assert [made.take({KEY: counted(time, 100, 0)}) for time in (5, 10, 15)] == [{KEY}] * 3
+
+
+def test_metrics_going_away_wakes_once() -> None:
+    """That Prometheus is away is news once; evidence stays as it was."""
+    made = book(Pace.SETTLED)
+    made.take({KEY: counted(5, 100, 0)})
+    away = Polled((), MetricsState.UNAVAILABLE, "no answer")
+    assert made.take({KEY: away}) == {KEY}
+    assert made.take({KEY: away}) == set()
+    subject = made.subject(KEY)
+    assert subject is not None
+    assert subject.consumed == 5
+
+
+def test_alerts_wake_when_they_change() -> None:
+    """An alert that begins or ends is news; one that goes on is not."""
+    made = book(Pace.SETTLED)
+    alert = FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC))
+    assert made.take_alerts({KEY: (alert,)}) == {KEY}
+    assert made.take_alerts({KEY: (alert,)}) == set()
+    assert made.take_alerts({KEY: ()}) == {KEY}
+    assert made.take_alerts({Key("ns", "gone"): (alert,)}) == set()
+
+
+def test_alerts_of_other_selectors_are_forgotten() -> None:
+    """When the team changes which alerts may trigger a rollback, one that matched before no longer counts."""
+    made = book(Pace.SETTLED)
+    made.take_alerts({KEY: (FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC)),)})
+    made.follow(KEY, PLAN, Pace.SETTLED, ({"severity": "page"},))
+    assert made[KEY].alerts == ()
+
+
+def test_forgotten_deployment_is_not_asked_for() -> None:
+    """A deployment that is gone leaves nothing behind, and a late answer about it is dropped."""
+    made = book(Pace.EVERY_BLOCK)
+    made.forget(KEY)
+    assert made.everyone() == []
+    assert made.take({KEY: counted(5, 1, 0)}) == set()
+    assert KEY not in made
