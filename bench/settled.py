@@ -30,6 +30,7 @@ from modelward.api.reading import read_spec
 
 NAMESPACE: Final = "settled"
 USER: Final = f"system:serviceaccount:{NAMESPACE}:operator"
+SAMPLE_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 60.0
 """Without a write of the operator; then everything is taken to be settled."""
 SETTLING_LIMIT_SECONDS: Final = 1200.0
@@ -47,15 +48,19 @@ class Usage:
     """What a process has used so far."""
 
     cpu_seconds: float
+    memory_mb: float
+    """Resident now."""
     peak_memory_mb: float
+    """Most that was ever resident, its start included."""
 
 
 def usage(pid: int) -> Usage:
-    """Read a process's CPU time and peak resident memory (proc(5))."""
+    """Read a process's CPU time and resident memory (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), int(status["VmHWM"].split()[0]) / 1024)
+    memory_mb, peak_mb = (int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), memory_mb, peak_mb)
 
 
 def writes(audit_log: Path, since: float) -> Counter[str]:
@@ -198,7 +203,10 @@ def watch(plane: ControlPlane, pid: int, minutes: float) -> bool:
     """Watch the settled operator, print what it did; return whether it kept within every limit."""
     assert plane.audit_log is not None  # noqa: S101 - this control plane has one
     before, versions, since = usage(pid), resource_versions(plane), time.time()
-    time.sleep(minutes * 60)
+    most_memory_mb = before.memory_mb
+    while time.time() < since + minutes * 60:
+        time.sleep(SAMPLE_SECONDS)
+        most_memory_mb = max(most_memory_mb, usage(pid).memory_mb)
     after, changed = usage(pid), resource_versions(plane)
     written = writes(plane.audit_log, since)
     differing = sorted(name for name in versions | changed if versions.get(name) != changed.get(name))
@@ -208,8 +216,11 @@ def watch(plane: ControlPlane, pid: int, minutes: float) -> bool:
     print(
         f"CPU: {cpu:.2f} s a minute, polls of metrics included (limit {CPU_LIMIT_SECONDS_A_MINUTE} without)"
     )
-    print(f"peak memory: {after.peak_memory_mb:.0f} MB (limit {MEMORY_LIMIT_MB:.0f})")
-    return not written and not differing and after.peak_memory_mb <= MEMORY_LIMIT_MB
+    print(
+        f"memory: {most_memory_mb:.0f} MB (limit {MEMORY_LIMIT_MB:.0f}); "
+        f"{after.peak_memory_mb:.0f} MB at the most while everything was made"
+    )
+    return not written and not differing and most_memory_mb <= MEMORY_LIMIT_MB
 
 
 def main() -> int:
