@@ -167,7 +167,10 @@ class Rollout(APIType):
     progress_deadline: Annotated[Duration, duration_within(timedelta(seconds=10), DAY)] = timedelta(
         minutes=10
     )
-    """A candidate whose pods are not all ready after this long is rejected with the reason."""
+    """A candidate that has lacked a ready pod for this long is rejected with the reason.
+
+    So is a revision that a rollback would go back to, if none of its pods is ready by then.
+    """
     max_false_rejection_probability: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] = (
         Decimal("0.01")
     )

@@ -94,6 +94,8 @@ class RolloutStatus(APIType):
     """Index of the current step; -1 before the first."""
     step_started_at: Timestamp | None = None
     """When the current step got its share of the traffic."""
+    unready_since: Timestamp | None = None
+    """Since when not every pod that the candidate needs has been ready; none while all are."""
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
 

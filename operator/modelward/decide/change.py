@@ -43,9 +43,18 @@ def recorded(
     )
     text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
     return Change(
-        changed(status, history=(entry, *status.history)[:_REMEMBERED]),
+        changed(status, history=_remembered(status, (entry, *status.history))),
         (Announcement(kind, finding.reason, action, text),),
     )
+
+
+def _remembered(status: ModelDeploymentStatus, entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+    """Return the newest entries, the last promotion that could be gone back to always among them."""
+    out = {status.stable_revision, *(r.revision for r in status.rejected_revisions)}
+    good = next((e for e in entries if e.action == "Promoted" and e.revision not in out), None)
+    if good is None or good in entries[:_REMEMBERED]:
+        return entries[:_REMEMBERED]
+    return (*entries[: _REMEMBERED - 1], good)
 
 
 def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, ...]:

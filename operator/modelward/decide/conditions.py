@@ -15,7 +15,7 @@ from modelward.decide.sizing import unmet_weight
 _TRUE, _FALSE, _UNKNOWN = "True", "False", "Unknown"
 _Said = tuple[str, Reason, str]
 """status, reason, message"""
-_MESSAGE_LENGTH = 1024
+_MESSAGE_BYTES = 1024
 
 
 def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> ModelDeploymentStatus:
@@ -46,7 +46,7 @@ def _condition(situation: Situation, name: str, said: _Said, before: Condition |
             "type": name,
             "status": value,
             "reason": reason.value,
-            "message": message[:_MESSAGE_LENGTH],
+            "message": message.encode()[:_MESSAGE_BYTES].decode(errors="ignore"),
             "observed_generation": situation.observation.generation,
             "last_transition_time": since,
         }

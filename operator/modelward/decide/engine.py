@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.conventions import BLOCK_SECONDS
-from modelward.decide.clock import elapsed, read
+from modelward.decide.bound import bounded
+from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.conditions import with_conditions
 from modelward.decide.decision import Announcement, Decision
 from modelward.decide.observation import Observation
@@ -37,10 +38,20 @@ def decide(
         row, finding = fired
         change = row.change(situation, finding)
         rule, after, announcements = row.name, change.status, change.announcements
+    after = _with_readiness(Situation(spec, after, observation, now))
     if targets(spec, after).routing != targets(spec, status).routing:
         after = after.model_copy(update={"traffic_generation": status.traffic_generation + 1})
-    after = with_conditions(situation, summarized(situation, after))
+    after = bounded(with_conditions(situation, summarized(situation, after)))
     return Decision(after, rule, announcements, _look_again_after(Situation(spec, after, observation, now)))
+
+
+def _with_readiness(situation: Situation) -> ModelDeploymentStatus:
+    """Return the status with the time since when the candidate lacks pods that it needs."""
+    status = situation.status
+    if status.rollout is None:
+        return status
+    since = None if situation.candidate_is_up else status.rollout.unready_since or stamp(situation.now)
+    return status.model_copy(update={"rollout": status.rollout.model_copy(update={"unready_since": since})})
 
 
 def _look_again_after(situation: Situation) -> timedelta | None:
@@ -51,12 +62,12 @@ def _look_again_after(situation: Situation) -> timedelta | None:
         waits.append(timedelta(seconds=BLOCK_SECONDS))
         waits += [
             wait - elapsed(status.withdrawal.started_at, now)
-            for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT)
+            for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT, spec.rollout.progress_deadline)
         ]
     if status.rollout and status.phase is not Phase.HELD:
         waits.append(spec.rollout.deadline - situation.since_rollout_began())
-        since = status.rollout.step_started_at or status.rollout.started_at
-        waits.append(spec.rollout.progress_deadline - elapsed(since, now))
+    if status.rollout and status.rollout.unready_since:
+        waits.append(spec.rollout.progress_deadline - elapsed(status.rollout.unready_since, now))
     if is_split(status):
         waits.append(situation.step.duration - situation.since_step_began())
     if status.standby_revision and status.standby_until:

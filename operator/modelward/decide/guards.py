@@ -8,16 +8,21 @@ from modelward.decide.situation import Situation
 
 
 def candidate_cannot_start(situation: Situation) -> Finding | None:
-    """Are the candidate's pods still not ready after the progress deadline?"""
+    """Do the candidate's pods lack readiness for the progress deadline, or serve different models?"""
     candidate = situation.status.candidate_revision
     rollout = situation.status.rollout
-    if not candidate or not rollout or situation.candidate_is_up:
-        return None
-    since = rollout.step_started_at or rollout.started_at
-    deadline = situation.spec.rollout.progress_deadline
-    if elapsed(since, situation.now) < deadline:
+    if not candidate or not rollout:
         return None
     pods = situation.pods(candidate)
+    if situation.candidate_is_up:
+        problem = pods.problem
+        if problem is None or problem.reason is not ProblemReason.DIGEST_MISMATCH:
+            return None
+        return Finding(problem.reason.value, problem.message, candidate, Cause.MODEL)
+    # Not since the step began: a pod that is moved or restarted in a long step has the same time to return.
+    deadline = situation.spec.rollout.progress_deadline
+    if elapsed(rollout.unready_since, situation.now) < deadline:
+        return None
     problem = pods.problem or Problem(ProblemReason.NOT_READY, "no pod says why")
     message = f"{pods.ready} of {situation.candidate_needs} pods ready after {deadline}: {problem.message}"
     cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN

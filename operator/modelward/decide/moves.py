@@ -17,10 +17,6 @@ from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import switched
 
-_REMEMBERED = 10
-_MESSAGE_LENGTH = 512
-
-
 # Starting
 
 

@@ -58,6 +58,12 @@ _BACK_TO_REST: Final = {
 TABLE: Final[tuple[Transition, ...]] = (
     Transition("SwitchTraffic", withdrawal.target_can_serve, withdrawal.switch, _staying_in(_ROLLING_BACK)),
     Transition(
+        "GiveUpTarget",
+        withdrawal.target_cannot_serve,
+        withdrawal.give_up_target,
+        _from(_ROLLING_BACK, to=_SERVING),
+    ),
+    Transition(
         "FinishWithdrawal",
         withdrawal.withdrawal_is_over,
         withdrawal.finish_withdrawal,

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.api.status import Cause, ModelDeploymentStatus, Phase
 from modelward.conventions import BLOCK_SECONDS
-from modelward.decide.change import Change, changed
+from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.observation import Problem, ProblemReason
 from modelward.decide.situation import Situation
 
 FULL_CAPACITY_WAIT: Final = timedelta(seconds=30)
@@ -25,11 +26,41 @@ def target_can_serve(situation: Situation) -> Finding | None:
         return None
     ready = situation.pods(moving.to).ready
     waited = elapsed(moving.started_at, situation.now)
+    if situation.spec.replicas == 0:
+        return Finding("TrafficSwitched", "spec.replicas is 0, so there are no pods to wait for")
     if ready >= max(1, situation.spec.replicas) or (ready > 0 and waited >= FULL_CAPACITY_WAIT):
         return Finding(
             "TrafficSwitched", f"{ready} of {situation.spec.replicas} pods of {moving.to} are ready"
         )
     return None
+
+
+def target_cannot_serve(situation: Situation) -> Finding | None:
+    """Has the revision to go back to had no ready pod for the progress deadline?"""
+    moving = situation.status.withdrawal
+    if moving is None or moving.switched or moving.revision != situation.status.stable_revision:
+        return None
+    pods, deadline = situation.pods(moving.to), situation.spec.rollout.progress_deadline
+    if pods.ready > 0 or elapsed(moving.started_at, situation.now) < deadline:
+        return None
+    problem = pods.problem or Problem(ProblemReason.NOT_READY, "no pod says why")
+    message = f"no pod ready to go back to after {deadline}: {problem.message}"
+    cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN
+    return Finding(problem.reason.value, message, moving.to, cause)
+
+
+def give_up_target(situation: Situation, finding: Finding) -> Change:
+    """Reject the revision that cannot be gone back to; the serving one stays until there is a better one."""
+    serving = situation.status.stable_revision
+    status = changed(
+        situation.status,
+        phase=Phase.SERVING,
+        withdrawal=None,
+        # What serves for want of a better one is not rejected: it may be found wanting once more.
+        rejected_revisions=tuple(r for r in rejected(situation, finding) if r.revision != serving),
+        cause=finding.cause,
+    )
+    return recorded(situation, status, "Rejected", finding, "Warning")
 
 
 def withdrawal_is_over(situation: Situation) -> Finding | None:

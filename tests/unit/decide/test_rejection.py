@@ -7,6 +7,7 @@ import pytest
 
 from modelward.api.status import Cause, Phase
 from modelward.decide import targets
+from modelward.decide.clock import stamp
 from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.verdict import Verdict
@@ -157,6 +158,7 @@ def test_a_candidate_whose_pods_die_in_a_step_is_rejected_after_the_deadline() -
     """Mid-step crash loops are the reason once the deadline has passed."""
     world = stepping()
     world.pods("m-2", ready=0, pods=1, problem=Problem(ProblemReason.CRASH_LOOPING, "exit code 1"))
+    assert world.settle() == []
     world.now += world.spec.rollout.progress_deadline - timedelta(seconds=30)
     assert world.settle() == []
     world.pass_time(seconds=30)
@@ -170,10 +172,55 @@ def test_a_digest_mismatch_is_the_models_fault() -> None:
     world.pods(
         "m-2", ready=0, pods=1, problem=Problem(ProblemReason.DIGEST_MISMATCH, "sha256:a is now sha256:b")
     )
+    world.step()
     world.pass_time(minutes=11)
     world.step()
     rejected = world.status.rejected_revisions[0]
     assert (rejected.reason, rejected.cause) == ("DigestMismatch", Cause.MODEL)
+
+
+def test_ready_pods_that_fetched_different_models_are_rejected_at_once() -> None:
+    """Readiness does not hide that the model was overwritten while the pods fetched it."""
+    world = stepping()
+    pods = targets(world.spec, world.status).placements[0].replicas
+    mismatch = Problem(ProblemReason.DIGEST_MISMATCH, "sha256:a and sha256:b")
+    world.pods("m-2", ready=pods, problem=mismatch)
+    assert world.step().rule == "RejectUnready"
+    rejected = world.status.rejected_revisions[0]
+    assert (rejected.reason, rejected.cause) == ("DigestMismatch", Cause.MODEL)
+    assert rejected.message == "sha256:a and sha256:b"
+
+
+def test_a_pod_that_is_moved_late_in_a_long_step_rejects_nothing() -> None:
+    """The progress deadline runs from when a pod was last ready, not from when the step began."""
+    world = stepping()
+    for objective in ("availability", "accuracy"):
+        world.see(assessment("m-2", objective, total=0, good=0))
+    world.pass_time(minutes=30)
+    world.pods("m-2", ready=0, pods=1, problem=Problem(ProblemReason.NOT_READY, "moved to another node"))
+    assert world.settle() == []
+    world.pass_time(minutes=9)
+    assert world.settle() == []
+    world.let_pods_follow()
+    assert world.settle() == []
+    assert world.status.rollout is not None
+    assert world.status.rollout.unready_since is None
+    assert world.status.candidate_revision == "m-2"
+
+
+def test_scaling_up_late_in_a_long_step_rejects_nothing() -> None:
+    """Pods that an autoscaler has just asked for have the whole progress deadline to become ready."""
+    world = stepping()
+    for objective in ("availability", "accuracy"):
+        world.see(assessment("m-2", objective, total=0, good=0))
+    world.pass_time(minutes=30)
+    world.spec = world.spec.model_copy(update={"replicas": 8})
+    decision = world.step()
+    assert decision.rule == "Stay"
+    assert world.status.rollout is not None
+    assert world.status.rollout.unready_since == stamp(world.now)
+    assert decision.look_again_after is not None
+    assert decision.look_again_after <= world.spec.rollout.progress_deadline + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.UNKNOWN])

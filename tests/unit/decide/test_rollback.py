@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from modelward.api.status import Phase
 from modelward.decide import targets
-from modelward.decide.observation import FiringAlert, MetricsState
+from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
 from tests.unit.decide.world import breached, promoted, serving
 
 
@@ -113,3 +113,56 @@ def test_a_breach_while_a_candidate_starts_goes_back_first() -> None:
     world.see(breached("m-2"))
     assert world.step().rule == "RollBack"
     assert world.status.candidate_revision == ""
+
+
+def test_a_target_that_cannot_start_is_given_up_after_the_progress_deadline() -> None:
+    """A model that is gone from its store does not keep the deployment in a rollback for ever."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    world.settle()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    assert world.step().rule == "RollBack"
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "no such object"))
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    decision = world.step()
+    assert decision.rule == "GiveUpTarget"
+    assert (world.status.phase, world.status.stable_revision) == (Phase.SERVING, "m-2")
+    assert [(r.revision, r.reason) for r in world.status.rejected_revisions] == [("m-1", "FetchFailed")]
+    assert "no such object" in decision.announcements[0].message
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    world.wanted = "m-3"
+    assert "Begin" in world.settle()
+
+
+def test_a_deployment_scaled_to_zero_does_not_wait_for_pods() -> None:
+    """A rollback under way ends although no pod of its target will ever be ready."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    world.settle()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.step()
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    assert world.step().rule == "SwitchTraffic"
+    assert world.status.stable_revision == "m-1"
+
+
+def test_ten_bad_candidates_do_not_make_it_forget_where_to_go_back_to() -> None:
+    """The promotion before the serving one's stays in history, however much was rejected since."""
+    world = promoted()
+    for number in range(3, 15):
+        candidate = f"m-{number}"
+        world.wanted = candidate
+        world.settle()
+        world.problem(candidate, ProblemReason.IMAGE_PULL_FAILED, "no such image")
+        world.pass_time(minutes=11)
+        assert "RejectUnstartable" in world.settle()
+        world.let_pods_follow()
+    assert len(world.status.history) == 10
+    world.see(breached("m-2"))
+    assert world.step().rule == "RollBack"
+    assert world.status.withdrawal is not None
+    assert world.status.withdrawal.to == "m-1"
