@@ -85,6 +85,8 @@ def test_the_operator_may_do_its_work(installed: ControlPlane, verbs: str, what:
         ("update", "leases.coordination.k8s.io/another", SYSTEM),
         ("create", "clusterroles.rbac.authorization.k8s.io", TEAM),
         ("impersonate", "serviceaccounts", TEAM),
+        ("list", "customresourcedefinitions.apiextensions.k8s.io", TEAM),
+        ("list", "namespaces", TEAM),
     ],
 )
 def test_the_operator_may_do_no_more(installed: ControlPlane, verb: str, what: str, namespace: str) -> None:
