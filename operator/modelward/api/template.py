@@ -105,8 +105,7 @@ TEMPLATE_RULES: Final = (
         _all_containers(
             f"!has(c.ports) || c.ports.all(p, !has(p.name) || !(p.name in {_cel_list(RESERVED_PORT_NAMES)}))"
         ),
-        f"the port names {_listed(RESERVED_PORT_NAMES)} are those of the monitor: "
-        "write another name",
+        f"the port names {_listed(RESERVED_PORT_NAMES)} are those of the monitor: write another name",
         lambda template: not {p.get("name") for p in _ports(template)} & set(RESERVED_PORT_NAMES),
     ),
     Rule(
