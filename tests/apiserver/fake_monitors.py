@@ -1,4 +1,4 @@
-"""Stands in for the monitors of pods: answers the admin port, can be told to fail, and notes what it was told."""
+"""Stands in for the monitors of pods: answers the admin port, may be told to fail, notes what it is told."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -25,7 +25,8 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 REQUEST_SECONDS: Final = 30.0
-PAGE_OBJECTS: Final = 500
+PAGE_OBJECTS: Final = 50
+"""Objects of a full list that are in memory at once, unabridged."""
 
 CONFLICT: Final = 409
 NOT_FOUND: Final = 404

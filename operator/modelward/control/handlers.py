@@ -14,11 +14,14 @@ from kubernetes.aio.client import Configuration
 
 from modelward import conventions
 from modelward.control.cache import Cache
+from modelward.control.client import PAGE_OBJECTS
 from modelward.control.kinds import Kind
 from modelward.signals.key import Key
 
 IDLE_SECONDS: Final = 0.2
-"""kopf keeps a task per object that changed for this long."""
+"""kopf keeps a task for each object that changed for this long."""
+WORKERS: Final = 32
+"""Such tasks at once for each kind; else the first list of a large cluster has one for each object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.queueing.idle_timeout = IDLE_SECONDS
+    settings.queueing.worker_limit = WORKERS
+    settings.watching.chunk_size = PAGE_OBJECTS
     return settings
 
 
