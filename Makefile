@@ -65,3 +65,8 @@ down: ## remove the cluster and all that it made, caches apart
 .PHONY: demo
 demo: setup cluster ## two bad versions of a model and a good one, under live traffic on a real cluster
 	$(PYTHON) -m dev.demo
+
+# Minutes on two cores; `$(PYTHON) -m bench.simulate --quick` takes seconds, `--write` updates docs/evidence.md.
+.PHONY: simulate
+simulate: setup ## operating characteristics of the evidence, by simulation; fails outside the stated limits
+	$(PYTHON) -m bench.simulate

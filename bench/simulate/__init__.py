@@ -1,0 +1,1 @@
+"""Operating characteristics of the evidence engine that ships, by seeded simulation (`make simulate`)."""
