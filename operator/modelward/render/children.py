@@ -73,8 +73,8 @@ def superfluous_revisions(
     Args:
         records: every revision of the deployment.
         kept: names that stay whatever their age: those placed, wanted or named in status.
-        history_limit: how many revisions may remain, those kept among them.
+        history_limit: how many may remain besides those kept.
     """
-    excess = max(0, len(records) - history_limit)
-    oldest_first = sorted(records, key=lambda record: (record.number, record.name))
-    return tuple(record.name for record in oldest_first if record.name not in kept)[:excess]
+    past = [record for record in records if record.name not in kept]
+    oldest_first = sorted(past, key=lambda record: (record.number, record.name))
+    return tuple(record.name for record in oldest_first[: max(0, len(past) - history_limit)])

@@ -88,10 +88,17 @@ def numbered(*numbers: int) -> list[RevisionRecord]:
     [
         ((), 3, ()),
         ((), 2, ("shop-1",)),
-        (("shop-1",), 2, ("shop-2",)),
+        (("shop-1",), 1, ("shop-2",)),
+        (("shop-3",), 2, ()),
         (("shop-1", "shop-2", "shop-3"), 1, ()),
     ],
-    ids=["within the limit", "the oldest goes", "a kept one stays", "all kept, though above the limit"],
+    ids=[
+        "within the limit",
+        "the oldest goes",
+        "a kept one stays",
+        "what runs is not counted",
+        "all kept, though above the limit",
+    ],
 )
 def test_history_is_limited(kept: tuple[str, ...], limit: int, superfluous: tuple[str, ...]) -> None:
     """The oldest beyond the limit are deleted, never one that is referred to."""
