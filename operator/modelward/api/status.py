@@ -7,7 +7,7 @@ of verdict (refreshed at most every 30 s during a rollout, never at rest).
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from modelward.api.base import APIType
 from modelward.api.rules import ListMap
@@ -44,7 +44,13 @@ class Cause(StrEnum):
     UNKNOWN = "Unknown"
 
 
-class RejectedRevision(APIType):
+class _Recorded(APIType):
+    """A part of the status; what a newer operator has written beside it is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class RejectedRevision(_Recorded):
     """A revision that will not be tried again until its hash changes or a person asks for a retry."""
 
     revision: str
@@ -59,7 +65,7 @@ class RejectedRevision(APIType):
     """When."""
 
 
-class TrafficShare(APIType):
+class TrafficShare(_Recorded):
     """A revision and its real share of the traffic, in percent."""
 
     revision: str
@@ -68,7 +74,7 @@ class TrafficShare(APIType):
     """Percent of the new connections."""
 
 
-class ObjectiveStatus(APIType):
+class ObjectiveStatus(_Recorded):
     """One objective of one revision."""
 
     name: str
@@ -85,7 +91,7 @@ class ObjectiveStatus(APIType):
     """log10 of the evidence against, over the log10 at which it counts as a breach: "1" is a breach."""
 
 
-class RolloutStatus(APIType):
+class RolloutStatus(_Recorded):
     """The rollout in progress, or the last one."""
 
     started_at: Timestamp
@@ -100,7 +106,7 @@ class RolloutStatus(APIType):
     """Reason for which the rollout is held; empty if it is not."""
 
 
-class WithdrawalStatus(APIType):
+class WithdrawalStatus(_Recorded):
     """A revision whose traffic is being moved away."""
 
     revision: str
@@ -123,7 +129,7 @@ class WithdrawalStatus(APIType):
     """Readings in a row, at least a block apart, in which it stood still; two end the withdrawal."""
 
 
-class HistoryEntry(APIType):
+class HistoryEntry(_Recorded):
     """One decision, newest first."""
 
     time: Timestamp
@@ -138,7 +144,7 @@ class HistoryEntry(APIType):
     """Why, with the numbers."""
 
 
-class Condition(APIType):
+class Condition(_Recorded):
     """A metav1.Condition."""
 
     type: str
@@ -155,7 +161,7 @@ class Condition(APIType):
     """When the status of the condition last changed."""
 
 
-class ModelDeploymentStatus(APIType):
+class ModelDeploymentStatus(_Recorded):
     """What the operator found and did."""
 
     observed_generation: int = 0

@@ -97,3 +97,11 @@ def test_a_status_of_another_version_is_refused() -> None:
     """A status that this version did not write must not be half-read."""
     with pytest.raises(InvalidManifestError, match=r"status\.phase: "):
         read_status({**VALID, "status": {"phase": "Dancing"}})
+
+
+def test_fields_that_a_newer_version_added_to_status_are_passed_over() -> None:
+    """An older operator or plugin must be able to read what a newer operator has written."""
+    rollout = {"startedAt": "2026-01-01T12:00:00Z", "mood": "good"}
+    status = read_status({**VALID, "status": {"phase": "Starting", "weather": "fair", "rollout": rollout}})
+    assert status.rollout is not None
+    assert (status.phase, status.rollout.started_at) == ("Starting", "2026-01-01T12:00:00Z")
