@@ -30,6 +30,7 @@ alertmanagerWebhook:
   alertmanagerConfig: {enabled: true, labels: {alertmanager: main}}
 serviceMonitor: {mode: always, labels: {release: prometheus}}
 networkPolicy: {from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+env: [{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://traces.monitoring:4318"}]
 podLabels: {team: platform}
 podAnnotations: {example.com/note: kept}
 nodeSelector: {kubernetes.io/os: linux}
