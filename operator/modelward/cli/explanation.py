@@ -132,12 +132,22 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
         case Phase.PROMOTING:
             yield f"{status.candidate_revision} becomes stable once it has all replicas ready."
         case Phase.ROLLING_BACK:
-            yield "The withdrawn revision is scaled down once its request counter stands still."
+            yield from _after_rollback(deployment)
         case Phase.HELD:
             yield "The rollout waits for a person, or for what holds it to pass."
     if deployment.spec.paused:
         yield "spec.paused is true: no step ends and no candidate gets traffic; a rollback still happens."
     yield from _commands(deployment)
+
+
+def _after_rollback(deployment: Deployment) -> Iterator[str]:
+    moving = deployment.status.withdrawal
+    if moving is not None and not moving.switched:
+        yield f"Traffic moves as soon as {moving.to} has ready pods."
+        if moving.revision == deployment.status.stable_revision:
+            limit = format_duration(deployment.spec.rollout.progress_deadline)
+            yield f"If none is in {limit}, {moving.to} is rejected and {moving.revision} goes on serving."
+    yield "The withdrawn revision is scaled down once its request counter stands still."
 
 
 def _after_step(deployment: Deployment, now: datetime) -> Iterator[str]:

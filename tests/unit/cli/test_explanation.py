@@ -141,3 +141,20 @@ def test_a_withdrawal_names_both_revisions() -> None:
     text = section(changed(recorded.REJECTED, {}, {"withdrawal": withdrawal}), "What serves")
     assert f"{recorded.CANDIDATE} is being withdrawn, begun 10s ago" in text
     assert f"its requests go to {recorded.STABLE}." in text
+
+
+def test_a_rollback_that_waits_for_pods_says_for_which() -> None:
+    """Before traffic is switched it is said what it waits for, and what happens if that never comes."""
+    withdrawal = {
+        "revision": recorded.STABLE,
+        "to": "electricity-older",
+        "startedAt": "2026-01-01T12:00:00Z",
+        "reason": "AccuracyBreached",
+        "replicas": 2,
+    }
+    waiting = changed(recorded.REJECTED, {}, {"phase": "RollingBack", "withdrawal": withdrawal})
+    text = section(waiting, "What happens next")
+    assert "Traffic moves as soon as electricity-older has ready pods." in text
+    assert f"electricity-older is rejected and {recorded.STABLE} goes on serving" in text
+    switched = changed(waiting, {}, {"withdrawal": {**withdrawal, "switched": True}})
+    assert "has ready pods" not in section(switched, "What happens next")
