@@ -16,6 +16,7 @@ EVERYTHING = """
 images: {fetch: "modelward/fetch:0.1.0"}
 imagePullSecrets: [{name: pull}]
 replicas: 2
+namespaces: [team-a, team-b]
 prometheus:
   url: https://mimir.example.com/prometheus
   headers: {X-Scope-OrgID: team-a}

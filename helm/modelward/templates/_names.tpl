@@ -47,6 +47,9 @@ alertmanagerWebhook:
 runbookBaseUrl: {{ . | quote }}
 {{- end }}
 monitoringLabels: {{- toYaml .Values.monitoringLabels | nindent 2 }}
+{{- with .Values.namespaces }}
+namespaces: {{- toYaml . | nindent 2 }}
+{{- end }}
 lease:
   namespace: {{ .Release.Namespace }}
   name: {{ include "modelward.name" . }}
