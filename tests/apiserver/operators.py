@@ -230,7 +230,7 @@ class World:
         limit_seconds: float = LIMIT_SECONDS,
     ) -> Manifest:
         """Wait until something holds of a deployment's status, and return that."""
-        status: Manifest = {}
+        status = await self.status(name)
         try:
             async with asyncio.timeout(limit_seconds):
                 while not holds(status):

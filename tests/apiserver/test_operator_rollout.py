@@ -137,8 +137,8 @@ async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) 
         )
         second = status["stableRevision"]
         assert [entry["action"] for entry in status["history"]] == ["Promoted", "Promoted"]
-        assert stage.told(first) == ["Serve", "Rebalance", "Withdraw", "Serve"]
-        assert stage.told(second) == ["Serve", "Rebalance", "Serve", "Serve"]
+        await world.until(lambda: stage.told(first) == ["Serve", "Rebalance", "Withdraw", "Serve"])
+        await world.until(lambda: stage.told(second) == ["Serve", "Rebalance", "Serve", "Serve"])
 
         stage.bad_share |= await later_revision(world, "mlserver:3", bad=0.5)
         status = await world.until_status(
@@ -181,8 +181,8 @@ async def test_rejection_survives_a_kill(stage: Stage) -> None:
         )
         (rejected,) = status["rejectedRevisions"]
         assert status["stableRevision"] == first
-        assert stage.told(rejected["revision"])[-1] == "Withdraw"
-        assert stage.told(first)[-1] == "Serve"
+        await world.until(lambda: stage.told(rejected["revision"])[-1] == "Withdraw")
+        await world.until(lambda: stage.told(first)[-1] == "Serve")
 
 
 async def later_revision(world: World, image: str, bad: float) -> dict[str, float]:
