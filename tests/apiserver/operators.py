@@ -317,18 +317,22 @@ class World:
         options = {"gracePeriodSeconds": 0}
         await self.client.request("DELETE", kind.path(self.namespace, name), body=options)
 
-    def writes(self) -> list[Manifest]:
-        """Return the audit log's writes of an operator in this namespace, but for the lease."""
+    def requests(self, *verbs: str) -> list[Manifest]:
+        """Return the audit log's requests of operators in this namespace, with one of these verbs."""
         assert self.api_server.audit_log is not None
         lines = self.api_server.audit_log.read_text().splitlines()
         return [
             event
             for event in map(json.loads, lines)
-            if event["verb"] in {"create", "update", "patch", "delete"}
-            and event["objectRef"].get("namespace") == self.namespace
-            and event["objectRef"]["resource"] != "leases"
-            and event["userAgent"] == "modelward"
+            if event["verb"] in verbs
+            and event.get("objectRef", {}).get("namespace") == self.namespace
+            and event["userAgent"].startswith(("modelward", "kopf"))
         ]
+
+    def writes(self) -> list[Manifest]:
+        """Return the operators' writes, but for the lease."""
+        requests = self.requests("create", "update", "patch", "delete")
+        return [event for event in requests if event["objectRef"]["resource"] != "leases"]
 
 
 def server(image: str) -> Manifest:

@@ -4,6 +4,7 @@ import itertools
 import re
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 
 from modelward.control import kinds
 from modelward.control.faults import EXIT_CODE
-from tests.apiserver.operators import CHILDREN, World, ready, server
+from tests.apiserver.operators import CHILDREN, Running, World, ready, server
 
 pytestmark = pytest.mark.apiserver
 
@@ -51,12 +52,13 @@ async def is_settled(world: World, phase: str, *, pods: int) -> bool:
     generation = "modelward.dev/traffic-generation"
     digests = [config["data"]["model-digest"] for config in await world.all(kinds.CONFIG_MAP)]
     told = [pod["metadata"].get("annotations", {}).get(generation) for pod in await world.all(kinds.POD)]
-    conditions = {condition["type"]: condition["reason"] for condition in status["conditions"]}
+    conditions = {condition["type"]: condition for condition in status["conditions"]}
     return (
         len(digests) == pods
         and all(digests)
         and told == [str(status["trafficGeneration"])] * pods
-        and conditions["Ready"] == "Serving"
+        and conditions["Ready"]["reason"] == "Serving"
+        and "cannot be asked" in conditions["ObjectivesMet"]["message"]
         and len(await world.all(kinds.PROMETHEUS_RULE)) == 1
     )
 
@@ -118,17 +120,19 @@ async def crash_until(world: World, fault: str, is_reached: Callable[[], Awaitab
 
     Every other one of those that crash before a status may write one status, or nothing would ever happen.
     """
-    crashes = 0
     faults = itertools.cycle([fault] if fault.startswith("after") else [fault, "before-status:2"])
-    for each in itertools.islice(faults, MOST_STARTS):
+    for crashes, each in enumerate(itertools.islice(faults, MOST_STARTS)):
         async with world.operator(each) as running:
-            await running.ended_or(is_reached)
-            ended = "exit" in running.told
-            if ended:
-                assert await running.ended() == EXIT_CODE
-                crashes += 1
-        if not ended:
+            await running.ended_or(partial(has_done_all, running, is_reached))
+            exit_status = await running.stop()
+        if exit_status == 0:
             return crashes
+        assert exit_status == EXIT_CODE
         await world.lease_runs_out()
     message = f"not reached after {MOST_STARTS} starts"
     raise AssertionError(message)
+
+
+async def has_done_all(running: Running, is_reached: Callable[[], Awaitable[bool]]) -> bool:
+    """Return whether an operator leads and has nothing left to do."""
+    return running.said("became leader") and await is_reached()

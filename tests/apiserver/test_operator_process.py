@@ -23,7 +23,8 @@ pytestmark = pytest.mark.apiserver
 
 async def nothing(asked: Asked, request: web.Request) -> web.StreamResponse:
     """Answer as a Prometheus that has no series."""
-    kind = "matrix" if asked.path.endswith("query_range") else "vector"
+    is_matrix = asked.path.endswith("query_range") or asked.form["query"].endswith("]")
+    kind = "matrix" if is_matrix else "vector"
     return await success([], kind)(asked, request)
 
 
@@ -87,6 +88,19 @@ async def test_says_that_metrics_are_away_and_recovers(world: World) -> None:
 async def until_reason(world: World, reason: str) -> None:
     """Wait until the condition ObjectivesMet has this reason."""
     await world.until_status(lambda status: condition(status, "ObjectivesMet").get("reason") == reason)
+
+
+async def test_watches_only_what_is_labelled(world: World) -> None:
+    """No list and no watch asks for objects of others: above all not for every Secret and pod."""
+    async with world.operator():
+        await world.until(lambda: len(world.requests("watch")) >= len(kinds.REQUIRED + kinds.OPTIONAL))
+        asked = [
+            event
+            for event in world.requests("list", "watch")
+            if "modeldeployments" not in event["requestURI"]
+        ]
+        assert {event["objectRef"]["resource"] for event in asked} >= {"pods", "secrets", "podmonitors"}
+        assert [event["requestURI"] for event in asked if "labelSelector=" not in event["requestURI"]] == []
 
 
 async def test_deleted_deployment_is_forgotten(world: World) -> None:

@@ -1,6 +1,7 @@
 """The operator's entry point: flags, logs, and how the process ends."""
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
@@ -43,6 +44,8 @@ def run(arguments: Sequence[str]) -> int:
     except (LeaseLostError, KindsChangedError, ConfigException) as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return 1
+    except asyncio.CancelledError:
+        return 0
     except Exception:
         log.exception("the operator failed")
         return 1

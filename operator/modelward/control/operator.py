@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -76,10 +76,14 @@ class Operator:
         """Run until SIGTERM or SIGINT.
 
         Raises:
+            CancelledError: the signal came while it was still starting.
             LeaseLostError: another operator may be writing.
             KindsChangedError: prometheus-operator was installed or removed.
             Exception: a part failed for good.
         """
+        starting = asyncio.current_task()
+        if starting is not None:
+            _on_signal(starting.cancel)
         server = self._server()
         await server.start()
         try:
@@ -120,8 +124,7 @@ class Operator:
                 [*parts, asyncio.create_task(kopf_started.wait())], return_when="FIRST_COMPLETED"
             )
             # kopf has set handlers of its own, which would end everything at once.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            _on_signal(stop.set)
             done, _ = await asyncio.wait([*parts, *workers], return_when="FIRST_COMPLETED")
             self._leads = False
             for task in done:
@@ -240,6 +243,11 @@ class Operator:
             http_port=self._settings.http_port,
             alerts_port=self._settings.alerts_port,
         )
+
+
+def _on_signal(end: Callable[[], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 def _identity() -> str:
