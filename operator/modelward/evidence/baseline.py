@@ -7,6 +7,7 @@ Their quotient is the moment estimate of the intra-class correlation; 1 + (n-1) 
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,16 +31,22 @@ class Baseline:
 
     def advance(self, block: Block, keep: float) -> "Baseline":
         """With one more block; `keep` is what is kept of the past (see `kept_per_block`)."""
-        if block is None:
+        return self.advance_many((block,), keep)
+
+    def advance_many(self, blocks: Iterable[Block], keep: float) -> "Baseline":
+        """With more blocks, in order."""
+        total, bad, excess, pairs = self.total, self.bad, self.excess, self.pairs
+        moving = [block for block in blocks if block is not None and block.good + block.bad > 0]
+        if not moving:
             return self
-        events = block.good + block.bad
-        if events == 0:
-            return self
-        total, bad = self.total * keep + events, self.bad * keep + block.bad
-        rate = (bad + 0.5) / (total + 1)
-        spread = (block.bad - events * rate) ** 2 / (rate * (1 - rate)) - events
-        pairs = max(events * (events - 1), 0.0)
-        return Baseline(total, bad, self.excess * keep + spread, self.pairs * keep + pairs)
+        for block in moving:
+            events = block.good + block.bad
+            total, bad = total * keep + events, bad * keep + block.bad
+            rate = (bad + 0.5) / (total + 1)
+            spread = (block.bad - events * rate) ** 2 / (rate * (1 - rate)) - events
+            excess = excess * keep + spread
+            pairs = pairs * keep + max(events * (events - 1), 0.0)
+        return Baseline(total, bad, excess, pairs)
 
     @property
     def rate(self) -> float:

@@ -54,4 +54,7 @@ Block: TypeAlias = Count | None
 
 def sanitize(good: float, bad: float) -> Count | None:
     """A block from numbers of outside: None (Unknown) if either is NaN, negative, infinite or absurd."""
-    return Count(good, bad) if _plausible(good) and _plausible(bad) else None
+    try:
+        return Count(good, bad)
+    except ValueError:
+        return None

@@ -4,6 +4,7 @@
 passed over, and what is missing between two is Unknown. So a poll may be late, doubled or cut short.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -46,9 +47,21 @@ class Ledger:
         Raises:
             ValueError: if a time is not a multiple of the plan's block_seconds.
         """
+        return self.advance_and_watch(plan, blocks)[0]
+
+    def advance_and_watch(
+        self, plan: Plan, blocks: Sequence[TimedBlocks]
+    ) -> tuple["Ledger", Mapping[Key, float]]:
+        """As `advance`, with the highest evidence against the target (nats) that each watch had on the way.
+
+        Whoever takes in many blocks at once sees so that nothing was missed between.
+
+        Raises:
+            ValueError: as `advance`.
+        """
         ledger = self._under(plan)
         new = _in_order(plan, blocks, self.time)
-        return _advanced(plan, ledger, new) if new else ledger
+        return _advanced(plan, ledger, new) if new else (ledger, {})
 
     def assess(self, plan: Plan) -> tuple[Assessment, ...]:
         """What the evidence says, for each objective and revision of the plan, in the plan's order."""
@@ -113,26 +126,44 @@ def _fuller(one: Block, other: Block) -> Block:
     return max(one, other, key=lambda count: (count.total, count.bad))
 
 
-def _advanced(plan: Plan, ledger: Ledger, blocks: Sequence[TimedBlocks]) -> Ledger:
+def _advanced(
+    plan: Plan, ledger: Ledger, blocks: Sequence[TimedBlocks]
+) -> tuple[Ledger, Mapping[Key, float]]:
     watches, contests = dict(ledger.watches), dict(ledger.contests)
+    highest = dict.fromkeys(watches, -math.inf)
     keep = kept_per_block(plan.block_seconds)
+    runs = _runs(plan, blocks, ledger.time)
     for objective in plan.objectives:
         policy, tests = plan.target_policy(objective), rules(plan, objective)
         keys = [(revision, objective.name) for revision in plan.revisions]
         arms = [(revision, objective.name) for revision in plan.arms]
-        last = ledger.time
-        for time, counts in blocks:
-            missing = 0 if last is None else (time - last) // plan.block_seconds - 1
-            last = time
+        for missing, run in runs:
             if arms:
+                ((_, counts),) = run
                 candidate, stable = arms
                 contests[objective.name] = contests[objective.name].advance(
                     tests, watches[stable].baseline, counts.get(candidate), counts.get(stable)
                 )
             for key in keys:
                 watch = watches[key].skip(missing) if missing else watches[key]
-                watches[key] = watch.advance(policy, counts.get(key), keep)
-    return Ledger(blocks[-1][0], watches, contests)
+                watches[key], reached = watch.advance(policy, [counts.get(key) for _, counts in run], keep)
+                highest[key] = max(highest[key], reached)
+    return Ledger(blocks[-1][0], watches, contests), highest
+
+
+def _runs(plan: Plan, blocks: Sequence[TimedBlocks], last: int | None) -> list[tuple[int, list[TimedBlocks]]]:
+    """Blocks that follow one another, after so many that are missing.
+
+    Of one block each while two revisions are compared: a contest asks for the baseline before each block.
+    """
+    runs: list[tuple[int, list[TimedBlocks]]] = []
+    for time, counts in blocks:
+        missing = 0 if last is None else (time - last) // plan.block_seconds - 1
+        last = time
+        if missing or plan.comparison or not runs:
+            runs.append((missing, []))
+        runs[-1][1].append((time, counts))
+    return runs
 
 
 def _assessment(plan: Plan, ledger: Ledger, objective: ObjectivePlan, revision: str) -> Assessment:

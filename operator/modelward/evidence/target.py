@@ -11,6 +11,7 @@ keeps the guarantee.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,18 +81,38 @@ def start() -> TargetState:
 
 def advance(policy: TargetPolicy, state: TargetState, block: Block) -> TargetState:
     """The state after one more block. A block that is Unknown or has no events changes nothing."""
-    if block is None:
-        return state
-    total = block.good + block.bad
-    if total == 0:
-        return state
-    excess = min(block.bad / total / policy.allowed_bad, policy.largest_multiple) - 1
+    return advance_many(policy, state, (block,))[0]
+
+
+def advance_many(
+    policy: TargetPolicy, state: TargetState, blocks: Iterable[Block]
+) -> tuple[TargetState, float]:
+    """The state after these blocks, in order, and the highest log evidence at any of their ends."""
     ceiling = policy.log_threshold + CEILING
-    levels = [
-        min(math.log1p(math.exp(level)) + math.log1p(share * excess), ceiling)
-        for share, level in zip(BET_SHARES, state.log_m, strict=True)
-    ]
-    return TargetState(tuple(levels), state.blocks + 1)
+    levels: Sequence[float] = state.log_m
+    moved, highest_sum = 0, 0.0
+    for block in blocks:
+        if block is None:
+            continue
+        total = block.good + block.bad
+        if total == 0:
+            continue
+        excess = min(block.bad / total / policy.allowed_bad, policy.largest_multiple) - 1
+        before = [math.exp(level) for level in levels]
+        if moved:
+            highest_sum = max(highest_sum, sum(before))
+        levels = [
+            min(math.log1p(level) + math.log1p(share * excess), ceiling)
+            for share, level in zip(BET_SHARES, before, strict=True)
+        ]
+        moved += 1
+    if not moved:
+        return state, log_evidence(state)
+    after = TargetState(tuple(levels), state.blocks + moved)
+    highest = log_evidence(after)
+    if highest_sum > 0:
+        highest = max(highest, math.log(highest_sum / len(BET_SHARES)))
+    return after, highest
 
 
 def log_evidence(state: TargetState) -> float:

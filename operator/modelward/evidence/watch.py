@@ -1,5 +1,6 @@
 """One revision held against one objective: its detector, its long-run counts, and how fresh they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,19 +45,23 @@ class Watch:
             )
         return self
 
-    def advance(self, policy: TargetPolicy, block: Block, keep: float) -> "Watch":
-        """With one more block; `keep` is what the baseline keeps of its past."""
-        if block is None:
-            return self.skip(1)
-        return Watch(
-            self.config,
-            self.allowed_bad,
-            target.advance(policy, self.target, block),
-            self.baseline.advance(block, keep),
-            self.good + block.good,
-            self.bad + block.bad,
-            0,
-        )
+    def advance(self, policy: TargetPolicy, blocks: Sequence[Block], keep: float) -> tuple["Watch", float]:
+        """With more blocks, in order, and the highest log evidence at any of their ends.
+
+        `keep` is what the baseline keeps of its past over one block.
+        """
+        known = [block for block in blocks if block is not None]
+        if not known:
+            return self.skip(len(blocks)), target.log_evidence(self.target)
+        good, bad = self.good, self.bad
+        # A loop, because sum() rounds otherwise than adding one block after the other.
+        for block in known:
+            good += block.good
+            bad += block.bad
+        unknown = next(index for index, block in enumerate(reversed(blocks)) if block is not None)
+        state, highest = target.advance_many(policy, self.target, known)
+        baseline = self.baseline.advance_many(known, keep)
+        return Watch(self.config, self.allowed_bad, state, baseline, good, bad, unknown), highest
 
     def skip(self, blocks: int) -> "Watch":
         """With a number of Unknown blocks more."""

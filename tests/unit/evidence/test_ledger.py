@@ -291,3 +291,25 @@ def test_no_data_is_never_a_verdict(stream: list[TimedBlocks]) -> None:
     for assessment in Ledger().advance(SPLIT, [*stream, *dark]).assess(SPLIT):
         assert assessment.target is Verdict.UNKNOWN
         assert assessment.versus in (Verdict.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_the_highest_evidence_on_the_way_is_told(gap: int) -> None:
+    """Many blocks at once come to the same ledger as one by one, and no peak between is missed."""
+    calm, burst = both("old", HEALTHY), both("old", HALF_BAD)
+    blocks = timed(*[calm] * 40, *[burst] * 3)
+    blocks += timed(both("old", None), *[calm] * 40, start=44 + gap)
+    one_by_one, seen = Ledger(), []
+    for block in blocks:
+        one_by_one = one_by_one.advance(AT_REST, [block])
+        seen.append(one_by_one.assess(AT_REST)[0].target_log_evidence)
+    ledger, highest = Ledger().advance_and_watch(AT_REST, blocks)
+    assert ledger == one_by_one
+    assert highest["old", "latency"] == pytest.approx(max(seen))
+    assert max(seen) > seen[-1] + 1
+
+
+def test_nothing_new_has_no_highest_evidence() -> None:
+    """Blocks that were taken in already are passed over."""
+    ledger = Ledger().advance(AT_REST, timed(both("old", HEALTHY)))
+    assert ledger.advance_and_watch(AT_REST, timed(both("old", HALF_BAD))) == (ledger, {})
