@@ -65,7 +65,7 @@ def _targets() -> Iterator[Case]:
             AgainstTarget(TargetPolicy(ALLOWED, OFTEN)),
             Figure.RATE,
             1 / OFTEN,
-            Runs(250, 30),
+            Runs(250, 5 if correlation else 30),
             horizon_blocks=RATE_HORIZON,
         )
     for seconds in (10, 15):

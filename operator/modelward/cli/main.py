@@ -1,4 +1,4 @@
-"""The commands: `kubectl modelward status` and `kubectl modelward explain`."""
+"""The commands: `kubectl modelward` with `status`, `explain` and `backtest`."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,19 @@ from rich.text import Text
 
 from modelward.cli import explanation, status_view
 from modelward.cli.access import Access, Scope
+from modelward.cli.backtest import backtest
 from modelward.cli.failure import CommandError
 from modelward.cli.resource import Deployment
 
 app = typer.Typer(
     name="kubectl-modelward",
-    help="What serves, what is being tried, what was rejected and why.",
+    help="What serves, what is being tried, what was rejected and why; and what would have been.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(backtest)
 
 _WIDE: Final = 300
 

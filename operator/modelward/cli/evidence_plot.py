@@ -1,0 +1,65 @@
+"""Draws the evidence of a backtest over time, with what would have been decided."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from modelward.cli.curves import Line
+from modelward.cli.failure import CommandError
+from modelward.cli.replay import Entry
+
+_DECIDED: Final = {
+    "Promoted": "tab:green",
+    "RolledBack": "tab:red",
+    "Rejected": "tab:red",
+    "Held": "tab:orange",
+}
+_SUFFIXES: Final = (".svg", ".png")
+
+
+def draw(lines: Mapping[Line, Sequence[tuple[int, float]]], entries: Sequence[Entry], path: Path) -> None:
+    """Write a plot: evidence as a share of what a verdict takes, dashed lines where something was decided.
+
+    Raises:
+        CommandError: matplotlib is missing, the file's name has another ending, or it cannot be written.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise CommandError(f"--plot {path}: write a file name that ends in {' or '.join(_SUFFIXES)}")
+    try:
+        # Not needed by any other command, and slow to load.
+        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.ticker import FuncFormatter, PercentFormatter  # noqa: PLC0415
+    except ImportError as error:
+        raise CommandError("--plot needs matplotlib; install modelward[plot]") from error
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for line, points in lines.items():
+        times, shares = [time for time, _ in points], [share for _, share in points]
+        axes.plot(times, shares, label=str(line), linewidth=1)
+    for entry in entries:
+        if entry.action in _DECIDED:
+            axes.axvline(entry.time, color=_DECIDED[entry.action], linestyle="--", linewidth=1)
+            text = f"{entry.action} {entry.message.partition(':')[0]}"
+            axes.annotate(
+                text,
+                (entry.time, 1),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                va="top",
+                ha="right",
+                fontsize="x-small",
+            )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _moment(seconds)))
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(ylabel="evidence, as a share of what a verdict takes", ylim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error}") from error
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d\n%H:%M")
