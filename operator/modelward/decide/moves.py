@@ -193,7 +193,7 @@ def _withdrawn_candidate(
             to=status.stable_revision,
             started_at=stamp(situation.now),
             reason=finding.reason,
-            replicas=situation.candidate_pods_placed,
+            replicas=situation.candidate_needs,
             switched=situation.pods(status.stable_revision).ready > 0,
         ),
     )

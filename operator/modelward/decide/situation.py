@@ -52,15 +52,10 @@ class Situation:
 
     @property
     def candidate_needs(self) -> int:
-        """Return how many pods the candidate needs: all of them if it is the first, else the step's."""
-        if not self.status.stable_revision:
+        """Return how many pods the candidate needs: all if it is first or promoted, else the step's."""
+        if not self.status.stable_revision or self.status.phase is Phase.PROMOTING:
             return self.spec.replicas
         return candidate_replicas(self.spec.replicas, self.step.weight)
-
-    @property
-    def candidate_pods_placed(self) -> int:
-        """Return how many pods the candidate was given: all once it is being promoted, else the step's."""
-        return self.spec.replicas if self.status.phase is Phase.PROMOTING else self.candidate_needs
 
     def since_rollout_began(self) -> timedelta:
         """Return the time since the candidate was made."""

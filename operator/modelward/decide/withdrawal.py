@@ -38,7 +38,7 @@ def target_can_serve(situation: Situation) -> Finding | None:
 def target_cannot_serve(situation: Situation) -> Finding | None:
     """Has the revision to go back to had no ready pod for the progress deadline?"""
     moving = situation.status.withdrawal
-    if moving is None or moving.switched or moving.revision != situation.status.stable_revision:
+    if moving is None or moving.switched:
         return None
     pods, deadline = situation.pods(moving.to), situation.spec.rollout.progress_deadline
     if pods.ready > 0 or elapsed(moving.started_at, situation.now) < deadline:
@@ -50,16 +50,18 @@ def target_cannot_serve(situation: Situation) -> Finding | None:
 
 
 def give_up_target(situation: Situation, finding: Finding) -> Change:
-    """Reject the revision that cannot be gone back to; the serving one stays until there is a better one."""
-    serving = situation.status.stable_revision
-    status = changed(
-        situation.status,
-        phase=Phase.SERVING,
-        withdrawal=None,
-        # What serves for want of a better one is not rejected: it may be found wanting once more.
-        rejected_revisions=tuple(r for r in rejected(situation, finding) if r.revision != serving),
-        cause=finding.cause,
-    )
+    """Reject the revision that cannot be gone back to; what answers stays until there is a better one."""
+    moving = situation.status.withdrawal
+    assert moving is not None  # noqa: S101 - the guard has looked at it
+    fields: dict[str, Any] = {"phase": Phase.SERVING, "withdrawal": None, "cause": finding.cause}
+    if moving.revision != situation.status.stable_revision and situation.pods(moving.revision).ready == 0:
+        # Neither answers: stable stays what it is, and spec may ask for another one.
+        return recorded(situation, changed(situation.status, **fields), "Held", finding, "Warning")
+    if moving.revision != situation.status.stable_revision:
+        fields |= {"stable_revision": moving.revision, "promoted_at": stamp(situation.now)}
+    # What serves for want of a better one is not rejected: it may be found wanting once more.
+    remaining = tuple(r for r in rejected(situation, finding) if r.revision != moving.revision)
+    status = changed(situation.status, **fields, rejected_revisions=remaining)
     return recorded(situation, status, "Rejected", finding, "Warning")
 
 

@@ -263,3 +263,30 @@ def test_a_withdrawn_revision_without_pods_is_done() -> None:
     decision = world.step()
     assert decision.rule == "FinishWithdrawal"
     assert "has no pods left" in decision.announcements[0].message
+
+
+def test_a_dead_stable_leaves_the_traffic_with_what_answers() -> None:
+    """A rejected candidate serves on when stable has had no pod for the progress deadline."""
+    world = stepping()
+    world.pods("m-1", ready=0, pods=2, problem=Problem(ProblemReason.CRASH_LOOPING, "exit code 1"))
+    world.see(worse("m-2"))
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "GiveUpTarget"
+    assert (world.status.stable_revision, world.status.phase) == ("m-2", "Serving")
+    assert [r.revision for r in world.status.rejected_revisions] == ["m-1"]
+    assert targets(world.spec, world.status).selected == ("m-2",)
+
+
+def test_with_both_dead_spec_may_ask_for_another() -> None:
+    """When neither arm has a pod the withdrawal is given up, and a new revision can be tried."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.pods("m-1", ready=0, pods=2)
+    world.pods("m-2", ready=0, pods=1)
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "GiveUpTarget"
+    assert (world.status.stable_revision, world.status.phase) == ("m-1", "Serving")
+    world.wanted = "m-3"
+    assert world.settle() == ["Begin"]

@@ -6,7 +6,7 @@ import pytest
 
 from modelward.api.status import Phase
 from modelward.decide import evidence_plan, targets
-from modelward.decide.observation import MetricsState, ProblemReason
+from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import World, assessment, promoted, serving, spec_of, stepping
@@ -255,3 +255,18 @@ def test_paused_starts_no_candidate() -> None:
     assert world.settle() == []
     world.spec = world.spec.model_copy(update={"paused": False})
     assert world.settle() == ["Begin"]
+
+
+def test_missing_last_pods_of_a_promotion_are_a_reason() -> None:
+    """A candidate that passed its steps but cannot have all its pods is rejected with their problem."""
+    world = stepping()
+    for _ in range(2):
+        world.all_healthy("m-2", not_worse=True)
+        world.let_pods_follow()
+        world.step()
+    assert world.status.phase == "Promoting"
+    world.pods("m-2", ready=1, problem=Problem(ProblemReason.UNSCHEDULABLE, "0/1 nodes are available"))
+    world.settle()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "RejectUnready"
+    assert world.status.rejected_revisions[0].reason == "Unschedulable"
