@@ -93,18 +93,16 @@ async def test_operator_upgrade_changes_no_deployment(world: World) -> None:
 async def test_foreign_changes_are_put_right(world: World) -> None:
     """What someone changes in a child comes back; what they add beside it stays."""
     async with world.operator():
-        await serving(world)
-        await asyncio.sleep(1)
-        change = {"metadata": {"labels": {"team": "x"}}, "spec": {"selector": {"app": "elsewhere"}}}
-        await world.client.merge(kinds.SERVICE, world.namespace, "electricity", change)
+        revision = await serving(world)
+        wanted = {"modelward.dev/deployment": "electricity", "modelward.dev/revision": revision}
 
         async def is_right() -> bool:
             selector = (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
-            return bool(
-                selector.get("modelward.dev/deployment") == "electricity"
-                and "modelward.dev/revision" in selector
-            )
+            return bool(selector == wanted)
 
+        await world.until(is_right)
+        change = {"metadata": {"labels": {"team": "x"}}, "spec": {"selector": {"app": "elsewhere"}}}
+        await world.client.merge(kinds.SERVICE, world.namespace, "electricity", change)
         await world.until(is_right)
         assert (await world.get(kinds.SERVICE, "electricity"))["metadata"]["labels"]["team"] == "x"
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 _QUANTITY_MAPS: Final = frozenset({"limits", "requests"})
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor"})
+_ATOMIC_MAPS: Final = frozenset({"selector", "matchLabels", "nodeSelector"})
+"""Objects in which one more field changes what is meant, and which the API server replaces as a whole."""
 _SUFFIXES: Final = {
     **{
         suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)
@@ -18,12 +20,15 @@ _SUFFIXES: Final = {
 def covers(live: Any, wanted: Any, field: str = "", parent: str = "") -> bool:  # noqa: ANN401 - any JSON
     """Return whether `live` has everything that `wanted` has; it may have more fields in its objects.
 
-    Lists must have as many items, in the same order. What the API server leaves out when empty (`{}`, `[]`,
-    "", 0, false, null) may be missing; quantities are compared by value, since it writes them its own way.
+    Selectors must be equal: one more label selects other pods, or none. Lists must have as many items, in the
+    same order. What the API server leaves out when empty (`{}`, `[]`, "", 0, false, null) may be missing;
+    quantities are compared by value, since it writes them its own way.
     """
     if live is None and not wanted:
         return True
     if isinstance(wanted, dict):
+        if field in _ATOMIC_MAPS:
+            return bool(live == wanted)
         return isinstance(live, dict) and all(
             covers(live.get(name), value, name, field) for name, value in wanted.items()
         )
@@ -32,10 +37,12 @@ def covers(live: Any, wanted: Any, field: str = "", parent: str = "") -> bool:  
         return same_length and all(map(covers, live, wanted, repeat(field), repeat(parent)))
     if live == wanted and isinstance(live, bool) == isinstance(wanted, bool):
         return True
-    if parent in _QUANTITY_MAPS or field in _QUANTITY_FIELDS:
-        amount = _amount(wanted)
-        return amount is not None and amount == _amount(live)
-    return False
+    return (parent in _QUANTITY_MAPS or field in _QUANTITY_FIELDS) and _same_amount(live, wanted)
+
+
+def _same_amount(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - any JSON
+    amount = _amount(wanted)
+    return amount is not None and amount == _amount(live)
 
 
 def _amount(quantity: Any) -> Decimal | None:  # noqa: ANN401 - any JSON

@@ -70,3 +70,18 @@ def test_equal_quantities_count_only_where_quantities_are() -> None:
     """An environment variable of 1000m is not the same as one of 1."""
     assert not covers({"env": [{"value": "1"}]}, {"env": [{"value": "1000m"}]})
     assert covers({"limits": {"cpu": "1"}}, {"limits": {"cpu": "1000m"}})
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ("selector", {"app": "a"}),
+        ("selector", {"matchLabels": {"app": "a"}}),
+        ("matchLabels", {"app": "a"}),
+        ("nodeSelector", {"disk": "fast"}),
+    ],
+)
+def test_selector_must_be_equal(where: str, wanted: dict[str, Any]) -> None:
+    """One more label in a selector selects other pods or nodes, so it is a difference."""
+    assert covers({"spec": {where: wanted}}, {"spec": {where: wanted}})
+    assert not covers({"spec": {where: {**wanted, "team": "x"}}}, {"spec": {where: wanted}})
