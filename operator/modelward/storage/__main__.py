@@ -13,7 +13,8 @@ from modelward.storage.failure import FetchError
 from modelward.storage.fetch import Fetched, Request, fetch
 from modelward.storage.log import say
 
-DEFAULT_DEADLINE_SECONDS: Final = 600
+DEFAULT_STALL_SECONDS: Final = 120
+"""Well below the default progress deadline, so that a rollout without its model ends with that reason."""
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
         uri=arguments.uri,
         folder=Path(arguments.folder),
         expected_digests=_expected(arguments.expected_digest, Path(arguments.digest_file)),
-        deadline_seconds=arguments.deadline_seconds,
+        stall_seconds=arguments.stall_seconds,
     )
     result = _fetch(request)
     report.write(Path(arguments.termination_log), result)
@@ -68,10 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         help="file with the digest that was recorded with the revision; absent or empty: none was",
     )
     result.add_argument(
-        "--deadline-seconds",
+        "--stall-seconds",
         type=float,
-        default=env("MODELWARD_FETCH_DEADLINE_SECONDS", str(DEFAULT_DEADLINE_SECONDS)),
-        help="how long a store that fails is tried",
+        default=env("MODELWARD_FETCH_STALL_SECONDS", str(DEFAULT_STALL_SECONDS)),
+        help="how long a store that fails is tried without bringing anything new",
     )
     result.add_argument("--termination-log", default=env("MODELWARD_TERMINATION_LOG", "/dev/termination-log"))
     result.add_argument(

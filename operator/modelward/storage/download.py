@@ -1,4 +1,4 @@
-"""Copies a model's files into a folder: resumes what was cut off, tries again with backoff until a deadline.
+"""Copies a model's files into a folder: resumes what was cut off, tries again while anything new comes.
 
 A file grows under a name of its own beside the model, made from its path and version, and takes its
 place once it is whole; so a restart goes on where the last one stopped, never with another version's
@@ -39,15 +39,18 @@ class Download:
 
     location: Location
     folder: Path
-    deadline_s: float
-    """Monotonic time after which nothing is tried again."""
+    stall_seconds: float
+    """How long a store that fails is tried without bringing anything new."""
     store: Store = field(init=False)
     first_byte_ms: float | None = field(default=None, init=False)
     """The store's latency: time from asking for the first file to its first byte."""
+    progressed_s: float = field(default=0.0, init=False)
+    """Monotonic time when the store last brought something new."""
 
     def run(self) -> None:
         """Copy everything. Raises FetchError."""
         self.store = Store(self.location)
+        self.progressed_s = time.monotonic()
         files = self._insist(self.store.list)
         self._clear()
         self._check_space(files)
@@ -62,24 +65,31 @@ class Download:
         shutil.rmtree(self.folder / PARTS_FOLDER, ignore_errors=True)
 
     def _insist(self, attempt: Callable[[], _T]) -> _T:
-        """Try until it works, can't work, or the deadline has come; pauses double, with jitter."""
+        """Try until it works, can't work, or nothing new has come for long; pauses double, with jitter."""
         pause_s = FIRST_PAUSE_SECONDS
         while True:
+            asked_s = time.monotonic()
             try:
-                return attempt()
+                result = attempt()
             except Exception as raised:  # noqa: BLE001 - what isn't known to pass is raised again
                 error = underlying(raised)
                 final = classify(error, self.location.uri)
                 if final is not None:
                     raise final from error
+                if self.progressed_s > asked_s:
+                    pause_s = FIRST_PAUSE_SECONDS
                 wait_s = random.uniform(pause_s / 2, pause_s)  # noqa: S311 - spreads load, hides nothing
                 text = f"{type(error).__name__}: {first_line(error)}"
-                if time.monotonic() + wait_s > self.deadline_s:
-                    message = f"{self.location.uri} can't be read: {text}"
+                if time.monotonic() + wait_s > self.progressed_s + self.stall_seconds:
+                    stall = f"nothing new came for {self.stall_seconds:g} s"
+                    message = f"{self.location.uri} can't be read, {stall}: {text}"
                     raise FetchError(Reason.UNREACHABLE, message) from error
                 say("warning", "the store failed, trying again", cause=text, pause_seconds=round(wait_s, 2))
                 time.sleep(wait_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                self.progressed_s = time.monotonic()
+                return result
 
     def _clear(self) -> None:
         """Remove what an earlier fetch left, but for the parts, which are resumed."""
@@ -105,12 +115,14 @@ class Download:
             raise FetchError(Reason.NO_SPACE, message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Copy:
     """Copies one file; called again, it goes on where it stopped."""
 
     download: Download
     file: RemoteFile
+    reached_bytes: int = 0
+    """How far into the file an attempt has come; to come there again is no progress."""
 
     def __call__(self) -> None:
         file, folder = self.file, self.download.folder
@@ -141,6 +153,12 @@ class _Copy:
                     if download.first_byte_ms is None:
                         download.first_byte_ms = (time.monotonic() - asked_s) * 1000
                     out.write(piece)
+                    self._note(out.tell())
+
+    def _note(self, position_bytes: int) -> None:
+        if position_bytes > self.reached_bytes:
+            self.reached_bytes = position_bytes
+            self.download.progressed_s = time.monotonic()
 
 
 def _part_name(file: RemoteFile) -> str:

@@ -25,7 +25,7 @@ class Reason(StrEnum):
     ACCESS_DENIED = "AccessDenied"
     """The store refuses the credentials, or wants some."""
     UNREACHABLE = "Unreachable"
-    """The store did not answer, or not whole, until the deadline."""
+    """The store did not answer, or brought nothing new, for as long as it is tried."""
     NO_SPACE = "NoSpace"
     """The model does not fit on the pod's volume."""
     UNSUPPORTED = "Unsupported"

@@ -27,7 +27,8 @@ class Request:
     folder: Path
     expected_digests: tuple[str, ...]
     """Every one must be the content's; none: the first fetch of a revision, which reports it."""
-    deadline_seconds: float
+    stall_seconds: float
+    """How long a store that fails is tried without bringing anything new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def fetch(request: Request) -> Fetched:
     latency_ms = None
     found = _already_there(request)
     if found is None:
-        download = Download(location, request.folder, started_s + request.deadline_seconds)
+        download = Download(location, request.folder, request.stall_seconds)
         download.run()
         latency_ms = download.first_byte_ms
         found = digest.of_folder(request.folder)

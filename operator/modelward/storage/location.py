@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from aiohttp import ClientTimeout
+
 from modelward.storage.failure import FetchError, Reason
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 30
+"""Longest silence of a store; how long a whole answer takes is not limited."""
 _EXTRAS: Final = {"gs": "gcs", "abfs": "azure"}
 """Schemes whose file system is installed by an extra of its own."""
 
@@ -46,7 +49,7 @@ def locate(uri: str) -> Location:
             raise FetchError(
                 Reason.UNSUPPORTED, f"{uri}: HTTP has no listings; name one file, without a last slash"
             )
-        return Location(uri, parts.scheme, uri, {}, is_single_file=True)
+        return Location(uri, parts.scheme, uri, _http_options(), is_single_file=True)
     if parts.scheme == "file":
         _require(parts.path.rstrip("/"), uri, "file:///PATH")
         return Location(uri, "file", parts.path.rstrip("/"), {}, is_single_file=False)
@@ -70,12 +73,17 @@ def _require(path: str, uri: str, form: str) -> None:
         raise FetchError(Reason.UNSUPPORTED, f"{uri!r} names no place; write {form}")
 
 
+def _http_options() -> dict[str, Any]:
+    timeout = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
 def _s3_options() -> dict[str, Any]:
     """Credentials come from AWS_* in the environment; a store of one's own is named by AWS_ENDPOINT_URL."""
     config: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
-        "retries": {"max_attempts": 1},
+        "retries": {"total_max_attempts": 1},
     }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:

@@ -39,6 +39,9 @@ class Store:
             )
         except ImportError as error:
             raise missing_extra(location) from error
+        if location.protocol == "s3":
+            # The caller tries again; five tries within each of its own would hide a silent store for minutes.
+            self._files.retries = 1
 
     def list(self) -> tuple[RemoteFile, ...]:
         """The model's files, in order of their paths.

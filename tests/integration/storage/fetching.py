@@ -30,14 +30,14 @@ async def run_fetch(
     folder: Path,
     *arguments: str,
     environment: dict[str, str] | None = None,
-    deadline_seconds: float = 30,
+    stall_seconds: float = 30,
 ) -> Run:
     """Fetch `uri` into `folder`/model."""
     termination_log = folder / "termination-log"
     command = [
         *(sys.executable, "-m", "modelward.storage", uri),
         *("--folder", str(folder / "model"), "--termination-log", str(termination_log)),
-        *("--deadline-seconds", str(deadline_seconds), "--digest-file", str(folder / "model-digest")),
+        *("--stall-seconds", str(stall_seconds), "--digest-file", str(folder / "model-digest")),
         *arguments,
     ]
     process = await asyncio.create_subprocess_exec(

@@ -119,7 +119,7 @@ async def test_cut_download_is_resumed(server: Server, model: Path, tmp_path: Pa
         return await whole(model)(request)
 
     server.handler = break_off
-    first = await run_fetch(f"{server.url}/model.bin", tmp_path, deadline_seconds=2)
+    first = await run_fetch(f"{server.url}/model.bin", tmp_path, stall_seconds=2)
     assert (first.exit_code, first.message["reason"]) == (1, "Unreachable")
     assert cut.is_set()
     server.handler = whole(model)
@@ -128,6 +128,64 @@ async def test_cut_download_is_resumed(server: Server, model: Path, tmp_path: Pa
     assert content(tmp_path) == {"model.bin": MODEL}
     starts = [int(each.removeprefix("bytes=").partition("-")[0]) for each in server.ranges if each]
     assert min(starts) > 0
+
+
+async def test_slow_download_is_no_stall(server: Server, tmp_path: Path) -> None:
+    """A store that fails again and again but brings something new in between is never given up."""
+    big = tmp_path / "big.bin"
+    big.write_bytes(MODEL * 4)
+    begun: set[int] = set()
+
+    async def hesitate(request: web.Request) -> web.StreamResponse:
+        start = request.http_range.start or 0
+        if request.method == "GET" and start not in begun:
+            begun.add(start)
+            await asyncio.sleep(1.5)
+            return web.Response(status=503)
+        return await whole(big)(request)
+
+    server.handler = hesitate
+    run = await run_fetch(f"{server.url}/model.bin", tmp_path, stall_seconds=4)
+    assert (run.exit_code, content(tmp_path)) == (0, {"model.bin": MODEL * 4})
+    assert len(begun) * 1.5 > 4, "the download was too short to tell"
+
+
+@pytest.mark.timeout(60)
+async def test_same_bytes_again_are_a_stall(server: Server, tmp_path: Path) -> None:
+    """A server without ranges that breaks off at the same place each time is given up."""
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        if request.method == "GET":
+            await response.write(MODEL[: len(MODEL) // 2])
+            assert request.transport is not None
+            request.transport.close()
+        return response
+
+    server.handler = half
+    run = await run_fetch(f"{server.url}/model.bin", tmp_path, stall_seconds=3)
+    assert (run.exit_code, run.message["reason"]) == (1, "Unreachable")
+    assert "nothing new came for 3 s" in run.message["message"]
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("scheme", ["http", "s3"])
+async def test_silent_store(tmp_path: Path, scheme: str) -> None:
+    """A store that takes connections and never answers is given up by its silence, not after many minutes."""
+    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{address}",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    uri = "s3://models/a" if scheme == "s3" else f"http://{address}/model.bin"
+    run = await run_fetch(uri, tmp_path, stall_seconds=1, environment=environment)
+    silent.close()
+    assert (run.exit_code, run.message["reason"]) == (1, "Unreachable")
+    assert uri in run.message["message"]
 
 
 async def test_other_version_is_not_resumed(server: Server, model: Path, tmp_path: Path) -> None:
@@ -140,7 +198,7 @@ async def test_other_version_is_not_resumed(server: Server, model: Path, tmp_pat
         return await whole(model)(request)
 
     server.handler = break_off
-    assert (await run_fetch(f"{server.url}/model.bin", tmp_path, deadline_seconds=2)).exit_code == 1
+    assert (await run_fetch(f"{server.url}/model.bin", tmp_path, stall_seconds=2)).exit_code == 1
     new = bytes(reversed(MODEL))
     model.write_bytes(new)  # noqa: ASYNC240 - nothing else runs here meanwhile
     server.handler = whole(model, '"two"')
@@ -159,7 +217,7 @@ async def test_statuses(server: Server, tmp_path: Path, status: int, reason: str
         return web.Response(status=status)
 
     server.handler = refuse
-    run = await run_fetch(f"{server.url}/model.bin", tmp_path, deadline_seconds=2)
+    run = await run_fetch(f"{server.url}/model.bin", tmp_path, stall_seconds=2)
     assert (run.exit_code, run.message["reason"]) == (1, reason)
     assert not (tmp_path / "model" / "model.bin").exists()
 

@@ -79,13 +79,13 @@ async def test_wrong_credentials(s3: S3, bucket: str, tmp_path: Path) -> None:
 
 
 async def test_unreachable_store(tmp_path: Path) -> None:
-    """A store that can't be reached is tried until the deadline, then Unreachable with the cause."""
+    """A store that can't be reached is tried for a while, then Unreachable with the cause."""
     environment = {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
     }
-    run = await run_fetch("s3://b/a", tmp_path, deadline_seconds=2, environment=environment)
+    run = await run_fetch("s3://b/a", tmp_path, stall_seconds=2, environment=environment)
     assert (run.exit_code, run.message["reason"]) == (1, "Unreachable")
     assert len(run.errors) == 1
     assert "127.0.0.1:1" in run.errors[0]
@@ -126,10 +126,10 @@ async def test_whole_model_is_verified_without_the_store(s3: S3, bucket: str, tm
     uri = f"s3://{bucket}/m"
     first = await run_fetch(uri, tmp_path, environment=s3.credentials)
     away = {**s3.credentials, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    again = await run_fetch(uri, tmp_path, deadline_seconds=1, environment=away)
+    again = await run_fetch(uri, tmp_path, stall_seconds=1, environment=away)
     assert (again.exit_code, again.message["digest"]) == (0, first.message["digest"])
     (tmp_path / "model" / "a").write_bytes(b"damaged")
-    assert (await run_fetch(uri, tmp_path, deadline_seconds=1, environment=away)).exit_code == 1
+    assert (await run_fetch(uri, tmp_path, stall_seconds=1, environment=away)).exit_code == 1
     assert (await run_fetch(uri, tmp_path, environment=s3.credentials)).exit_code == 0
     assert content(tmp_path) == {"a": b"model"}
 
