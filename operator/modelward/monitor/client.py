@@ -263,18 +263,13 @@ class ClientConnection(asyncio.Protocol):
         exchange = exchanges.begin(state, head, body, self._port, self._first_byte_s)
         self._exchange = exchange
         state.counts.requests_in_flight += 1
-        forward_to = None
-        if self._port is Port.SERVING and head.get(exchanges.HEADER_FORWARDED) is None:
-            forward_to = state.traffic.forward_target()
-        if (
-            self._port is Port.SERVING
-            and head.method == "POST"
-            and head.path == _FEEDBACK_PATH
-            and not forward_to
-        ):
+        if self._port is Port.SERVING and head.method == "POST" and head.path == _FEEDBACK_PATH:
+            # Also of a withdrawn revision: its counters are scraped for some blocks yet, and nothing has
+            # to be reached for it.
             self._intake = FeedbackIntake(state, head, self._feedback_answered, self.send)
         else:
-            self._relay.begin(exchange, forward_to)
+            is_forwarded = self._port is Port.SERVING and head.get(exchanges.HEADER_FORWARDED) is None
+            self._relay.begin(exchange, state.traffic.forward_target() if is_forwarded else None)
         self._pass_body(exchange, data[end:body_end])
         if self._at_eof and not self._pending:
             self._relay.pass_on_eof()
