@@ -5,8 +5,9 @@ line comes to the same end. The status is written before anything is done about 
 decided (above all which revision was rejected) is never forgotten. Order: docs/architecture.md.
 """
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,6 +28,7 @@ from modelward.decide.decision import Decision
 from modelward.decide.engine import STAY
 from modelward.decide.observation import Observation
 from modelward.decide.placement import Targets
+from modelward.decide.situation import to_go_back_to
 from modelward.render.identity import DeploymentIdentity
 from modelward.signals.key import Key
 from modelward.signals.telemetry import Telemetry
@@ -117,7 +119,7 @@ class Reconciler:
         placed = targets(spec, decision.status)
         refusals = Refusals()
         await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
-        await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed)})
+        await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
         self._refused[key] = refusals.message
         if refusals.errors:
             raise NotTakenError("; ".join(f"{what}: {error}" for what, error in refusals.errors))
@@ -173,9 +175,11 @@ class Reconciler:
         self.follow(deployment.key, deployment.spec, decision.status)
 
 
-def _in_use(status: ModelDeploymentStatus, placed: Targets) -> set[str]:
+def _in_use(status: ModelDeploymentStatus, placed: Targets, existing: Collection[str]) -> set[str]:
+    """Return the revisions that serve, are tried, or would be gone back to once no standby is kept."""
     names = {status.stable_revision, status.candidate_revision, status.standby_revision}
-    return names | {placement.revision for placement in placed.placements}
+    last_good = (name for name in to_go_back_to(status, existing) if name not in names)
+    return {*names, *itertools.islice(last_good, 1), *(placement.revision for placement in placed.placements)}
 
 
 def _numbers(decision: Decision) -> dict[str, Any]:

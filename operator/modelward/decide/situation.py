@@ -1,5 +1,6 @@
 """Spec, status, observation and time as one value, with the questions asked of it."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -144,16 +145,7 @@ class Situation:
     @property
     def last_good(self) -> str:
         """Return the revision to go back to from stable: the standby or the newest promoted one, or none."""
-        promoted = (entry.revision for entry in self.status.history if entry.action == "Promoted")
-        for revision in (self.status.standby_revision, *promoted):
-            if (
-                revision
-                and revision != self.status.stable_revision
-                and revision in self.observation.revisions
-                and not self.is_rejected(revision)
-            ):
-                return revision
-        return ""
+        return next(to_go_back_to(self.status, self.observation.revisions), "")
 
     def alert_against(self, revision: str) -> FiringAlert | None:
         """Return an alert of the team's that means this revision.
@@ -180,3 +172,17 @@ def is_split(status: ModelDeploymentStatus) -> bool:
         and status.rollout.step >= 0
         and status.withdrawal is None
     )
+
+
+def to_go_back_to(status: ModelDeploymentStatus, existing: Collection[str]) -> Iterator[str]:
+    """Yield the revisions to go back to from stable, the best first: the standby, then the promoted ones.
+
+    Args:
+        status: what says which they are; a rejected one is none of them.
+        existing: revisions that there still are.
+    """
+    promoted = (entry.revision for entry in status.history if entry.action == "Promoted")
+    out = {"", status.stable_revision, *(rejected.revision for rejected in status.rejected_revisions)}
+    for revision in (status.standby_revision, *promoted):
+        if revision in existing and revision not in out:
+            yield revision

@@ -1,0 +1,59 @@
+"""What people and other programs do to a deployment's objects, and what becomes of it."""
+
+from typing import Any
+
+import pytest
+
+from modelward.control import kinds
+from tests.apiserver.operators import World, ready, server
+
+pytestmark = pytest.mark.apiserver
+
+THEN = "2026-01-01T00:00:00Z"
+
+
+async def serving(world: World) -> str:
+    """Have a first revision promoted, and return its name."""
+    revision = await candidate(world)
+    await world.make_pod(revision, 1, ready())
+    await world.until_status(lambda status: status.get("phase") == "Serving")
+    return revision
+
+
+async def candidate(world: World, *others: str, **spec: Any) -> str:
+    """Apply a spec, and return the revision that is tried for it, which is none of the others."""
+    await world.apply(**spec)
+    status = await world.until_status(lambda status: status.get("candidateRevision", "") not in {"", *others})
+    revision: str = status["candidateRevision"]
+    return revision
+
+
+async def set_status(world: World, **status: Any) -> None:
+    """Change fields of the status, as if it had come to be that way."""
+    path = kinds.MODEL_DEPLOYMENT.path(world.namespace, "electricity", "status")
+    await world.client.request(
+        "PATCH", path, body={"status": status}, content_type="application/merge-patch+json"
+    )
+
+
+async def test_last_good_revision_outlives_the_history_limit(world: World) -> None:
+    """With no standby left, what stable would be rolled back to stays, however many were tried since."""
+    async with world.operator():
+        first = await serving(world)
+        tried = [first]
+        for number in (2, 3, 4):
+            tried.append(await candidate(world, *tried, server=server(f"mlserver:{number}")))
+    entry = {"time": THEN, "action": "Promoted", "reason": "Passed", "message": ""}
+    history = [{**entry, "revision": tried[-1]}, {**entry, "revision": first}]
+    await set_status(
+        world, phase="Serving", stableRevision=tried[-1], candidateRevision="", rollout=None, history=history
+    )
+    await world.apply(server=server("mlserver:4"), revisionHistoryLimit=1)
+    async with world.operator():
+
+        async def is_pruned() -> bool:
+            return await world.get_or_none(kinds.CONTROLLER_REVISION, tried[1]) is None
+
+        await world.until(is_pruned)
+    left = {record["metadata"]["name"] for record in await world.all(kinds.CONTROLLER_REVISION)}
+    assert left == {first, *tried[2:]}
