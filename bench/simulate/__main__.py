@@ -30,8 +30,12 @@ def main() -> None:
     extent.add_argument("--write", action="store_true", help="also write the tables and the plot to docs/")
     arguments = parser.parse_args()
     began = time.monotonic()
-    results = list(simulate(CASES.values(), _quick if arguments.quick else _full, _progress))
-    print(*table.lines(results), sep="\n")
+    found: dict[str, Result] = {}
+    print(table.header())
+    for result in simulate(CASES.values(), _quick if arguments.quick else _full):
+        print(table.line(result), flush=True)
+        found[result.case.name] = result
+    results = [found[name] for name in CASES]
     if arguments.write:
         _write(results)
     outside = [result.case.name for result in results if not result.is_within_limit]
@@ -47,11 +51,6 @@ def _quick(case: Case) -> int:
     return case.runs.quick
 
 
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done:,} of {total:,} runs", end="" if done < total else "\r", file=sys.stderr, flush=True)
-
-
 def _write(results: list[Result]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN)
@@ -60,7 +59,7 @@ def _write(results: list[Result]) -> None:
         sys.exit(f"{PAGE} needs the lines {BEGIN} and {END}; put them back around its tables")
     PAGE.write_text(f"{before}{BEGIN}\n\n{table.markdown(results)}\n\n{END}{after}", encoding="utf-8")
     cases = [case for curve in CURVES.values() for case in curve.values()]
-    drawn = {result.case.name: result for result in simulate(cases, _full, _progress)}
+    drawn = {result.case.name: result for result in simulate(cases, _full)}
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     draw(
         {name: {bad: drawn[case.name] for bad, case in curve.items()} for name, curve in CURVES.items()},

@@ -44,7 +44,7 @@ CANARY, BESIDE_CANARY, HALF = Arm(5), Arm(45), Arm(25)
 LEAD: Final = 100
 """Healthy blocks (0.5% bad) before a change."""
 RATE_HORIZON: Final = 20_000
-NULL_RUNS: Final = Runs(1_000, 12)
+NULL_RUNS: Final = Runs(500, 12)
 MEDIAN_RUNS: Final = Runs(1_000, 60)
 
 

@@ -66,31 +66,26 @@ def run(case: Case, index: int) -> Outcome:
     return seconds, *(rival(stream, case.tolerance) for rival in RIVALS.values())
 
 
-def simulate(
-    cases: Iterable[Case], runs: Callable[[Case], int], done: Callable[[int, int], None]
-) -> Iterator[Result]:
-    """Run cases in as many processes as there are cores.
+def simulate(cases: Iterable[Case], runs: Callable[[Case], int]) -> Iterator[Result]:
+    """Run cases in as many processes as there are cores, and yield each as soon as it is complete.
 
     Args:
         cases: of `CASES` or `CURVES`.
         runs: how many runs of a case.
-        done: told the number of runs done and of all.
     """
-    wanted = list(cases)
+    wanted = {case.name: case for case in cases}
     tasks = [
-        (case.name, range(first, min(first + RUNS_A_TASK, runs(case))))
-        for case in wanted
+        (name, range(first, min(first + RUNS_A_TASK, runs(case))))
+        for name, case in wanted.items()
         for first in range(0, runs(case), RUNS_A_TASK)
     ]
-    outcomes: dict[str, dict[int, Outcome]] = {case.name: {} for case in wanted}
-    total, so_far = sum(map(runs, wanted)), 0
+    outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in wanted}
     with multiprocessing.Pool() as pool:
         for name, found in pool.imap_unordered(_task, tasks):
-            outcomes[name].update(found)
-            so_far += len(found)
-            done(so_far, total)
-    for case in wanted:
-        yield Result(case, [outcomes[case.name][index] for index in range(runs(case))])
+            known, case = outcomes[name], wanted[name]
+            known.update(found)
+            if len(known) == runs(case):
+                yield Result(case, [known[index] for index in range(runs(case))])
 
 
 def _task(task: tuple[str, range]) -> tuple[str, dict[int, Outcome]]:

@@ -1,7 +1,7 @@
 """The results as text for a terminal, and as the tables of docs/evidence.md."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from bench.simulate.case import Figure, Part
@@ -15,12 +15,14 @@ _NAME_WIDTH: Final = 72
 _WIDTH: Final = 16
 
 
-def lines(results: Sequence[Result]) -> Iterator[str]:
-    """The table for a terminal."""
-    header = ["case", "found", "limit", "", *RIVALS]
-    yield _padded(header)
-    for result in results:
-        yield _padded(_cells(result))
+def header() -> str:
+    """The first line of the table for a terminal."""
+    return _padded(["case", "found", "limit", "", *RIVALS])
+
+
+def line(result: Result) -> str:
+    """One line of the table for a terminal."""
+    return _padded(_cells(result))
 
 
 def markdown(results: Sequence[Result]) -> str:

@@ -13,7 +13,7 @@ from bench.simulate.cases import CASES
 from bench.simulate.rivals import Rival, Tolerance
 from bench.simulate.runs import Result, run
 from bench.simulate.streams import Events, Stream
-from bench.simulate.table import lines, markdown
+from bench.simulate.table import line, markdown
 
 TWICE_ONE_PERCENT = Tolerance(usual=0.01, ratio=2)
 NEVER = math.inf
@@ -101,7 +101,7 @@ def test_a_row_outside_its_limit_says_so() -> None:
     """A reader of the table finds what failed."""
     judged = CASES["from 0.5% to 5% bad"]
     slow = Result(judged, [(judged.onset_block * 5 + 90.0, NEVER, NEVER, NEVER, NEVER)])
-    (_, row) = lines([slow])
+    row = line(slow)
     assert "90 s" in row
     assert "OUTSIDE" in row
     assert "| from 0.5% to 5% bad | 1 | 90 s | 70 s | never" in markdown([slow])

@@ -226,6 +226,24 @@ def test_the_command_prints_decisions_and_evidence(story: Path, policy: Path, tm
     assert {line["test"] for line in data["evidence"]} == {"against target", "against stable"}
 
 
+def test_the_example_breaches_and_rolls_nothing_back() -> None:
+    """Without a revision that would do better a drifted model goes on serving, and each breach is told."""
+    example = Path(__file__).parents[3] / "examples" / "backtest"
+    options = [
+        "--csv",
+        str(example / "counts.csv"),
+        "--policy",
+        str(example / "policy.yaml"),
+        "--block",
+        "24h",
+    ]
+    data = orjson.loads(CliRunner().invoke(app, ["backtest", *options, "-o", "json"]).output)
+    done = [entry["action"] for entry in data["decisions"]]
+    assert done[:3] == ["Started", "Promoted", "Breached"]
+    assert set(done[3:]) == {"Breached", "Recovered"}
+    assert data["end"]["stableRevision"] == "first-sixth"
+
+
 def test_an_objective_that_was_never_counted_is_named(story: Path) -> None:
     """The default policy has latency too, and no data is never good news."""
     output = CliRunner().invoke(app, ["backtest", "--csv", str(story)]).output
