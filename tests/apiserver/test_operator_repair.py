@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelward.control import kinds
-from tests.apiserver.operators import World, ready, server
+from tests.apiserver.operators import World, condition, ready, server
 
 pytestmark = pytest.mark.apiserver
 
@@ -26,6 +26,12 @@ async def candidate(world: World, *others: str, **spec: Any) -> str:
     status = await world.until_status(lambda status: status.get("candidateRevision", "") not in {"", *others})
     revision: str = status["candidateRevision"]
     return revision
+
+
+def is_stalled(status: dict[str, Any]) -> bool:
+    """Return whether the condition Stalled says that an object cannot be written."""
+    stalled = condition(status, "Stalled")
+    return bool(stalled.get("status") == "True" and stalled["reason"] == "RenderRefused")
 
 
 async def set_status(world: World, **status: Any) -> None:
@@ -57,3 +63,21 @@ async def test_last_good_revision_outlives_the_history_limit(world: World) -> No
         await world.until(is_pruned)
     left = {record["metadata"]["name"] for record in await world.all(kinds.CONTROLLER_REVISION)}
     assert left == {first, *tried[2:]}
+
+
+async def test_stalled_ends_with_what_was_in_the_way(world: World) -> None:
+    """A settled deployment whose Service is taken at last is not Stalled, though nothing else happens."""
+    async with world.operator():
+        await serving(world)
+    await world.delete(kinds.SERVICE, "electricity")
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "electricity", "namespace": world.namespace},
+        "spec": {"ports": [{"port": 1234}], "selector": {"app": "other"}},
+    }
+    await world.client.create(kinds.SERVICE, foreign)
+    async with world.operator():
+        await world.until_status(is_stalled)
+        await world.delete(kinds.SERVICE, "electricity")
+        await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")

@@ -120,10 +120,11 @@ class Reconciler:
         refusals = Refusals()
         await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
+        is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message
         if refusals.errors:
             raise NotTakenError("; ".join(f"{what}: {error}" for what, error in refusals.errors))
-        return timedelta(0) if decision.rule != STAY else decision.look_again_after
+        return timedelta(0) if is_news or decision.rule != STAY else decision.look_again_after
 
     async def _read_withdrawn(
         self, status: ModelDeploymentStatus, found: Mapping[str, observe.PodsOfRevision], token: str
