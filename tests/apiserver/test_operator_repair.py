@@ -81,3 +81,51 @@ async def test_stalled_ends_with_what_was_in_the_way(world: World) -> None:
         await world.until_status(is_stalled)
         await world.delete(kinds.SERVICE, "electricity")
         await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
+
+
+async def test_service_follows_the_status_without_the_revision(world: World) -> None:
+    """The pods of a revision without its ControllerRevision are left alone; traffic goes where it should."""
+    async with world.operator():
+        first = await serving(world)
+        second = await candidate(world, server=server("mlserver:2"))
+        before = await world.get(kinds.DEPLOYMENT, first)
+        await world.delete(kinds.CONTROLLER_REVISION, first)
+        status = await world.until_status(is_stalled)
+        message = condition(status, "Stalled")["message"]
+        assert f"ControllerRevision {first} is gone" in message
+        assert condition(status, "Ready")["status"] == "True"
+        change = {"spec": {"selector": {"modelward.dev/revision": "elsewhere"}}}
+        await world.client.merge(kinds.SERVICE, world.namespace, "electricity", change)
+        await world.delete(kinds.DEPLOYMENT, second)
+
+        async def is_brought_about() -> bool:
+            selector = (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
+            made = await world.get_or_none(kinds.DEPLOYMENT, second)
+            return bool(made and selector["modelward.dev/revision"] == first)
+
+        await world.until(is_brought_about)
+        after = await world.get(kinds.DEPLOYMENT, first)
+        assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+        await world.apply()
+        await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
+        await world.get(kinds.CONTROLLER_REVISION, first)
+
+
+async def test_unreadable_revision_is_reported(world: World) -> None:
+    """A ControllerRevision that another version's renderer made stalls with advice, and ends nothing else."""
+    async with world.operator():
+        first = await serving(world)
+        record = await world.get(kinds.CONTROLLER_REVISION, first)
+    await world.delete(kinds.CONTROLLER_REVISION, first)
+    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
+    metadata = {name: record["metadata"][name] for name in kept}
+    data = {**record["data"], "renderer": 99}
+    newer = {**record, "metadata": metadata, "data": data}
+    await world.client.create(kinds.CONTROLLER_REVISION, newer)
+    await world.delete(kinds.SERVICE, "electricity")
+    async with world.operator():
+        status = await world.until_status(is_stalled)
+        assert "made by renderer 99" in condition(status, "Stalled")["message"]
+        assert (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"][
+            "modelward.dev/revision"
+        ] == first

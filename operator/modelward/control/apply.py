@@ -28,6 +28,8 @@ class Refusals:
     def __init__(self) -> None:
         self.errors: list[tuple[str, ApiError]] = []
         """Kind and name of the object, and why."""
+        self.unrendered: list[str] = []
+        """Why objects could not be made at all, and what to do; to try again is no use."""
 
     @contextlib.contextmanager
     def of(self, manifest: Manifest) -> Iterator[None]:
@@ -40,7 +42,8 @@ class Refusals:
     @property
     def message(self) -> str:
         """Say what was refused and why; empty if nothing was, or only for a moment."""
-        return "; ".join(f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
+        refused = (f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
+        return "; ".join((*refused, *self.unrendered))
 
 
 class Applier:

@@ -2,8 +2,8 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from modelward import conventions as names
@@ -69,15 +69,19 @@ class Children:
     ) -> None:
         """Apply what differs. What does not exist yet comes first, and what moves traffic last.
 
-        Raises:
-            InvalidRevisionError: a revision cannot be rendered by this operator.
+        The workload of a revision that cannot be rendered is left as it is; its traffic moves all the same.
         """
-        revisions = observe.revisions(self._cache, key)
+        placed = {placement.revision for placement in wanted.targets.placements}
+        revisions = observe.revisions(self._cache, key, placed)
+        records = self._records(key, placed)
+        without_record = sorted(placed - records.keys())
+        refusals.unrendered += [self._revisions.problem(key, name) for name in without_record]
+        rendered = tuple(each for each in wanted.targets.placements if each.revision in records)
         manifests = children.render(
             wanted.identity,
             wanted.spec,
-            self._records(key, wanted.targets),
-            wanted.targets,
+            records,
+            replace(wanted.targets, placements=rendered),
             self._platform,
             wanted.keys,
         )
@@ -95,15 +99,10 @@ class Children:
                     await self._applier.apply(key, manifest)
         await traffic.move(self._applier, self._monitors, key, route, refusals)
 
-    def _records(self, key: Key, targets: Targets) -> dict[str, RevisionRecord]:
+    def _records(self, key: Key, placed: Collection[str]) -> dict[str, RevisionRecord]:
         """Return the revisions that are placed and those that have a Deployment, which may be scaled to 0."""
-        placed = {placement.revision for placement in targets.placements}
-        workloads = {record.name for record in self._cache.of(key, kinds.DEPLOYMENT)}
-        return {
-            name: record
-            for name, record in self._revisions.records(key).items()
-            if name in placed | workloads
-        }
+        needed = {*placed, *(record.name for record in self._cache.of(key, kinds.DEPLOYMENT))}
+        return {name: record for name, record in self._revisions.records(key).items() if name in needed}
 
     def _moves_traffic(
         self, key: Key, manifest: Manifest, revisions: Mapping[str, observe.PodsOfRevision]

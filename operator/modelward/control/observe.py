@@ -1,6 +1,6 @@
 """From the cache to what a decision is made from: the pods of each revision, what is wrong with them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from modelward import conventions as names
@@ -28,23 +28,26 @@ class PodsOfRevision:
         return frozenset(digest for pod in self.pods if (digest := podproblems.reported_digest(pod)))
 
 
-def revisions(cache: Cache, key: Key) -> dict[str, PodsOfRevision]:
-    """Return every revision that has a ControllerRevision, by name."""
+def revisions(cache: Cache, key: Key, traffic: Collection[str] = ()) -> dict[str, PodsOfRevision]:
+    """Return every revision that has a ControllerRevision, and those in `traffic` all the same, by name."""
     pods: dict[str, list[Manifest]] = {}
     for record in cache.of(key, kinds.POD):
         pod = record.manifest()
         if not podproblems.has_ended(pod):
             pods.setdefault(record.revision, []).append(pod)
-    found = {}
+    digests = dict.fromkeys(traffic, "")
     for record in cache.of(key, kinds.CONTROLLER_REVISION):
         annotations = record.manifest()["metadata"].get("annotations") or {}
-        found[record.name] = PodsOfRevision(
-            name=record.name,
-            recorded_digest=annotations.get(names.ANNOTATION_MODEL_DIGEST, ""),
-            pods=tuple(sorted(pods.get(record.name, ()), key=lambda pod: str(pod["metadata"]["name"]))),
-            create_failure=_create_failure(cache, key, record.name),
+        digests[record.name] = annotations.get(names.ANNOTATION_MODEL_DIGEST, "")
+    return {
+        name: PodsOfRevision(
+            name=name,
+            recorded_digest=digest,
+            pods=tuple(sorted(pods.get(name, ()), key=lambda pod: str(pod["metadata"]["name"]))),
+            create_failure=_create_failure(cache, key, name),
         )
-    return found
+        for name, digest in digests.items()
+    }
 
 
 def observe(revision: PodsOfRevision, readings: Mapping[str, Reading]) -> RevisionObservation:

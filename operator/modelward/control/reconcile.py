@@ -111,7 +111,7 @@ class Reconciler:
         await self.revisions.record_digests(key)
         self.follow(key, spec, deployment.status)
         keys = await self.children.keys(key)
-        found = observe.revisions(self.cache, key)
+        found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
         observation = self._observation(deployment, wanted, found, readings)
         decision = decide(spec, deployment.status, observation, self.clock())
@@ -174,6 +174,12 @@ class Reconciler:
         )
         self.cache.put(kinds.MODEL_DEPLOYMENT, written)
         self.follow(deployment.key, deployment.spec, decision.status)
+
+
+def _with_traffic(status: ModelDeploymentStatus) -> set[str]:
+    """Return the revisions whose pods matter even if someone has deleted their ControllerRevision."""
+    moving = status.withdrawal
+    return {status.stable_revision, *((moving.to, moving.revision) if moving else ())} - {""}
 
 
 def _in_use(status: ModelDeploymentStatus, placed: Targets, existing: Collection[str]) -> set[str]:

@@ -4,6 +4,7 @@ One is made when spec asks for something that has none yet; it is never changed 
 digest of the model that its first pod fetched.
 """
 
+import contextlib
 import logging
 from collections.abc import Collection
 from typing import Final
@@ -16,7 +17,14 @@ from modelward.control.cache import Cache
 from modelward.control.client import Client
 from modelward.render.children import superfluous_revisions
 from modelward.render.identity import DeploymentIdentity
-from modelward.render.revision import Images, RevisionRecord, controller_revision, new_record, read_record
+from modelward.render.revision import (
+    Images,
+    InvalidRevisionError,
+    RevisionRecord,
+    controller_revision,
+    new_record,
+    read_record,
+)
 from modelward.signals.key import Key
 
 log: Final = logging.getLogger(__name__)
@@ -32,13 +40,26 @@ class Revisions:
         self._images = images
 
     def records(self, key: Key) -> dict[str, RevisionRecord]:
-        """Return every revision of a deployment, by name.
+        """Return every revision of a deployment that this operator can render, by name."""
+        found = {}
+        for stored in self._cache.of(key, kinds.CONTROLLER_REVISION):
+            with contextlib.suppress(InvalidRevisionError):
+                found[stored.name] = read_record(stored.manifest())
+        return found
 
-        Raises:
-            InvalidRevisionError: one of them cannot be rendered by this operator.
-        """
-        found = (read_record(record.manifest()) for record in self._cache.of(key, kinds.CONTROLLER_REVISION))
-        return {record.name: record for record in found}
+    def problem(self, key: Key, name: str) -> str:
+        """Say why a revision cannot be rendered, and what to do; empty if it can."""
+        stored = self._cache.get(key, kinds.CONTROLLER_REVISION, name)
+        if stored is None:
+            return (
+                f"ControllerRevision {name} is gone, so Deployment {name} is left as it is; restore the one "
+                f"from a backup, or have spec ask for that revision or for another one"
+            )
+        try:
+            read_record(stored.manifest())
+        except InvalidRevisionError as error:
+            return f"{error}; until then Deployment {name} is left as it is"
+        return ""
 
     async def ensure(self, key: Key, identity: DeploymentIdentity, spec: ModelDeploymentSpec) -> str:
         """Return the name of the revision that spec asks for, which exists from then on.

@@ -84,7 +84,7 @@ class Observation:
     wanted_revision: str
     """Name of the revision that spec describes."""
     revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
-    """Every revision that has a ControllerRevision, by name."""
+    """By name, every revision that has a ControllerRevision, and those that status gives traffic to."""
     assessments: tuple[Assessment, ...] = ()
     metrics: MetricsState = MetricsState.UNAVAILABLE
     metrics_message: str = ""
