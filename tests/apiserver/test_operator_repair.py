@@ -129,3 +129,19 @@ async def test_unreadable_revision_is_reported(world: World) -> None:
         assert (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"][
             "modelward.dev/revision"
         ] == first
+
+
+async def test_someone_elses_secret_is_reported(world: World) -> None:
+    """A Secret of the name of the keys that is not ours stalls the deployment, until it is out of the way."""
+    name = "electricity-modelward"
+    metadata = {"name": name, "namespace": world.namespace}
+    await world.client.create(kinds.SECRET, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    async with world.operator() as running:
+        await world.apply()
+        status = await world.until_status(is_stalled)
+        message = f"Secret {name} exists and was not made for this deployment"
+        assert message in condition(status, "Stalled")["message"]
+        await world.until(lambda: running.said(f"not taken: {message}"))
+        await world.delete(kinds.SECRET, name)
+        await serving(world)
+        await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")

@@ -22,6 +22,16 @@ from modelward.signals.key import Key
 log: Final = logging.getLogger(__name__)
 
 
+class NotOursError(ApiError):
+    """An object that the operator needs has the name of one that someone else made."""
+
+    def __init__(self, kind: Kind, name: str) -> None:
+        message = (
+            f"{kind.name} {name} exists and was not made for this deployment; delete or rename one of the two"
+        )
+        super().__init__(CONFLICT, "NotOurs", message)
+
+
 class Refusals:
     """Collects what the API server did not take, so that one bad object does not keep the others back."""
 
@@ -59,7 +69,8 @@ class Applier:
         """Return an object of a deployment, also one that the watches have not shown yet.
 
         Raises:
-            ApiError: the API server could not be asked, or an object of that name belongs to someone else.
+            NotOursError: an object of that name belongs to someone else.
+            ApiError: the API server could not be asked.
         """
         if record := self._cache.get(key, kind, name):
             return record
@@ -72,10 +83,7 @@ class Applier:
         self._cache.put(kind, found)
         if record := self._cache.get(key, kind, name):
             return record
-        message = (
-            f"{kind.name} {name} exists and was not made for this deployment; delete or rename one of the two"
-        )
-        raise ApiError(CONFLICT, "NotOurs", message)
+        raise NotOursError(kind, name)
 
     def is_settled(self, key: Key, manifest: Manifest) -> bool:
         """Return whether nothing need be sent for a manifest."""

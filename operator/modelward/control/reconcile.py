@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from modelward.api.reading import InvalidManifestError, read_spec, read_status
+from modelward.api.reasons import Reason
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
-from modelward.control import events, invalid, kinds, observe
-from modelward.control.apply import Applier, Refusals
+from modelward.control import events, kinds, observe, stalled
+from modelward.control.apply import Applier, NotOursError, Refusals
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
@@ -75,7 +76,7 @@ class Reconciler:
 
         Raises:
             ApiError: the API server refused the status or the revision, or could not be reached.
-            NotTakenError: it did not take one of the children.
+            NotTakenError: it did not take one of the children, or something of its name is in the way.
         """
         record = self.cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
         manifest = record.manifest() if record else None
@@ -86,9 +87,18 @@ class Reconciler:
         try:
             deployment = _Deployment(key, manifest, read_spec(manifest), read_status(manifest))
         except InvalidManifestError as error:
-            await invalid.report(self.client, self.cache, manifest, str(error), self.clock())
+            await self._report(manifest, Reason.INVALID_SPEC, str(error))
             return None
-        return await self._reconcile(deployment)
+        try:
+            return await self._reconcile(deployment)
+        except NotOursError as error:
+            await self._report(manifest, Reason.RENDER_REFUSED, error.message)
+            raise NotTakenError(error.message) from error
+
+    async def _report(self, manifest: Manifest, reason: Reason, problem: str) -> None:
+        await stalled.report(
+            self.client, self.cache, manifest, stalled.Problem(reason, problem), self.clock()
+        )
 
     def forget(self, key: Key) -> None:
         """Forget a deployment that is gone."""

@@ -1,9 +1,11 @@
-"""Says of a ModelDeployment that cannot be read why not: the condition Stalled with reason InvalidSpec.
+"""Says of a ModelDeployment about which nothing can be decided why not: the condition Stalled.
 
-It goes around the decisions because there is no spec to decide about. Only this one condition is touched.
+It goes around the decisions because there is no spec, or no revision, to decide about. Only this one
+condition is touched.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +19,15 @@ log: Final = logging.getLogger(__name__)
 _MESSAGE_LENGTH: Final = 1024
 
 
-async def report(client: Client, cache: Cache, deployment: Manifest, problem: str, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps decisions from being made."""
+
+    reason: Reason
+    message: str
+
+
+async def report(client: Client, cache: Cache, deployment: Manifest, problem: Problem, now: datetime) -> None:
     """Write the condition, unless it says so already.
 
     Raises:
@@ -30,15 +40,15 @@ async def report(client: Client, cache: Cache, deployment: Manifest, problem: st
     condition = {
         "type": ConditionType.STALLED.value,
         "status": "True",
-        "reason": Reason.INVALID_SPEC.value,
-        "message": problem[:_MESSAGE_LENGTH],
+        "reason": problem.reason.value,
+        "message": problem.message[:_MESSAGE_LENGTH],
         "observedGeneration": metadata["generation"],
         "lastTransitionTime": before["lastTransitionTime"] if before.get("status") == "True" else stamp(now),
     }
     if condition == before:
         return
     log.warning(
-        "cannot be read: %s", problem, extra={"deployment": f"{metadata['namespace']}/{metadata['name']}"}
+        "stalled: %s", problem.message, extra={"deployment": f"{metadata['namespace']}/{metadata['name']}"}
     )
     others = [c for c in conditions if c["type"] != ConditionType.STALLED]
     body = {**deployment, "status": {**status, "conditions": [*others, condition]}}
