@@ -89,7 +89,8 @@ def _authenticate(state: MonitorState, request: web.Request) -> None:
     """Raise 401 unless the request brings the admin token; compared in constant time."""
     given = request.headers.get("Authorization", "")
     token = given[len(_BEARER) :] if given.startswith(_BEARER) else ""
-    if state.keys is None or not hmac.compare_digest(token.encode(), state.keys.admin_token.encode()):
+    sent = token.encode(errors="surrogateescape")  # the header's bytes, which need not be UTF-8
+    if state.keys is None or not hmac.compare_digest(sent, state.keys.admin_token.encode()):
         raise web.HTTPUnauthorized(
             text='{"error": "send Authorization: Bearer with the deployment\'s admin token"}\n',
             content_type="application/json",

@@ -244,6 +244,15 @@ async def test_admin_calls_need_the_token(monitor: MonitorProcess) -> None:
     assert (await monitor.get_traffic())["mode"] == "Serve"
 
 
+async def test_token_that_is_no_text_is_a_wrong_one(shared_monitor: MonitorProcess) -> None:
+    """A token of bytes that are not UTF-8 is answered 401 like every other wrong one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", shared_monitor.admin_port)
+    writer.write(b"GET /traffic HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n")
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize(
     ("traffic", "text"),
     [
