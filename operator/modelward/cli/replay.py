@@ -26,7 +26,9 @@ from modelward.evidence.ledger import Key, Ledger, Plan, TimedBlocks
 from modelward.evidence.verdict import Verdict
 
 RESTING_BLOCKS: Final = 720
-"""Taken in at once while nothing is going on; one by one where a breach is among them."""
+"""Taken in at once while nothing is going on; one by one where a breach begins or ends among them."""
+BREACHED_BLOCKS: Final = 6
+"""Likewise while a breach goes on that nothing follows from."""
 ROUNDING: Final = 1e-9
 """Nats."""
 ABSENCE_SECONDS: Final = 3600
@@ -130,19 +132,22 @@ class Replay:
         if not batch:
             return
         ledger, highest = self._ledger.advance_and_watch(self._plan, batch)
-        if len(batch) > 1 and not self._is_uneventful(highest):
+        if len(batch) > 1 and self._is_eventful(ledger, highest):
             for block in batch:
                 self._look(block[0], *self._ledger.advance_and_watch(self._plan, [block]))
         else:
             self._look(batch[-1][0], ledger, highest)
         self.blocks += len(batch)
 
-    def _is_uneventful(self, highest: Mapping[Key, float]) -> bool:
+    def _is_eventful(self, after: Ledger, highest: Mapping[Key, float]) -> bool:
+        """Whether a breach began or ended on the way."""
+        if self._breached:
+            return _breaches(after.assess(self._plan)).keys() != self._breached
         thresholds = {
             objective.name: self._plan.target_policy(objective).log_threshold
             for objective in self._plan.objectives
         }
-        return all(level < thresholds[name] - ROUNDING for (_, name), level in highest.items())
+        return any(level >= thresholds[name] - ROUNDING for (_, name), level in highest.items())
 
     def _look(self, time: int, ledger: Ledger, highest: Mapping[Key, float]) -> None:
         """Take a ledger in, and decide if it may matter."""
@@ -150,7 +155,7 @@ class Replay:
         assessments = ledger.assess(self._plan)
         self._note(time, assessments, highest)
         verdicts = tuple((a.target, a.versus, a.not_worse) for a in assessments)
-        going_on = self.status.phase is not Phase.SERVING
+        going_on = self.status.phase not in {Phase.SERVING, Phase.HELD}
         if going_on or verdicts != self._verdicts or time >= self._look_again_at:
             self._verdicts = verdicts
             self._decide(time)
@@ -181,23 +186,22 @@ class Replay:
         wait = decision.look_again_after
         self._look_again_at = time + wait.total_seconds() if wait else math.inf
         at_rest = self.status.phase is Phase.SERVING and not self.status.standby_revision
-        self._stride = RESTING_BLOCKS if at_rest and not self._breached else 1
+        self._stride = (BREACHED_BLOCKS if self._breached else RESTING_BLOCKS) if at_rest else 1
 
     def _note_breaches(self, time: int, situation: Situation) -> None:
         """Say which objectives are breached from now on, and which no longer are."""
         objectives = {objective.name: objective for objective in self.spec.objectives}
-        found = {(a.objective, a.revision): a for a in situation.observation.assessments}
-        breached = {key for key, a in found.items() if a.target is Verdict.BREACHED}
-        for key in sorted(breached - self._breached):
-            message = f"{key[1]}: {against_target(objectives[key[0]], found[key])}"
+        breached = _breaches(situation.observation.assessments)
+        for key in sorted(breached.keys() - self._breached):
+            message = f"{key[1]}: {against_target(objectives[key[0]], breached[key])}"
             serves = (
                 key[1] == self.status.stable_revision and objectives[key[0]].on_breach is OnBreach.ROLLBACK
             )
             if serves and not situation.last_good:
                 message += "; no earlier revision to go back to"
             self.entries.append(Entry(time, "Breached", "TargetBreached", message))
-        for objective, revision in sorted(self._breached - breached):
-            if (objective, revision) in found:
+        for objective, revision in sorted(self._breached - breached.keys()):
+            if revision in self._plan.revisions:
                 self.entries.append(Entry(time, "Recovered", "TargetMet", f"{revision}: {objective}"))
         self._breached = frozenset(breached)
 
@@ -222,3 +226,8 @@ class Replay:
 
     def _asked(self, status: ModelDeploymentStatus) -> Plan:
         return replace(evidence_plan(self.spec, status), block_seconds=self.block_seconds)
+
+
+def _breaches(assessments: Iterable[Assessment]) -> dict[tuple[str, str], Assessment]:
+    """Return the breaches of the target by objective and revision."""
+    return {(a.objective, a.revision): a for a in assessments if a.target is Verdict.BREACHED}
