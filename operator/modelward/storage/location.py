@@ -64,7 +64,7 @@ def missing_extra(location: Location) -> FetchError:
     extra = _EXTRAS.get(location.protocol, location.protocol)
     return FetchError(
         Reason.UNSUPPORTED,
-        f"{location.uri}: this image can't read it; build the image with modelward[{extra}]",
+        f"{location.uri}: this image can't read it; build images/monitor with --build-arg STORES={extra}",
     )
 
 
