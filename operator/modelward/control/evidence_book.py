@@ -10,7 +10,7 @@ from modelward.evidence.assessment import Assessment
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import Plan
 from modelward.signals.alerts import MatchLabels
-from modelward.signals.blocks import Subject
+from modelward.signals.blocks import Subject, TimedBlock
 from modelward.signals.counts import Polled
 from modelward.signals.key import Key
 
@@ -123,8 +123,7 @@ class EvidenceBook:
         entry = self._entries.get(key)
         if entry is None or entry.ledger is None:
             return None
-        configs = {objective.name: objective.config for objective in entry.plan.objectives}
-        return Subject(key, configs, entry.ledger.time)
+        return Subject(key, _configs(entry.plan), entry.ledger.time)
 
     def take(self, results: Mapping[Key, Polled]) -> set[Key]:
         """Take in what a poll brought; return the deployments whose reconcile it should wake."""
@@ -133,7 +132,7 @@ class EvidenceBook:
             before = self._entries.get(key)
             if before is None or before.ledger is None:
                 continue
-            ledger = before.ledger.advance(before.plan, polled.blocks)
+            ledger = before.ledger.advance(before.plan, _still_meant(before.plan, polled))
             after = replace(
                 before,
                 ledger=ledger,
@@ -155,3 +154,16 @@ class EvidenceBook:
                 self._entries[key] = replace(before, alerts=tuple(alerts))
                 news.add(key)
         return news
+
+
+def _configs(plan: Plan) -> dict[str, str]:
+    return {objective.name: objective.config for objective in plan.objectives}
+
+
+def _still_meant(plan: Plan, polled: Polled) -> tuple[TimedBlock, ...]:
+    """Leave out counts of an event definition that was changed while they were asked for."""
+    same = {name for name, config in _configs(plan).items() if polled.configs.get(name) == config}
+    return tuple(
+        (time, {pair: count for pair, count in block.items() if pair[1] in same})
+        for time, block in polled.blocks
+    )

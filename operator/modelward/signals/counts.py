@@ -39,6 +39,8 @@ _log: Final = logging.getLogger(__name__)
 class Polled:
     """What one answer says about one deployment."""
 
+    configs: Mapping[str, str]
+    """By objective, the event definition's hash that was asked for."""
     blocks: tuple[TimedBlock, ...]
     """In order of time, for `Ledger.advance`; none when there was no answer."""
     metrics: MetricsState
@@ -118,7 +120,12 @@ class CountsPoller:
         except NoAnswerError as error:
             self.telemetry.poll_failed(type(error).__name__)
             _log.warning("no counts for %d deployments: %s", len(keys), error)
-            deliver({key: Polled((), MetricsState.UNAVAILABLE, str(error)) for key in keys})
+            deliver(
+                {
+                    subject.key: Polled(subject.configs, (), MetricsState.UNAVAILABLE, str(error))
+                    for subject in shard.subjects
+                }
+            )
         finally:
             self._under_way.difference_update(keys)
 
@@ -136,8 +143,12 @@ class CountsPoller:
         self.telemetry.poll_done(time.perf_counter() - began, counted.unknown, counted.nonsense)
         known = counted.with_series | scraped
         return {
-            key: Polled(blocks, MetricsState.AVAILABLE, "") if key in known else _never_scraped(key, blocks)
-            for key, blocks in counted.blocks.items()
+            subject.key: (
+                Polled(subject.configs, counted.blocks[subject.key], MetricsState.AVAILABLE, "")
+                if subject.key in known
+                else _never_scraped(subject, counted.blocks[subject.key])
+            )
+            for subject in shard.subjects
         }
 
     async def _counted(self, shard: _Shard) -> Counted:
@@ -182,9 +193,10 @@ async def _both(
     return first, second
 
 
-def _never_scraped(key: Key, blocks: tuple[TimedBlock, ...]) -> Polled:
+def _never_scraped(subject: Subject, blocks: tuple[TimedBlock, ...]) -> Polled:
+    key = subject.key
     message = (
         f"Prometheus has no sample of {key}; check that its pods run, and that podMonitorSelector and "
         f"podMonitorNamespaceSelector of Prometheus select the PodMonitor {key.name}"
     )
-    return Polled(blocks, MetricsState.NOT_SCRAPED, message)
+    return Polled(subject.configs, blocks, MetricsState.NOT_SCRAPED, message)

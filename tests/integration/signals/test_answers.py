@@ -179,7 +179,8 @@ async def test_well_formed_answer_is_read(fake: FakePrometheus) -> None:
 
     polled = await poll(fake.endpoint())
 
-    assert polled == Polled(((BLOCK, {("web-1", "latency"): Count(12, 3)}),), MetricsState.AVAILABLE, "")
+    blocks = ((BLOCK, {("web-1", "latency"): Count(12, 3)}),)
+    assert polled == Polled({"latency": "c1"}, blocks, MetricsState.AVAILABLE, "")
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-1", "1e300", "many", ""])

@@ -1,5 +1,6 @@
 """The book of evidence: whom a poll asks for, whom its answer wakes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from modelward.control.evidence_book import EvidenceBook, Pace
@@ -12,6 +13,7 @@ from modelward.signals.key import Key
 
 KEY, OTHER = Key("ns", "one"), Key("ns", "two")
 REVISION = "one-abc"
+CONFIGS = {"availability": "c1"}
 PLAN = Plan(
     block_seconds=5,
     objectives=(ObjectivePlan("availability", "c1", 0.01, None, None),),
@@ -33,7 +35,9 @@ def book(*paces: Pace) -> EvidenceBook:
 
 def counted(time: int, good: float, bad: float) -> Polled:
     """Make an answer with one block."""
-    return Polled(((time, {(REVISION, "availability"): Count(good, bad)}),), MetricsState.AVAILABLE, "")
+    return Polled(
+        CONFIGS, ((time, {(REVISION, "availability"): Count(good, bad)}),), MetricsState.AVAILABLE, ""
+    )
 
 
 def test_nobody_is_asked_for_before_earlier_evidence_is_known() -> None:
@@ -68,9 +72,19 @@ def test_settled_ones_are_left_alone_between_their_polls() -> None:
     assert [subject.key for subject in made.attended()] == [KEY]
     made.follow(KEY, PLAN, Pace.SETTLED, ())
     assert made.attended() == []
-    made.take({OTHER: Polled(((5, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, "")})
     made.take(
-        {OTHER: Polled(((10, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, "")}
+        {
+            OTHER: Polled(
+                CONFIGS, ((5, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, ""
+            )
+        }
+    )
+    made.take(
+        {
+            OTHER: Polled(
+                CONFIGS, ((10, {(REVISION, "availability"): Count(0, 50)}),), MetricsState.AVAILABLE, ""
+            )
+        }
     )
     assert [subject.key for subject in made.attended()] == [OTHER]
 
@@ -93,11 +107,26 @@ def test_split_wakes_at_every_block() -> None:
     assert [made.take({KEY: counted(time, 100, 0)}) for time in (5, 10, 15)] == [{KEY}] * 3
 
 
+def test_counts_of_an_earlier_definition_are_dropped() -> None:
+    """An answer that was on its way while an objective's definition changed counts for the others alone."""
+    made = book(Pace.EVERY_BLOCK)
+    changed = replace(PLAN.objectives[0], config="c2")
+    other = replace(PLAN.objectives[0], name="latency", config="c3")
+    made.follow(KEY, replace(PLAN, objectives=(changed, other)), Pace.EVERY_BLOCK, ())
+    block = {(REVISION, "availability"): Count(60, 40), (REVISION, "latency"): Count(90, 10)}
+    asked = {"availability": "c1", "latency": "c3"}
+    made.take({KEY: Polled(asked, ((5, block),), MetricsState.AVAILABLE, "")})
+    assert {each.objective: each.total for each in made[KEY].assessments} == {
+        "availability": 0,
+        "latency": 100,
+    }
+
+
 def test_metrics_going_away_wakes_once() -> None:
     """That Prometheus is away is news once; evidence stays as it was."""
     made = book(Pace.SETTLED)
     made.take({KEY: counted(5, 100, 0)})
-    away = Polled((), MetricsState.UNAVAILABLE, "no answer")
+    away = Polled(CONFIGS, (), MetricsState.UNAVAILABLE, "no answer")
     assert made.take({KEY: away}) == {KEY}
     assert made.take({KEY: away}) == set()
     subject = made.subject(KEY)
