@@ -36,17 +36,20 @@ class Baseline:
     def advance_many(self, blocks: Iterable[Block], keep: float) -> "Baseline":
         """With more blocks, in order."""
         total, bad, excess, pairs = self.total, self.bad, self.excess, self.pairs
-        moving = [block for block in blocks if block is not None and block.good + block.bad > 0]
-        if not moving:
-            return self
-        for block in moving:
+        moved = False
+        for block in blocks:
+            if block is None:
+                continue
             events = block.good + block.bad
+            if events == 0:
+                continue
+            moved = True
             total, bad = total * keep + events, bad * keep + block.bad
             rate = (bad + 0.5) / (total + 1)
             spread = (block.bad - events * rate) ** 2 / (rate * (1 - rate)) - events
             excess = excess * keep + spread
             pairs = pairs * keep + max(events * (events - 1), 0.0)
-        return Baseline(total, bad, excess, pairs)
+        return Baseline(total, bad, excess, pairs) if moved else self
 
     @property
     def rate(self) -> float:

@@ -81,13 +81,20 @@ def start() -> TargetState:
 
 def advance(policy: TargetPolicy, state: TargetState, block: Block) -> TargetState:
     """The state after one more block. A block that is Unknown or has no events changes nothing."""
-    return advance_many(policy, state, (block,))[0]
+    return _advanced(policy, state, (block,))[0]
 
 
 def advance_many(
     policy: TargetPolicy, state: TargetState, blocks: Iterable[Block]
 ) -> tuple[TargetState, float]:
     """The state after these blocks, in order, and the highest log evidence at any of their ends."""
+    after, highest_sum = _advanced(policy, state, blocks)
+    highest = math.log(highest_sum / len(BET_SHARES)) if highest_sum > 0 else -math.inf
+    return after, max(highest, log_evidence(after))
+
+
+def _advanced(policy: TargetPolicy, state: TargetState, blocks: Iterable[Block]) -> tuple[TargetState, float]:
+    """The state after these blocks, and the largest sum of levels between two of them."""
     ceiling = policy.log_threshold + CEILING
     levels: Sequence[float] = state.log_m
     moved, highest_sum = 0, 0.0
@@ -106,13 +113,7 @@ def advance_many(
             for share, level in zip(BET_SHARES, before, strict=True)
         ]
         moved += 1
-    if not moved:
-        return state, log_evidence(state)
-    after = TargetState(tuple(levels), state.blocks + moved)
-    highest = log_evidence(after)
-    if highest_sum > 0:
-        highest = max(highest, math.log(highest_sum / len(BET_SHARES)))
-    return after, highest
+    return (TargetState(tuple(levels), state.blocks + moved) if moved else state), highest_sum
 
 
 def log_evidence(state: TargetState) -> float:
