@@ -60,6 +60,7 @@ class Stage:
             "images.monitor": self.cluster.images["monitor"],
             "images.collector": self.cluster.images["otel-collector"],
             "prometheus.url": PROMETHEUS,
+            "alertmanagerWebhook.alertmanagerConfig.enabled": "true",
         }
         self.cluster.helm(
             *("upgrade", "--install", "modelward", str(CHART), "--namespace", SYSTEM, "--create-namespace"),

@@ -1,10 +1,17 @@
 """Prometheus away, and the team's own alerts."""
 
+import re
+import time
+from typing import Final
+
 import pytest
 
-from dev.demo.stage import serves
+from dev.demo.stage import SYSTEM, serves
 from modelward.api.status import Phase
 from tests.e2e.faulty import Faulty
+
+ALERTMANAGER_SECONDS: Final = 60.0
+"""By default it waits 30 s between notifications of one group; the first of a group comes at once."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -28,7 +35,11 @@ def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
 
 
 def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
-    """An alert that the team has named rolls back the revision it means, once Prometheus confirms it."""
+    """An alert that the team has named rolls back the revision it means, once Prometheus confirms it.
+
+    Alertmanager tells the operator of it through the AlertmanagerConfig that the chart makes.
+    """
+    woken = _alerts_woken(faulty)
     alerts = {"alerts": [{"matchLabels": {"severity": "page", "team": "e2e"}}]}
     first = faulty.serve("1", rollback=alerts)
     faulty.start_traffic()
@@ -58,6 +69,18 @@ def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
     status = faulty.wait(serves(first), "the rollback that the alert asks for")
     assert status.rejected_revisions[0].reason == "AlertFiring"
     assert "TeamSaysNo" in status.rejected_revisions[0].message
+    limit = time.monotonic() + ALERTMANAGER_SECONDS
+    while _alerts_woken(faulty) <= woken:
+        assert time.monotonic() < limit, "Alertmanager's notification did not wake the operator"
+        time.sleep(1)
+
+
+def _alerts_woken(faulty: Faulty) -> float:
+    """Return how many alerts of Alertmanager have woken a deployment's reconcile."""
+    path = f"/api/v1/namespaces/{SYSTEM}/services/modelward:8080/proxy/metrics"
+    text = faulty.stage.cluster.kubectl("get", "--raw", path)
+    found = re.search(r'^modelward_webhook_alerts_total\{outcome="woken"\} (\S+)$', text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def _scale_prometheus(faulty: Faulty, replicas: int) -> None:
