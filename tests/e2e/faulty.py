@@ -89,12 +89,9 @@ class Faulty:
 
     def set_fault(self, revision: str, share: float) -> None:
         """Let a share of a revision's predictions fail."""
-        code = (
-            "import urllib.request as u;"
-            f"u.urlopen(u.Request('http://127.0.0.1:8080/fault', b'{{\"share\": {share}}}', method='POST'))"
-        )
         for pod in self.pods(revision):
-            self.stage.kubectl("exec", pod, "-c", "model", "--", "python", "-c", code)
+            path = f"/api/v1/namespaces/{self.stage.namespace}/pods/{pod}:8080/proxy/fault?share={share}"
+            self.stage.kubectl("get", "--raw", path)
 
     def start_traffic(self) -> None:
         """Send 22 requests/s over 8 keep-alive connections."""
