@@ -24,6 +24,8 @@ prometheus:
 prometheusPerNamespace: {team-b: {url: "http://prometheus.team-b:9090"}}
 prometheusSecretName: mimir
 evaluationDelaySeconds: 30
+workers: 16
+relistMinutes: 30
 monitoringLabels: {podMonitor: {release: prometheus}, prometheusRule: {release: prometheus}}
 runbookBaseUrl: https://example.com/runbook
 alertmanagerWebhook:
@@ -61,6 +63,8 @@ def test_the_operator_reads_what_the_chart_writes(tmp_path: Path, values: str) -
     read = settings.read(_path(tmp_path, "operator.yaml", text))
     assert read.images.fetch
     assert read.alertmanager_webhook is not None
+    given = yaml.safe_load(values)
+    assert (read.workers, read.relist_minutes) == (given.get("workers", 4), given.get("relistMinutes", 7))
 
 
 def test_crds_are_those_of_the_repository_and_are_kept() -> None:
@@ -87,6 +91,8 @@ def test_a_token_is_made_where_none_is_given() -> None:
         ("serviceMonitor.mode=maybe", "serviceMonitor/mode"),
         ("imagePullPolicy=Sometimes", "imagePullPolicy"),
         ("unknown=1", "unknown"),
+        ("workers=0", "workers"),
+        ("relistMinutes=61", "relistMinutes"),
         ("images.monitor=", "images/monitor"),
     ],
 )

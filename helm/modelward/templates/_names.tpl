@@ -35,6 +35,8 @@ prometheus: {{- toYaml .Values.prometheus | nindent 2 }}
 prometheusPerNamespace: {{- toYaml . | nindent 2 }}
 {{- end }}
 evaluationDelaySeconds: {{ .Values.evaluationDelaySeconds }}
+workers: {{ .Values.workers }}
+relistMinutes: {{ .Values.relistMinutes }}
 images:
   monitor: {{ .Values.images.monitor | quote }}
   fetch: {{ .Values.images.fetch | default .Values.images.monitor | quote }}
