@@ -44,8 +44,8 @@ CANARY, BESIDE_CANARY, HALF = Arm(5), Arm(45), Arm(25)
 LEAD: Final = 100
 """Healthy blocks (0.5% bad) before a change."""
 RATE_HORIZON: Final = 20_000
-NULL_RUNS: Final = Runs(500, 12)
-MEDIAN_RUNS: Final = Runs(1_000, 60)
+NULL_RUNS: Final = Runs(300, 12)
+MEDIAN_RUNS: Final = Runs(400, 60)
 
 
 def _targets() -> Iterator[Case]:
@@ -138,7 +138,7 @@ def _rejections() -> Iterator[Case]:
         split = Split(CANARY, BESIDE_CANARY, shift(0.01, 1.0, at, at + 2), steady(0.01), 0.01, at + HOUR)
         name = f"candidate alone nothing but errors for 10 s, {where}"
         yield Case(
-            Part.STABLE, name, split, RARE, Figure.SHARE, limit, Runs(1_000, 100), tolerance=ONE_PERCENT
+            Part.STABLE, name, split, RARE, Figure.SHARE, limit, Runs(600, 100), tolerance=ONE_PERCENT
         )
     for scale, bad, limit in ((1, 0.5, 25), (1, 0.1, 100), (1, 0.05, 550), (10, 0.05, 50)):
         name = f"10% canary {bad:.0%} v 1% bad" + (", 100 requests/s" if scale > 1 else "")
@@ -179,12 +179,12 @@ def _not_worse() -> Iterator[Case]:
         yield Case(part, name, split, twice, Figure.MEDIAN, minutes * 60, Runs(400, 40))
         split = Split(Arm(5 * scale), Arm(45 * scale), steady(0.02), steady(0.01), 0.01)
         name = f"exactly at the margin, 2% v 1%, {10 * scale} requests/s, 4 h"
-        yield Case(part, name, split, twice, Figure.SHARE, 0.05, Runs(1_000, 15))
+        yield Case(part, name, split, twice, Figure.SHARE, 0.05, Runs(600, 15))
     for correlation in (0.0, 0.3):
         arm = Arm(25, correlation)
         split = Split(arm, arm, steady(0.45), steady(0.3), 0.3, 2 * HOUR)
         name = f"exactly at the margin, 45% v 30%, correlation {correlation:g}, half and half, 2 h"
-        yield Case(part, name, split, half_more, Figure.SHARE, 0.05, Runs(1_000, 30))
+        yield Case(part, name, split, half_more, Figure.SHARE, 0.05, Runs(600, 30))
 
 
 CASES: Final[Mapping[str, Case]] = {
