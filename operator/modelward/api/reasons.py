@@ -60,7 +60,7 @@ class Reason(_Documented):
     )
     RENDER_REFUSED = (
         "RenderRefused",
-        "The API server refused an object made from spec; the message says why.",
+        "An object made from spec was refused or could not be made; the message says why and what to do.",
     )
     HELD = "Held", "The rollout waits for a person; the message says why. Change spec, abort or retry."
     REVISION_REJECTED = (
