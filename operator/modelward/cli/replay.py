@@ -75,6 +75,7 @@ class Replay:
     status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
     _plan: Plan = field(init=False)
     _ledger: Ledger = field(init=False, default_factory=Ledger)
+    _absence_seconds: int = field(init=False)
     _wanted: str = field(init=False, default="")
     _seen: dict[str, int] = field(init=False, default_factory=dict)
     """When each revision last had an event."""
@@ -89,6 +90,7 @@ class Replay:
     def __post_init__(self) -> None:
         """Ask what is asked of a deployment that nobody has seen yet."""
         self._plan = self._asked(self.status)
+        self._absence_seconds = max(ABSENCE_SECONDS, ABSENCE_BLOCKS * self.block_seconds)
 
     def run(self, history: Iterable[TimedBlocks]) -> None:
         """Live through a history, which is in order of time."""
@@ -116,16 +118,13 @@ class Replay:
         for (revision, objective), block in counts.items():
             if block is None or block.good + block.bad == 0:
                 continue
-            self._counted.add(objective)
-            last = self._seen.get(revision)
-            if last != time:
-                self._seen[revision] = time
-                absence = max(ABSENCE_SECONDS, ABSENCE_BLOCKS * self.block_seconds)
-                if last is None or time - last > absence:
-                    new[revision] = 0.0
-            if revision in new:
+            if self._seen.get(revision, -math.inf) < time - self._absence_seconds:
+                new[revision] = 0.0
+            if new and revision in new:
                 new[revision] = max(new[revision], block.total)
-        return sorted(new, key=lambda revision: -new[revision])
+            self._seen[revision] = time
+            self._counted.add(objective)
+        return sorted(new, key=lambda revision: -new[revision]) if new else []
 
     def _take_in(self, batch: Sequence[TimedBlocks]) -> None:
         """Advance over blocks at once if no verdict can have been missed between, else one by one."""

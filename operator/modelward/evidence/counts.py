@@ -12,10 +12,6 @@ MAX_EVENTS: Final = 1e12
 """Events in one block beyond which a number is an error of measurement."""
 
 
-def _plausible(events: float) -> bool:
-    return 0 <= events <= MAX_EVENTS
-
-
 @dataclass(frozen=True, slots=True)
 class Count:
     """Events of one block: `good` and `bad`, each finite and not negative.
@@ -29,7 +25,7 @@ class Count:
 
     def __post_init__(self) -> None:
         """Refuse what no counter can have counted."""
-        if not (_plausible(self.good) and _plausible(self.bad)):
+        if not (0 <= self.good <= MAX_EVENTS and 0 <= self.bad <= MAX_EVENTS):
             msg = (
                 f"a block's counts must be between 0 and {MAX_EVENTS:g}, got good={self.good!r} "
                 f"bad={self.bad!r}; pass numbers from outside through sanitize()"

@@ -71,6 +71,8 @@ class TargetState:
     blocks: int
 
 
+_STEPS_WITHOUT_BAD: Final = tuple(math.log1p(-share) for share in BET_SHARES)
+"""Logs of the bets' factors in most blocks of a healthy revision."""
 _START: Final = TargetState((-math.inf,) * len(BET_SHARES), 0)
 
 
@@ -95,7 +97,7 @@ def advance_many(
 
 def _advanced(policy: TargetPolicy, state: TargetState, blocks: Iterable[Block]) -> tuple[TargetState, float]:
     """The state after these blocks, and the largest sum of levels between two of them."""
-    ceiling = policy.log_threshold + CEILING
+    exp, log1p, ceiling = math.exp, math.log1p, policy.log_threshold + CEILING
     levels: Sequence[float] = state.log_m
     moved, highest_sum = 0, 0.0
     for block in blocks:
@@ -104,16 +106,19 @@ def _advanced(policy: TargetPolicy, state: TargetState, blocks: Iterable[Block])
         total = block.good + block.bad
         if total == 0:
             continue
-        excess = min(block.bad / total / policy.allowed_bad, policy.largest_multiple) - 1
-        before = [math.exp(level) for level in levels]
+        steps = _STEPS_WITHOUT_BAD if block.bad == 0 else _log_steps(policy, block.bad / total)
+        before = [exp(level) for level in levels]
         if moved:
             highest_sum = max(highest_sum, sum(before))
-        levels = [
-            min(math.log1p(level) + math.log1p(share * excess), ceiling)
-            for share, level in zip(BET_SHARES, before, strict=True)
-        ]
+        levels = [min(log1p(level) + step, ceiling) for level, step in zip(before, steps, strict=True)]
         moved += 1
     return (TargetState(tuple(levels), state.blocks + moved) if moved else state), highest_sum
+
+
+def _log_steps(policy: TargetPolicy, bad_fraction: float) -> tuple[float, ...]:
+    """Logs of the bets' factors."""
+    excess = min(bad_fraction / policy.allowed_bad, policy.largest_multiple) - 1
+    return tuple(math.log1p(share * excess) for share in BET_SHARES)
 
 
 def log_evidence(state: TargetState) -> float:
