@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from modelward.control import kinds
+from tests.apiserver.fake_monitors import FakeMonitors
 from tests.apiserver.operators import World, condition, ready, server
 
 pytestmark = pytest.mark.apiserver
@@ -145,3 +146,27 @@ async def test_someone_elses_secret_is_reported(world: World) -> None:
         await world.delete(kinds.SECRET, name)
         await serving(world)
         await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
+
+
+async def test_monitors_obey_a_deployment_made_anew(world: World) -> None:
+    """Made again over pods that survived it, a deployment tells their monitors what they take for newer."""
+    address = "127.99.7.1"
+    async with FakeMonitors() as monitors, world.operator():
+        monitor = await monitors.start(address)
+        revision = await candidate(world)
+        await world.make_pod(revision, 1, ready(address))
+        await world.until_status(lambda status: status.get("phase") == "Serving")
+        await set_status(world, trafficGeneration=70)
+        await world.until(lambda: monitor.generation == 70)
+        annotation = "modelward.dev/traffic-generation"
+
+        async def is_noted() -> bool:
+            pod = await world.get(kinds.POD, f"{revision}-1")
+            return bool(pod["metadata"]["annotations"][annotation] == "70")
+
+        await world.until(is_noted)
+        await world.delete(kinds.MODEL_DEPLOYMENT, "electricity")
+        await world.apply()
+        status = await world.until_status(lambda status: status.get("phase") == "Serving")
+        assert status["trafficGeneration"] > 70
+        await world.until(lambda: monitor.generation == status["trafficGeneration"])

@@ -16,7 +16,7 @@ from modelward.api.reading import InvalidManifestError, read_spec, read_status
 from modelward.api.reasons import Reason
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
-from modelward.control import events, kinds, observe, stalled
+from modelward.control import events, kinds, observe, stalled, traffic
 from modelward.control.apply import Applier, NotOursError, Refusals
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
@@ -124,7 +124,8 @@ class Reconciler:
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
         observation = self._observation(deployment, wanted, found, readings)
-        decision = decide(spec, deployment.status, observation, self.clock())
+        status = _above_what_was_told(deployment.status, found, readings)
+        decision = decide(spec, status, observation, self.clock())
         await self._write_down(deployment, decision)
         placed = targets(spec, decision.status)
         refusals = Refusals()
@@ -184,6 +185,22 @@ class Reconciler:
         )
         self.cache.put(kinds.MODEL_DEPLOYMENT, written)
         self.follow(deployment.key, deployment.spec, decision.status)
+
+
+def _above_what_was_told(
+    status: ModelDeploymentStatus,
+    found: Mapping[str, observe.PodsOfRevision],
+    readings: Mapping[str, Reading],
+) -> ModelDeploymentStatus:
+    """Return a status whose traffic generation monitors obey, also if it began anew and its pods did not.
+
+    That is so where a ModelDeployment was deleted without its pods and made again, or its status was lost.
+    """
+    told = [traffic.announced_generation(pod) for revision in found.values() for pod in revision.pods]
+    highest = max((*told, *(reading.generation for reading in readings.values())), default=0)
+    if highest <= status.traffic_generation:
+        return status
+    return status.model_copy(update={"traffic_generation": highest + 1})
 
 
 def _with_traffic(status: ModelDeploymentStatus) -> set[str]:

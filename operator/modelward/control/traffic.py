@@ -7,6 +7,7 @@ at once, which also reaches a monitor that could not be told.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,7 @@ from modelward.render.identity import DeploymentIdentity
 from modelward.signals.key import Key
 
 _UNTOLD: Final = -1
+_GENERATION: Final = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class Route:
 
 
 def announced_generation(pod: Manifest) -> int:
-    """Return the generation in a pod's annotation; -1 if there is none."""
+    """Return the generation in a pod's annotation; -1 if there is none that the operator can have written."""
     value = pod["metadata"]["annotations"].get(names.ANNOTATION_TRAFFIC_GENERATION, "")
-    return int(value) if value.isdigit() else _UNTOLD
+    return int(value) if _GENERATION.fullmatch(value) else _UNTOLD
 
 
 async def move(applier: Applier, monitors: Monitors, key: Key, route: Route, refusals: Refusals) -> None:
