@@ -170,3 +170,19 @@ async def test_monitors_obey_a_deployment_made_anew(world: World) -> None:
         status = await world.until_status(lambda status: status.get("phase") == "Serving")
         assert status["trafficGeneration"] > 70
         await world.until(lambda: monitor.generation == status["trafficGeneration"])
+
+
+async def test_removed_label_comes_back(world: World) -> None:
+    """A child that lost the label by which the operator sees it is still the deployment's own."""
+    label = "modelward.dev/deployment"
+    async with world.operator():
+        await serving(world)
+        change = {"metadata": {"labels": {label: None}}}
+        await world.client.merge(kinds.SERVICE, world.namespace, "electricity", change)
+
+        async def is_back() -> bool:
+            service = await world.get(kinds.SERVICE, "electricity")
+            return bool(service["metadata"]["labels"].get(label) == "electricity")
+
+        await world.until(is_back)
+        assert not is_stalled(await world.status())

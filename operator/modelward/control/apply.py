@@ -80,10 +80,19 @@ class Applier:
             if error.status == NOT_FOUND:
                 return None
             raise
+        if self._owns(key, found):
+            # Someone has removed the label by which the watches see it.
+            label = {"metadata": {"labels": {names.LABEL_DEPLOYMENT: key.name}}}
+            found = await self._client.merge(kind, key.namespace, name, label)
         self._cache.put(kind, found)
         if record := self._cache.get(key, kind, name):
             return record
         raise NotOursError(kind, name)
+
+    def _owns(self, key: Key, found: Manifest) -> bool:
+        owner = self._cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
+        references = found["metadata"].get("ownerReferences") or ()
+        return owner is not None and any(reference["uid"] == owner.uid for reference in references)
 
     def is_settled(self, key: Key, manifest: Manifest) -> bool:
         """Return whether nothing need be sent for a manifest."""
