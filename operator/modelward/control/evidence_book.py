@@ -100,13 +100,17 @@ class EvidenceBook:
             if entry is not None and entry.ledger is None:
                 self._entries[key] = replace(entry, ledger=ledger, assessments=ledger.assess(entry.plan))
 
-    def not_restored(self, keys: Iterable[Key]) -> None:
-        """Note that Prometheus could not say what was exported before a restart."""
+    def not_restored(self, keys: Iterable[Key]) -> set[Key]:
+        """Note that Prometheus could not say what was exported earlier; return for whom that is news."""
+        news = set()
         for key in keys:
             entry = self._entries.get(key)
             if entry is not None and entry.ledger is None:
                 message = "Prometheus cannot be asked; the operator's log says why"
+                if entry.message != message:
+                    news.add(key)
                 self._entries[key] = replace(entry, message=message)
+        return news
 
     def everyone(self) -> list[Subject]:
         """Return every deployment as a poll asks for it."""

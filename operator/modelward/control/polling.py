@@ -71,7 +71,8 @@ class Polling:
         try:
             restored = await restore(self._clients, keys, time.time())
             self._book.restore(restored)
-            self._book.not_restored(key for key in keys if key not in restored)
+            for key in self._book.not_restored(key for key in keys if key not in restored):
+                self._wake(key)
         finally:
             self._restoring.difference_update(keys)
         return [subject for key in keys if (subject := self._book.subject(key))]

@@ -46,7 +46,8 @@ def test_nobody_is_asked_for_before_earlier_evidence_is_known() -> None:
     made.follow(KEY, PLAN, Pace.EVERY_BLOCK, ())
     assert made.everyone() == []
     assert made.unrestored() == [KEY]
-    made.not_restored([KEY])
+    assert made.not_restored([KEY]) == {KEY}
+    assert made.not_restored([KEY]) == set()
     assert made[KEY].metrics is MetricsState.UNAVAILABLE
     assert "Prometheus cannot be asked" in made[KEY].message
     assert made.take({KEY: counted(5, 1, 0)}) == set()
