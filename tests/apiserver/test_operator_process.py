@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from dev.cluster.controlplane import free_ports
-from modelward.control import invalid, kinds
+from modelward.api.reasons import Reason
+from modelward.control import kinds, stalled
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
 from modelward.control.comparison import covers
@@ -121,14 +122,12 @@ async def test_unreadable_spec_is_reported_once(world: World) -> None:
     """The condition says what is wrong, keeps the time since when, and is not written again."""
     made = await world.apply()
     cache, now = Cache(), read("2026-01-01T00:00:00Z")
-    await invalid.report(world.client, cache, made, "spec.x: no such field: leave it out", now)
+    problem = stalled.Problem(Reason.INVALID_SPEC, "spec.x: no such field: leave it out")
+    await stalled.report(world.client, cache, made, problem, now)
     stored = await world.get(kinds.MODEL_DEPLOYMENT, "electricity")
-    stalled = condition(stored["status"], "Stalled")
-    assert (stalled["status"], stalled["reason"]) == ("True", "InvalidSpec")
-    assert stalled["message"] == "spec.x: no such field: leave it out"
-    await invalid.report(
-        world.client, cache, stored, "spec.x: no such field: leave it out", read("2026-01-02T00:00:00Z")
-    )
+    said = condition(stored["status"], "Stalled")
+    assert (said["status"], said["reason"], said["message"]) == ("True", "InvalidSpec", problem.message)
+    await stalled.report(world.client, cache, stored, problem, read("2026-01-02T00:00:00Z"))
     again = await world.get(kinds.MODEL_DEPLOYMENT, "electricity")
     assert again["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
 
