@@ -137,9 +137,7 @@ def _rejections() -> Iterator[Case]:
     for at, limit, where in ((HOUR // 12, 0.01, "in the middle of a step"), (0, 0.15, "in its first blocks")):
         split = Split(CANARY, BESIDE_CANARY, shift(0.01, 1.0, at, at + 2), steady(0.01), 0.01, at + HOUR)
         name = f"candidate alone nothing but errors for 10 s, {where}"
-        yield Case(
-            Part.STABLE, name, split, RARE, Figure.SHARE, limit, Runs(600, 100), tolerance=ONE_PERCENT
-        )
+        yield Case(Part.STABLE, name, split, RARE, Figure.SHARE, limit, Runs(600, 100), tolerance=ONE_PERCENT)
     for scale, bad, limit in ((1, 0.5, 25), (1, 0.1, 100), (1, 0.05, 550), (10, 0.05, 50)):
         name = f"10% canary {bad:.0%} v 1% bad" + (", 100 requests/s" if scale > 1 else "")
         yield _canary(name, bad, limit, MEDIAN_RUNS, scale=scale)
