@@ -58,7 +58,11 @@ def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
                         {
                             "alert": "TeamSaysNo",
                             "expr": expression,
-                            "labels": {"severity": "page", "team": "e2e", "modelward_deployment": "faulty"},
+                            "labels": {
+                                "severity": "page",
+                                "team": "e2e",
+                                "namespace": faulty.stage.namespace,
+                            },
                         }
                     ],
                 }
