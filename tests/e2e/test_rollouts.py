@@ -24,7 +24,7 @@ def test_good_is_promoted_bad_goes_back(faulty: Faulty) -> None:
     faulty.traffic_reaches("1")
     good = faulty.serve("2")
 
-    bad = faulty.ship("3")
+    bad = faulty.ship("3", rollout={"steps": [{"weight": 50, "duration": "10m"}]})
     faulty.wait(lambda deployment: deployment.status.phase is Phase.STEPPING, "the split")
     faulty.set_fault(bad, 0.5)
     status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
