@@ -13,8 +13,7 @@ import pytest
 
 from dev.cluster.controlplane import free_ports
 from modelward import conventions as names
-from modelward.api.objectives import event_config
-from modelward.api.spec import Objective
+from modelward.api.objectives import Objective, event_config
 from modelward.control import kinds
 from tests.apiserver.fake_monitors import FakeMonitor, FakeMonitors
 from tests.apiserver.operators import Manifest, World, condition, ready, server

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from dev.cluster.controlplane import free_ports
-from modelward.api.objectives import event_config
-from modelward.api.spec import Objective
+from modelward.api.objectives import Objective, event_config
 from modelward.control import kinds
 from tests.apiserver.fake_monitors import FakeMonitor, FakeMonitors
 from tests.apiserver.operators import World, condition, ready, server, starting

@@ -1,11 +1,120 @@
-"""What kind of events an objective counts, and the hash of that definition."""
+"""The objectives of a ModelDeployment: what makes an event good, and the hash of that definition."""
 
 import hashlib
+from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated, ClassVar
 
 import orjson
+from pydantic import Field
 
-from modelward.api.spec import Objective
+from modelward.api.base import APIType
+from modelward.api.quantities import (
+    DecimalString,
+    Duration,
+    Percentage,
+    decimal_above,
+    duration_within,
+    percentage_between,
+)
+from modelward.api.rules import Rule, matches
+
+
+class OnBreach(StrEnum):
+    """What a breach of an objective leads to."""
+
+    ROLLBACK = "Rollback"
+    HOLD = "Hold"
+    ALERT = "Alert"
+
+
+class Scope(StrEnum):
+    """When an objective is held against a revision."""
+
+    ALWAYS = "Always"
+    AFTER_PROMOTION = "AfterPromotion"
+
+
+class Latency(APIType):
+    """Good: answered within this time."""
+
+    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
+    """Longest time that a good answer takes, such as 200ms."""
+
+
+class Availability(APIType):
+    """Good: not a server error."""
+
+
+class Accuracy(APIType):
+    """Good: the prediction agrees with the label sent back for it."""
+
+    tolerance: DecimalString = Decimal(0)
+    """Largest absolute difference that still agrees; 0 for classes."""
+
+
+class VersusStable(APIType):
+    """How a candidate's share of bad events may compare with stable's in the same time."""
+
+    max_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal("1.5")
+    """The candidate is worse when its bad share is shown to be above this multiple of stable's."""
+    not_worse_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal(2)
+    """The candidate is as good when its bad share is shown to be below this multiple of stable's."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.maxRatio.matches(r'^[0-9.]+$') || !self.notWorseRatio.matches(r'^[0-9.]+$') || "
+            "double(self.notWorseRatio) >= double(self.maxRatio)",
+            "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
+            lambda versus: versus.not_worse_ratio >= versus.max_ratio,
+        ),
+    )
+
+
+class Objective(APIType):
+    """A share of events must be good. Exactly one of latency, availability, accuracy."""
+
+    name: Annotated[
+        str,
+        Field(max_length=40),
+        matches(
+            "[a-z]([-a-z0-9]*[a-z0-9])?",
+            "not an objective's name: write lower case letters, digits and -, beginning with a letter",
+        ),
+    ]
+    """Name in metrics, alerts and status; unique in this deployment."""
+    latency: Latency | None = None
+    availability: Availability | None = None
+    accuracy: Accuracy | None = None
+    target: Annotated[Percentage, percentage_between(Decimal(0), Decimal(1))]
+    """Share of events that must be good, such as "99.5%"."""
+    versus_stable: VersusStable = VersusStable()
+    scope: Scope = Scope.ALWAYS
+    """Always: judges candidates and what serves. AfterPromotion: only what serves.
+
+    The latter is for labels that come days later.
+    """
+    on_breach: OnBreach = OnBreach.ROLLBACK
+    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.latency), has(self.availability), has(self.accuracy)].exists_one(kind, kind)",
+            "write exactly one of latency, availability and accuracy",
+            lambda objective: (
+                [objective.latency, objective.availability, objective.accuracy].count(None) == 2  # noqa: PLR2004
+            ),
+        ),
+    )
+
+
+def default_objectives() -> tuple[Objective, ...]:
+    """Objectives of a deployment that names none."""
+    return (
+        Objective(name="availability", availability=Availability(), target=Decimal("0.995")),
+        Objective(name="latency", latency=Latency(within=timedelta(seconds=1)), target=Decimal("0.99")),
+    )
 
 
 class ObjectiveKind(StrEnum):

@@ -13,15 +13,14 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from modelward.api.base import APIType
+from modelward.api.objectives import Objective, Scope, default_objectives
 from modelward.api.quantities import (
     DecimalString,
     Duration,
-    Percentage,
     cel_duration,
     decimal_above,
     decimal_within,
     duration_within,
-    percentage_between,
 )
 from modelward.api.rules import ListMap, Rule, matches
 from modelward.api.template import RESERVED_PORTS, TEMPLATE_RULES, PodTemplate
@@ -50,21 +49,6 @@ class OnInconclusive(StrEnum):
     PROMOTE = "Promote"
     HOLD = "Hold"
     ROLLBACK = "Rollback"
-
-
-class OnBreach(StrEnum):
-    """What a breach of an objective leads to."""
-
-    ROLLBACK = "Rollback"
-    HOLD = "Hold"
-    ALERT = "Alert"
-
-
-class Scope(StrEnum):
-    """When an objective is held against a revision."""
-
-    ALWAYS = "Always"
-    AFTER_PROMOTION = "AfterPromotion"
 
 
 class Model(APIType):
@@ -192,79 +176,6 @@ class Rollout(APIType):
     )
 
 
-class Latency(APIType):
-    """Good: answered within this time."""
-
-    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
-    """Longest time that a good answer takes, such as 200ms."""
-
-
-class Availability(APIType):
-    """Good: not a server error."""
-
-
-class Accuracy(APIType):
-    """Good: the prediction agrees with the label sent back for it."""
-
-    tolerance: DecimalString = Decimal(0)
-    """Largest absolute difference that still agrees; 0 for classes."""
-
-
-class VersusStable(APIType):
-    """How a candidate's share of bad events may compare with stable's in the same time."""
-
-    max_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal("1.5")
-    """The candidate is worse when its bad share is shown to be above this multiple of stable's."""
-    not_worse_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal(2)
-    """The candidate is as good when its bad share is shown to be below this multiple of stable's."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "!self.maxRatio.matches(r'^[0-9.]+$') || !self.notWorseRatio.matches(r'^[0-9.]+$') || "
-            "double(self.notWorseRatio) >= double(self.maxRatio)",
-            "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
-            lambda versus: versus.not_worse_ratio >= versus.max_ratio,
-        ),
-    )
-
-
-class Objective(APIType):
-    """A share of events must be good. Exactly one of latency, availability, accuracy."""
-
-    name: Annotated[
-        str,
-        Field(max_length=40),
-        matches(
-            "[a-z]([-a-z0-9]*[a-z0-9])?",
-            "not an objective's name: write lower case letters, digits and -, beginning with a letter",
-        ),
-    ]
-    """Name in metrics, alerts and status; unique in this deployment."""
-    latency: Latency | None = None
-    availability: Availability | None = None
-    accuracy: Accuracy | None = None
-    target: Annotated[Percentage, percentage_between(Decimal(0), Decimal(1))]
-    """Share of events that must be good, such as "99.5%"."""
-    versus_stable: VersusStable = VersusStable()
-    scope: Scope = Scope.ALWAYS
-    """Always: judges candidates and what serves. AfterPromotion: only what serves.
-
-    The latter is for labels that come days later.
-    """
-    on_breach: OnBreach = OnBreach.ROLLBACK
-    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "[has(self.latency), has(self.availability), has(self.accuracy)].exists_one(kind, kind)",
-            "write exactly one of latency, availability and accuracy",
-            lambda objective: (
-                [objective.latency, objective.availability, objective.accuracy].count(None) == 2  # noqa: PLR2004
-            ),
-        ),
-    )
-
-
 class AlertSelector(APIType):
     """One of the team's own alerts that may trigger a rollback."""
 
@@ -314,14 +225,6 @@ class Telemetry(APIType):
     """Without it spans stay in the pod and are dropped there."""
     sample_ratio: Annotated[DecimalString, decimal_within(Decimal(0), Decimal(1))] = Decimal("0.1")
     """Share of requests traced, when the caller's trace context does not say; in quotes."""
-
-
-def default_objectives() -> tuple[Objective, ...]:
-    """Objectives of a deployment that names none."""
-    return (
-        Objective(name="availability", availability=Availability(), target=Decimal("0.995")),
-        Objective(name="latency", latency=Latency(within=timedelta(seconds=1)), target=Decimal("0.99")),
-    )
 
 
 class ModelDeploymentSpec(APIType):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from modelward.api.spec import ModelDeploymentSpec, OnBreach
+from modelward.api.objectives import OnBreach
+from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.cli.curves import Curves, Line
 from modelward.decide import decide, evidence_plan, targets

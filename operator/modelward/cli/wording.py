@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from modelward.api.objectives import Objective
 from modelward.api.quantities import format_duration, format_percentage
-from modelward.api.spec import Objective
 from modelward.api.status import ObjectiveStatus
 from modelward.cli.resource import read_time
 

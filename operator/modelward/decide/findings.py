@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modelward.api.spec import Objective
+from modelward.api.objectives import Objective
 from modelward.api.status import Cause
 from modelward.evidence.ledger import Assessment
 

@@ -1,6 +1,6 @@
 """What the evidence asks for: that the serving revision or the candidate goes, or that a rollout waits."""
 
-from modelward.api.spec import Objective, OnBreach
+from modelward.api.objectives import Objective, OnBreach
 from modelward.api.status import Cause
 from modelward.decide.findings import Finding, against_stable, against_target
 from modelward.decide.situation import Situation

@@ -1,7 +1,7 @@
 """Which evidence is to be kept: the revisions with traffic, and the comparison of a split."""
 
-from modelward.api.objectives import event_config
-from modelward.api.spec import ModelDeploymentSpec, Scope
+from modelward.api.objectives import Scope, event_config
+from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.conventions import BLOCK_SECONDS
 from modelward.decide.placement import targets

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modelward.api.objectives import ObjectiveKind, kind_of
-from modelward.api.spec import ModelDeploymentSpec, Objective, OnBreach, Scope, Step
+from modelward.api.objectives import Objective, ObjectiveKind, OnBreach, Scope, kind_of
+from modelward.api.spec import ModelDeploymentSpec, Step
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.decide.clock import elapsed, read
 from modelward.decide.observation import FiringAlert, MetricsState, Observation, RevisionObservation

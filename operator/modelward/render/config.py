@@ -20,8 +20,8 @@ from modelward.api.monitorconfig import (
     TrafficConfig,
     TrafficMode,
 )
-from modelward.api.objectives import event_config
-from modelward.api.spec import ModelDeploymentSpec, Objective
+from modelward.api.objectives import Objective, event_config
+from modelward.api.spec import ModelDeploymentSpec
 from modelward.decide.placement import Placement
 from modelward.render.collector import collector_config
 from modelward.render.identity import DeploymentIdentity

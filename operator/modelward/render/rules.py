@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from modelward import conventions as names
-from modelward.api.objectives import event_config
+from modelward.api.objectives import Objective, event_config
 from modelward.api.quantities import format_percentage
-from modelward.api.spec import ModelDeploymentSpec, Objective
+from modelward.api.spec import ModelDeploymentSpec
 from modelward.render import promql
 from modelward.render.identity import DeploymentIdentity, Platform
 from modelward.render.manifest import Manifest, deployment_labels, owned

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from modelward.api.objectives import ObjectiveKind, event_config, kind_of
-from modelward.api.spec import Objective
+from modelward.api.objectives import Objective, ObjectiveKind, event_config, kind_of
 from tests.modeldeployments import Manifest
 
 _LATENCY: Manifest = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}

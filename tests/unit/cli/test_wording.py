@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelward.api.spec import Objective
+from modelward.api.objectives import Objective
 from modelward.api.status import ObjectiveStatus
 from modelward.cli import wording
 from tests.unit.cli import recorded
