@@ -65,6 +65,25 @@ class FiringAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftSignal:
+    """What one drift detector says now. No data is no signal: see `Observation.drift_unknown`."""
+
+    name: str
+    """The detector's name in spec.drift.detectors."""
+    value: float
+    """Finite; in the detector's own unit."""
+    threshold: float
+    """Above this the inputs have drifted."""
+    since: datetime | None = None
+    """Since when it has been above its threshold without a break, as far as this operator has seen."""
+
+    @property
+    def drifted(self) -> bool:
+        """Return whether the inputs have drifted, by this detector."""
+        return self.value > self.threshold
+
+
+@dataclass(frozen=True, slots=True)
 class Commands:
     """The annotations by which a person steers, as written: `<revision>@<token>` or, for abort, any token."""
 
@@ -89,6 +108,10 @@ class Observation:
     metrics: MetricsState = MetricsState.UNAVAILABLE
     metrics_message: str = ""
     alerts: tuple[FiringAlert, ...] = ()
+    drift: tuple[DriftSignal, ...] = ()
+    """What each drift detector that has a value says, drifted or not."""
+    drift_unknown: tuple[str, ...] = ()
+    """Names of the detectors without a value that can be used; that is news of neither kind."""
     commands: Commands = Commands()
     render_problem: str = ""
     """Why a child was refused by the API server; empty when all were taken."""
