@@ -58,6 +58,18 @@ def _objective(**fields: object) -> Manifest:
     }
 
 
+_STORAGE: Final[Manifest] = {
+    "name": "storage",
+    "storage": {"within": "300ms"},
+    "target": "99%",
+    "onBreach": "Hold",
+}
+
+
+def _store(*more: Manifest, **fields: object) -> Manifest:
+    return {"spec": {"objectives": [*VALID["spec"]["objectives"], changed(fields, _STORAGE), *more]}}
+
+
 def _rollout(**fields: object) -> Manifest:
     return {"spec": {"rollout": fields}}
 
@@ -229,12 +241,37 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "an objective of two kinds",
         _objective(availability={}),
-        "write exactly one of latency, availability and accuracy",
+        "write exactly one of latency, availability, accuracy and storage",
     ),
     Wrong(
         "an objective of no kind",
         {"spec": {"objectives": [{"name": "latency", "target": "99%"}]}},
-        "write exactly one of latency, availability and accuracy",
+        "write exactly one of latency, availability, accuracy and storage",
+    ),
+    Wrong(
+        "a rollback because of a slow store",
+        _store(onBreach="Rollback"),
+        "a slow store is no fault of the model: write onBreach: Hold or onBreach: Alert",
+    ),
+    Wrong(
+        "a storage objective that says nothing of a breach",
+        _store(onBreach=LEFT_OUT),
+        "a slow store is no fault of the model: write onBreach: Hold or onBreach: Alert",
+    ),
+    Wrong(
+        "two limits for the store",
+        _store({**_STORAGE, "name": "store-too"}),
+        "events are marked slow by one limit: write one storage objective",
+    ),
+    Wrong(
+        "nothing but the store to judge by",
+        {"spec": {"objectives": [_STORAGE]}},
+        "nothing would judge a candidate: write at least one objective with scope: Always",
+    ),
+    Wrong(
+        "a read of the store of no time",
+        _store(storage={"within": "0ms"}),
+        "write a duration from 1ms to 1h",
     ),
     Wrong(
         "an objective's name in capitals",

@@ -61,8 +61,15 @@ class AccuracyObjectiveConfig(_ObjectiveConfig):
     tolerance: float = Field(default=0.0, ge=0)
 
 
+class StorageObjectiveConfig(_ObjectiveConfig):
+    """Good: a read of the store within `within_ms`. Longer ones mark the events of their time as slow."""
+
+    kind: Literal["storage"] = "storage"
+    within_ms: float = Field(gt=0, le=3_600_000)
+
+
 ObjectiveConfig = Annotated[
-    LatencyObjectiveConfig | AvailabilityObjectiveConfig | AccuracyObjectiveConfig,
+    LatencyObjectiveConfig | AvailabilityObjectiveConfig | AccuracyObjectiveConfig | StorageObjectiveConfig,
     Field(discriminator="kind"),
 ]
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import orjson
 from pydantic import Field
@@ -36,6 +36,22 @@ class Scope(StrEnum):
     AFTER_PROMOTION = "AfterPromotion"
 
 
+class ObjectiveKind(StrEnum):
+    """What makes an event good: each is the name of the field that says it."""
+
+    LATENCY = "latency"
+    AVAILABILITY = "availability"
+    ACCURACY = "accuracy"
+    STORAGE = "storage"
+
+
+INFRASTRUCTURE_KINDS: Final = frozenset({ObjectiveKind.STORAGE})
+"""Kinds that say nothing of the model: a breach is looked at for a cause, and judges no revision."""
+_ONE_KIND: Final = "write exactly one of {} and {}".format(
+    ", ".join(tuple(ObjectiveKind)[:-1]), tuple(ObjectiveKind)[-1]
+)
+
+
 class Latency(APIType):
     """Good: answered within this time."""
 
@@ -52,6 +68,17 @@ class Accuracy(APIType):
 
     tolerance: DecimalString = Decimal(0)
     """Largest absolute difference that still agrees; 0 for classes."""
+
+
+class Storage(APIType):
+    """Good: read from the store within this time.
+
+    Reads are those that the model server reports (`Server-Timing: storage;dur=MS`) and the monitor's own
+    of the model's address.
+    """
+
+    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
+    """Longest time that a good read takes, such as 300ms. Events while reads take longer are marked slow."""
 
 
 class VersusStable(APIType):
@@ -73,7 +100,7 @@ class VersusStable(APIType):
 
 
 class Objective(APIType):
-    """A share of events must be good. Exactly one of latency, availability, accuracy."""
+    """A share of events must be good. Exactly one of latency, availability, accuracy, storage."""
 
     name: Annotated[
         str,
@@ -87,6 +114,7 @@ class Objective(APIType):
     latency: Latency | None = None
     availability: Availability | None = None
     accuracy: Accuracy | None = None
+    storage: Storage | None = None
     target: Annotated[Percentage, percentage_between(Decimal(0), Decimal(1))]
     """Share of events that must be good, such as "99.5%"."""
     versus_stable: VersusStable = VersusStable()
@@ -96,15 +124,21 @@ class Objective(APIType):
     The latter is for labels that come days later.
     """
     on_breach: OnBreach = OnBreach.ROLLBACK
-    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert."""
+    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert.
+
+    A storage objective is no judge of the model: Hold or Alert.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "[has(self.latency), has(self.availability), has(self.accuracy)].exists_one(kind, kind)",
-            "write exactly one of latency, availability and accuracy",
-            lambda objective: (
-                [objective.latency, objective.availability, objective.accuracy].count(None) == 2  # noqa: PLR2004
-            ),
+            f"[{', '.join(f'has(self.{kind})' for kind in ObjectiveKind)}].exists_one(kind, kind)",
+            _ONE_KIND,
+            lambda objective: len(_kinds(objective)) == 1,
+        ),
+        Rule(
+            "!has(self.storage) || self.onBreach != 'Rollback'",
+            "a slow store is no fault of the model: write onBreach: Hold or onBreach: Alert",
+            lambda objective: objective.storage is None or objective.on_breach is not OnBreach.ROLLBACK,
         ),
     )
 
@@ -117,24 +151,21 @@ def default_objectives() -> tuple[Objective, ...]:
     )
 
 
-class ObjectiveKind(StrEnum):
-    """What makes an event good."""
-
-    LATENCY = "latency"
-    AVAILABILITY = "availability"
-    ACCURACY = "accuracy"
-
-
 def kind_of(objective: Objective) -> ObjectiveKind:
     """Return which of the exclusive fields is set; raises ValueError if it is not exactly one."""
-    kinds = [kind for kind in ObjectiveKind if getattr(objective, kind.value) is not None]
+    kinds = _kinds(objective)
     if len(kinds) != 1:
-        msg = (
-            f"objective {objective.name!r} has {len(kinds)} kinds; "
-            "write exactly one of latency, availability and accuracy"
-        )
-        raise ValueError(msg)
+        raise ValueError(f"objective {objective.name!r} has {len(kinds)} kinds; {_ONE_KIND}")
     return kinds[0]
+
+
+def judges_candidates(objective: Objective) -> bool:
+    """Return whether a candidate is judged by an objective, and compared with stable."""
+    return objective.scope is Scope.ALWAYS and kind_of(objective) not in INFRASTRUCTURE_KINDS
+
+
+def _kinds(objective: Objective) -> list[ObjectiveKind]:
+    return [kind for kind in ObjectiveKind if getattr(objective, kind) is not None]
 
 
 def event_config(objective: Objective) -> str:
@@ -144,5 +175,5 @@ def event_config(objective: Objective) -> str:
     definition starts anew, while a changed target is judged from the same counts.
     """
     kind = kind_of(objective)
-    definition = getattr(objective, kind.value).model_dump(mode="json", by_alias=True)
+    definition = getattr(objective, kind).model_dump(mode="json", by_alias=True)
     return hashlib.sha256(orjson.dumps([kind.value, definition], option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from modelward.api.base import APIType
-from modelward.api.objectives import Objective, Scope, default_objectives
+from modelward.api.objectives import Objective, default_objectives, judges_candidates
 from modelward.api.quantities import (
     DecimalString,
     Duration,
@@ -242,9 +242,15 @@ class ModelDeploymentSpec(APIType):
         ListMap("name"),
         Field(max_length=10),
         Rule(
-            "self.exists(o, o.scope == 'Always')",
-            "nothing would judge a candidate: write at least one objective with scope: Always",
-            lambda objectives: any(objective.scope is Scope.ALWAYS for objective in objectives),
+            "self.exists(o, o.scope == 'Always' && !has(o.storage))",
+            "nothing would judge a candidate: write at least one objective with scope: Always "
+            "that is not of storage",
+            lambda objectives: any(judges_candidates(objective) for objective in objectives),
+        ),
+        Rule(
+            "self.filter(o, has(o.storage)).size() <= 1",
+            "events are marked slow by one limit: write one storage objective",
+            lambda objectives: sum(objective.storage is not None for objective in objectives) <= 1,
         ),
         Rule(
             "self.all(o, self.exists_one(p, p.name == o.name))",

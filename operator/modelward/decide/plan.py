@@ -1,6 +1,6 @@
 """Which evidence is to be kept: the revisions with traffic, and the comparison of a split."""
 
-from modelward.api.objectives import Scope, event_config
+from modelward.api.objectives import event_config, judges_candidates
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.conventions import BLOCK_SECONDS
@@ -17,9 +17,9 @@ def evidence_plan(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> P
             name=objective.name,
             config=event_config(objective),
             allowed_bad=float(1 - objective.target),
-            max_ratio=float(objective.versus_stable.max_ratio) if objective.scope is Scope.ALWAYS else None,
+            max_ratio=float(objective.versus_stable.max_ratio) if judges_candidates(objective) else None,
             not_worse_ratio=(
-                float(objective.versus_stable.not_worse_ratio) if objective.scope is Scope.ALWAYS else None
+                float(objective.versus_stable.not_worse_ratio) if judges_candidates(objective) else None
             ),
         )
         for objective in spec.objectives

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modelward.api.objectives import Objective, ObjectiveKind, OnBreach, Scope, kind_of
+from modelward.api.objectives import Objective, ObjectiveKind, OnBreach, Scope, judges_candidates, kind_of
 from modelward.api.spec import ModelDeploymentSpec, Step
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.decide.clock import elapsed, read
@@ -104,7 +104,7 @@ class Situation:
         return tuple(
             (objective, assessment)
             for objective, assessment in self.assessed(self.status.candidate_revision)
-            if objective.scope is Scope.ALWAYS
+            if judges_candidates(objective)
         )
 
     @property

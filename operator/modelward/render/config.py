@@ -5,6 +5,7 @@ when it changes.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from modelward import conventions as names
@@ -16,6 +17,7 @@ from modelward.api.monitorconfig import (
     ObjectiveConfig,
     ServerConfig,
     ServerProtocol,
+    StorageObjectiveConfig,
     TelemetryConfig,
     TrafficConfig,
     TrafficMode,
@@ -104,8 +106,13 @@ def objective_configs(objectives: Sequence[Objective]) -> tuple[ObjectiveConfig,
 def _objective_config(objective: Objective) -> ObjectiveConfig:
     identity: dict[str, Any] = {"name": objective.name, "config": event_config(objective)}
     if objective.latency is not None:
-        within_ms = objective.latency.within.total_seconds() * 1000
-        return LatencyObjectiveConfig(**identity, within_ms=within_ms)
+        return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(objective.latency.within))
+    if objective.storage is not None:
+        return StorageObjectiveConfig(**identity, within_ms=_milliseconds(objective.storage.within))
     if objective.accuracy is not None:
         return AccuracyObjectiveConfig(**identity, tolerance=float(objective.accuracy.tolerance))
     return AvailabilityObjectiveConfig(**identity)
+
+
+def _milliseconds(duration: timedelta) -> float:
+    return duration / timedelta(milliseconds=1)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from modelward.api.objectives import Objective, ObjectiveKind, event_config, kind_of
+from modelward.api.objectives import Objective, ObjectiveKind, event_config, judges_candidates, kind_of
 from tests.modeldeployments import Manifest
 
 _LATENCY: Manifest = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}
@@ -20,6 +20,7 @@ def _objective(**fields: object) -> Objective:
         ({"latency": {"within": "1s"}}, ObjectiveKind.LATENCY),
         ({"availability": {}}, ObjectiveKind.AVAILABILITY),
         ({"accuracy": {}}, ObjectiveKind.ACCURACY),
+        ({"storage": {"within": "300ms"}, "onBreach": "Alert"}, ObjectiveKind.STORAGE),
     ],
 )
 def test_the_kind_is_the_field_that_is_set(fields: Manifest, kind: ObjectiveKind) -> None:
@@ -29,7 +30,7 @@ def test_the_kind_is_the_field_that_is_set(fields: Manifest, kind: ObjectiveKind
 
 def test_an_objective_of_no_kind_is_refused_when_made_past_the_rules() -> None:
     """Code that skips validation must not get a kind by chance."""
-    with pytest.raises(ValueError, match="write exactly one of latency, availability and accuracy"):
+    with pytest.raises(ValueError, match="write exactly one of latency, availability, accuracy and storage"):
         kind_of(Objective.model_construct(name="o", target=Decimal("0.99")))
 
 
@@ -52,3 +53,16 @@ def test_the_same_definition_written_differently_is_the_same() -> None:
     assert event_config(_objective(latency={"within": "1s"})) == event_config(
         _objective(latency={"within": "1000ms"})
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "judges"),
+    [
+        ({}, True),
+        ({"scope": "AfterPromotion"}, False),
+        ({"latency": None, "storage": {"within": "1s"}, "onBreach": "Hold"}, False),
+    ],
+)
+def test_a_candidate_is_judged_by_what_is_always_in_scope_and_its_own(fields: Manifest, judges: bool) -> None:
+    """A store is the same for both arms, and late labels judge no candidate."""
+    assert judges_candidates(_objective(**fields)) is judges

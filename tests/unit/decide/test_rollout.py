@@ -116,6 +116,22 @@ def test_labels_that_come_days_later_do_not_judge_a_candidate() -> None:
     assert world.step().rule == "EndStep"
 
 
+def test_the_store_judges_no_candidate() -> None:
+    """A storage objective compares no arms, and keeps no candidate that is shown to be no worse waiting."""
+    objectives = [
+        {"name": "availability", "availability": {}, "target": "99%"},
+        {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"},
+    ]
+    world = stepping(objectives=objectives)
+    plan = evidence_plan(world.spec, world.status)
+    assert [(each.max_ratio, each.not_worse_ratio) for each in plan.objectives] == [(1.5, 2), (None, None)]
+    assert plan.compared == 1
+    world.see(
+        assessment("m-2", "availability", not_worse=True), assessment("m-2", "storage", good=0, total=0)
+    )
+    assert world.step().rule == "PassStep"
+
+
 def test_promotion_waits_for_all_pods_and_keeps_the_old_revision_warm() -> None:
     """All traffic moves when the candidate has every pod; the old one is withdrawn, then stands by."""
     world = stepping()

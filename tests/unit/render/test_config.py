@@ -1,5 +1,7 @@
 """The ConfigMap of a revision."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from modelward import conventions as names
-from modelward.api.monitorconfig import MonitorConfig, TrafficMode
-from modelward.api.objectives import event_config
+from modelward.api.monitorconfig import MonitorConfig, StorageObjectiveConfig, TrafficMode
+from modelward.api.objectives import Objective, OnBreach, Storage, event_config
 from modelward.api.spec import Telemetry
 from modelward.decide.placement import MonitorMode, Placement
 from modelward.render.collector import collector_config
@@ -66,6 +68,20 @@ def test_an_objectives_definition_is_what_the_monitor_counts_by() -> None:
     assert [each.config for each in (latency, availability, accuracy)] == [
         event_config(objective) for objective in objectives
     ]
+
+
+def test_a_slow_store_is_slow_for_the_monitor_at_the_same_time() -> None:
+    """The limit of a storage objective reaches the monitor in milliseconds."""
+    objective = Objective(
+        name="storage",
+        storage=Storage(within=timedelta(seconds=1.5)),
+        target=Decimal("0.99"),
+        on_breach=OnBreach.HOLD,
+    )
+    (config,) = objective_configs([objective])
+    assert (config.kind, config.config) == ("storage", event_config(objective))
+    assert isinstance(config, StorageObjectiveConfig)
+    assert config.within_ms == 1500
 
 
 def test_a_changed_target_is_no_other_definition() -> None:
