@@ -22,6 +22,10 @@ class Assessment:
         not_worse: whether the candidate is shown to be not worse; None where not asked.
         not_worse_log_evidence: 0 where not asked.
         stable_good, stable_total: events of stable since the candidate's step began.
+        storage_explains: whether what speaks against the target is shown to come from slow storage (`storage`):
+            events while storage was slow are bad, those while it was fast are fine. False where not shown.
+        fast_good, fast_total, slow_good, slow_total: events while storage was known to be fast, and slow,
+            since the evidence against the target began to stand out; 0 while it does not.
         blocks_with_data: blocks with events since the watch began.
         blocks_unknown: Unknown blocks in a row at the end.
         last_block_time: end of the last block taken in, unix seconds; None before the first.
@@ -44,3 +48,8 @@ class Assessment:
     not_worse_log_evidence: float = 0.0
     stable_good: float = 0.0
     stable_total: float = 0.0
+    storage_explains: bool = False
+    fast_good: float = 0.0
+    fast_total: float = 0.0
+    slow_good: float = 0.0
+    slow_total: float = 0.0

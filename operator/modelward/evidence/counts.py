@@ -1,7 +1,8 @@
 """Good and bad events of one block: the only thing that evidence is made from.
 
 A block is `Count | None`. `None` is Unknown: nobody could say what happened. `Count(0, 0)` is known: there
-was no traffic. Neither moves a test, but only the first makes a verdict Unknown.
+was no traffic. Neither moves a test, but only the first makes a verdict Unknown. A count may know how many of
+its events came while storage was fast and how many while it was slow (`StorageSplit`).
 """
 
 import math
@@ -13,8 +14,33 @@ MAX_EVENTS: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
+class StorageSplit:
+    """Events of a block by what storage was like at the time; those of which nobody knows are in neither.
+
+    Raises:
+        ValueError: if a number is NaN, negative or beyond `MAX_EVENTS`.
+    """
+
+    fast_good: float
+    fast_bad: float
+    slow_good: float
+    slow_bad: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no counter can have counted."""
+        parts = (self.fast_good, self.fast_bad, self.slow_good, self.slow_bad)
+        if not all(0 <= part <= MAX_EVENTS for part in parts):
+            msg = f"counts by storage must be between 0 and {MAX_EVENTS:g}, got {parts}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Events of one block: `good` and `bad`, each finite and not negative.
+
+    Args:
+        good, bad: all events.
+        split: those of them that came while storage was known to be fast or slow; None: nobody looked.
 
     Raises:
         ValueError: if a number is NaN, negative or beyond `MAX_EVENTS`.
@@ -22,6 +48,7 @@ class Count:
 
     good: float
     bad: float
+    split: StorageSplit | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no counter can have counted."""
