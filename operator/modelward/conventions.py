@@ -91,6 +91,8 @@ METRIC_FORWARDED: Final = "modelward_forwarded_requests_total"
 # Metrics of the operator.
 METRIC_EVIDENCE_STATE: Final = "modelward_evidence_state"
 """Detector state, read back at a restart (docs/architecture.md, "Restart")."""
+METRIC_LABEL_UID: Final = "uid"
+"""On detector state: metadata.uid of the ModelDeployment whose it is; one made anew begins without any."""
 
 BLOCK_SECONDS: Final = 5
 """Length of one block of evidence: one scrape interval of /metrics/objectives."""

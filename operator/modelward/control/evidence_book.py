@@ -33,6 +33,8 @@ class Pace(Enum):
 class Entry:
     """What is known about one deployment."""
 
+    uid: str
+    """metadata.uid: a deployment that was deleted and made again begins without evidence."""
     plan: Plan
     pace: Pace
     selectors: tuple[MatchLabels, ...]
@@ -74,9 +76,14 @@ class EvidenceBook:
         """Yield every deployment's entry."""
         yield from self._entries.items()
 
-    def follow(self, key: Key, plan: Plan, pace: Pace, selectors: tuple[MatchLabels, ...]) -> None:
-        """Keep evidence for a plan from now on; what is known stays as far as the plan still asks for it."""
-        before = self._entries.get(key) or Entry(plan, pace, selectors, assessments=Ledger().assess(plan))
+    def follow(self, key: Key, uid: str, plan: Plan, pace: Pace, selectors: tuple[MatchLabels, ...]) -> None:
+        """Keep evidence for a plan from now on; what is known stays as far as the plan still asks for it.
+
+        Nothing stays of another object that had the same name before.
+        """
+        before = self._entries.get(key)
+        if before is None or before.uid != uid:
+            before = Entry(uid, plan, pace, selectors, assessments=Ledger().assess(plan))
         assessments = before.assessments
         if before.plan != plan:
             assessments = (before.ledger or Ledger()).assess(plan)
@@ -89,9 +96,13 @@ class EvidenceBook:
         """Forget a deployment that is gone."""
         self._entries.pop(key, None)
 
-    def unrestored(self) -> list[Key]:
-        """Return the deployments whose earlier evidence is not known yet."""
-        return [key for key, entry in self._entries.items() if entry.ledger is None]
+    def uids(self, keys: Iterable[Key]) -> dict[Key, str]:
+        """Return the uids of those deployments that are followed."""
+        return {key: self._entries[key].uid for key in keys if key in self._entries}
+
+    def unrestored(self) -> dict[Key, str]:
+        """Return the deployments whose earlier evidence is not known yet, with their uids."""
+        return {key: entry.uid for key, entry in self._entries.items() if entry.ledger is None}
 
     def restore(self, ledgers: Mapping[Key, Ledger]) -> None:
         """Take over ledgers as they were before a restart."""

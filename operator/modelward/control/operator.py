@@ -185,7 +185,7 @@ class Operator:
             with contextlib.suppress(InvalidManifestError):
                 if record is not None:
                     manifest = record.manifest()
-                    reconciler.follow(key, read_spec(manifest), read_status(manifest))
+                    reconciler.follow(key, record.uid, read_spec(manifest), read_status(manifest))
         await self._polling.ask(())
 
     async def _fill_cache(self) -> tuple[Kind, ...]:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from modelward.control.evidence_book import EvidenceBook
 from modelward.decide.observation import FiringAlert
@@ -18,6 +18,8 @@ from modelward.signals.key import Key
 from modelward.signals.restore import restore
 
 log: Final = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SETTLED_SECONDS: Final = 30
 """How often a deployment at rest is asked for."""
@@ -51,7 +53,8 @@ class Polling:
     async def ask(self, subjects: Iterable[Subject]) -> None:
         """Ask once: for evidence kept before a restart where that is missing, for counts, and for alerts."""
         subjects = [*subjects, *await self._restore_missing()]
-        await self._poller.poll(subjects, time.time(), self._deliver)
+        asked = self._book.uids(subject.key for subject in subjects)
+        await self._poller.poll(subjects, time.time(), lambda results: self._deliver(results, asked))
         await self._ask_alerts(subject.key for subject in subjects)
 
     def hint(self, key: Key) -> None:
@@ -64,18 +67,18 @@ class Polling:
         self._wake(key)
 
     async def _restore_missing(self) -> list[Subject]:
-        keys = [key for key in self._book.unrestored() if key not in self._restoring]
-        if not keys:
+        asked = {key: uid for key, uid in self._book.unrestored().items() if key not in self._restoring}
+        if not asked:
             return []
-        self._restoring.update(keys)
+        self._restoring.update(asked)
         try:
-            restored = await restore(self._clients, keys, time.time())
-            self._book.restore(restored)
-            for key in self._book.not_restored(key for key in keys if key not in restored):
+            restored = await restore(self._clients, asked, time.time())
+            self._book.restore(self._of_the_same_objects(restored, asked))
+            for key in self._book.not_restored(key for key in asked if key not in restored):
                 self._wake(key)
         finally:
-            self._restoring.difference_update(keys)
-        return [subject for key in keys if (subject := self._book.subject(key))]
+            self._restoring.difference_update(asked)
+        return [subject for key in asked if (subject := self._book.subject(key))]
 
     async def _ask_alerts(self, keys: Iterable[Key]) -> None:
         entries = {key: self._book[key] for key in keys if key in self._book}
@@ -92,9 +95,14 @@ class Polling:
             log.warning("alerts not confirmed: %s", error, extra={"deployment": str(key)})
             return ()
 
-    def _deliver(self, results: Mapping[Key, Polled]) -> None:
-        for key in self._book.take(results):
+    def _deliver(self, results: Mapping[Key, Polled], asked: Mapping[Key, str]) -> None:
+        for key in self._book.take(self._of_the_same_objects(results, asked)):
             self._wake(key)
+
+    def _of_the_same_objects(self, answers: Mapping[Key, T], asked: Mapping[Key, str]) -> dict[Key, T]:
+        """Leave out answers about a deployment that was made anew while they were waited for."""
+        now = self._book.uids(answers)
+        return {key: answer for key, answer in answers.items() if now.get(key) == asked.get(key)}
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

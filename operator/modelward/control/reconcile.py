@@ -106,20 +106,20 @@ class Reconciler:
         self.applier.forget(key)
         self._refused.pop(key, None)
 
-    def follow(self, key: Key, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
+    def follow(self, key: Key, uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
         """Have evidence kept for what a status says serves."""
         if status.withdrawal or status.candidate_revision:
             pace = Pace.EVERY_BLOCK
         else:
             pace = Pace.CLOSE if status.standby_revision else Pace.SETTLED
         selectors = tuple(alert.match_labels for alert in spec.rollback.alerts)
-        self.book.follow(key, evidence_plan(spec, status), pace, selectors)
+        self.book.follow(key, uid, evidence_plan(spec, status), pace, selectors)
 
     async def _reconcile(self, deployment: _Deployment) -> timedelta | None:
         key, spec, identity = deployment.key, deployment.spec, deployment.identity
         wanted = await self.revisions.ensure(key, identity, spec)
         await self.revisions.record_digests(key)
-        self.follow(key, spec, deployment.status)
+        self.follow(key, identity.uid, spec, deployment.status)
         keys = await self.children.keys(key)
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
@@ -184,7 +184,7 @@ class Reconciler:
             kinds.MODEL_DEPLOYMENT, {**deployment.manifest, "status": body}
         )
         self.cache.put(kinds.MODEL_DEPLOYMENT, written)
-        self.follow(deployment.key, deployment.spec, decision.status)
+        self.follow(deployment.key, deployment.identity.uid, deployment.spec, decision.status)
 
 
 def _above_what_was_told(

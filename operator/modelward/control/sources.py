@@ -48,7 +48,7 @@ def snapshots(cache: Cache, book: EvidenceBook) -> Iterator[DeploymentSnapshot]:
             status = read_status(record.manifest())
         except InvalidManifestError:
             continue
-        yield DeploymentSnapshot(key, status, entry.assessments, entry.ledger.to_samples())
+        yield DeploymentSnapshot(key, entry.uid, status, entry.assessments, entry.ledger.to_samples())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from modelward.api.status import ModelDeploymentStatus
-from modelward.conventions import METRIC_EVIDENCE_STATE
+from modelward.conventions import METRIC_EVIDENCE_STATE, METRIC_LABEL_UID
 from modelward.evidence.assessment import Assessment
 from modelward.signals.key import Key
 
@@ -38,6 +38,8 @@ class DeploymentSnapshot:
     """What one deployment's metrics are made from."""
 
     key: Key
+    uid: str
+    """metadata.uid of the object whose evidence it is."""
     status: ModelDeploymentStatus
     assessments: Sequence[Assessment]
     evidence: Sequence[tuple[Mapping[str, str], float]]
@@ -220,7 +222,7 @@ def _of_objectives(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metric]:
 def _evidence_state(snapshots: Sequence[DeploymentSnapshot]) -> Metric:
     family = Metric(METRIC_EVIDENCE_STATE, "Detector state, read back at a restart.", "gauge")
     for snapshot in snapshots:
-        identity = dict(zip(_OF_DEPLOYMENT, snapshot.key, strict=True))
+        identity = {**dict(zip(_OF_DEPLOYMENT, snapshot.key, strict=True)), METRIC_LABEL_UID: snapshot.uid}
         for labels, value in snapshot.evidence:
             family.add_sample(METRIC_EVIDENCE_STATE, {**labels, **identity}, value)
     return family

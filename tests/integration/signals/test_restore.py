@@ -25,6 +25,7 @@ from tests.integration.signals.prometheus_server import BLOCK_SECONDS, Prometheu
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
+UID = "5d1f4b0e-6d0c-4bb2-9a50-6f2f6a1d8f00"
 PLAN = Plan(
     block_seconds=BLOCK_SECONDS,
     objectives=(ObjectivePlan("latency", CONFIG, 0.01, max_ratio=1.5, not_worse_ratio=2.0),),
@@ -57,9 +58,9 @@ def some_ledger(end: int, plan: Plan = PLAN) -> Ledger:
     return Ledger().advance(plan, blocks)
 
 
-async def text(key: Key, ledger: Ledger) -> str:
+async def text(key: Key, ledger: Ledger, uid: str = UID) -> str:
     """What the operator answers to a scrape with this ledger."""
-    snapshot = DeploymentSnapshot(key, ModelDeploymentStatus(), (), ledger.to_samples())
+    snapshot = DeploymentSnapshot(key, uid, ModelDeploymentStatus(), (), ledger.to_samples())
     return (await Telemetry().exposition([snapshot])).decode()
 
 
@@ -86,12 +87,12 @@ async def test_ledger_is_read_back_as_it_was(
     assert ledger.time is not None
     exporter.pages["operator"] = await text(key, ledger)
     await published(prometheus, key, ledger.time, "operator")
-    while_running = await restore(clients, [key], time.time())
+    while_running = await restore(clients, {key: UID}, time.time())
     del exporter.pages["operator"]
     gone = time.time()
     await prometheus.sampled(gone + 1)
 
-    afterwards = await restore(clients, [key], time.time())
+    afterwards = await restore(clients, {key: UID}, time.time())
 
     assert while_running == {key: ledger}
     assert afterwards == {key: ledger}
@@ -112,7 +113,7 @@ async def test_state_that_had_ended_is_not_mixed_in(
     exporter.pages["operator"] = await text(key, changed)
     await published(prometheus, key, now + 1, "operator")
 
-    restored = await restore(clients, [key], time.time())
+    restored = await restore(clients, {key: UID}, time.time())
 
     assert restored == {key: changed}
 
@@ -132,23 +133,43 @@ async def test_newest_of_several_operators_counts(
     await published(prometheus, key, now + 5, "next-operator")
     await prometheus.sampled(time.time() + 1)
 
-    restored = await restore(clients, [key], time.time())
+    restored = await restore(clients, {key: UID}, time.time())
     del exporter.pages["next-operator"]
 
     assert restored == {key: newer}
+
+
+@again_if_scrapes_were_late
+async def test_evidence_of_an_earlier_object_of_the_name_is_left(
+    prometheus: PrometheusServer, exporter: Exporter, clients: Clients, namespace: str
+) -> None:
+    """What was exported for a deployment that was deleted is not read back for one made with its name."""
+    key = Key(namespace, "web")
+    now = int(time.time())
+    earlier, mine = some_ledger(now + 5), some_ledger(now)
+    exporter.pages["operator"] = await text(key, mine)
+    await published(prometheus, key, now, "operator")
+    exporter.pages["operator"] = await text(key, earlier, uid="another")
+    await published(prometheus, key, now + 5, "operator")
+
+    restored = await restore(clients, {key: UID}, time.time())
+    of_a_third = await restore(clients, {key: "a third"}, time.time())
+
+    assert restored == {key: mine}
+    assert of_a_third == {key: Ledger()}
 
 
 async def test_nothing_exported_is_an_empty_ledger(clients: Clients, namespace: str) -> None:
     """A deployment without exported state starts from nothing."""
     key = Key(namespace, "web")
 
-    assert await restore(clients, [key], time.time()) == {key: Ledger()}
+    assert await restore(clients, {key: UID}, time.time()) == {key: Ledger()}
 
 
 async def test_no_answer_is_not_an_empty_ledger(namespace: str) -> None:
     """While Prometheus is away nothing is restored, so that the caller asks again."""
     async with Clients(Endpoint("http://127.0.0.1:1")) as away:
-        assert await restore(away, [Key(namespace, "web")], time.time()) == {}
+        assert await restore(away, {Key(namespace, "web"): UID}, time.time()) == {}
 
 
 @again_if_scrapes_were_late
@@ -177,7 +198,7 @@ async def test_restart_and_replay_equals_never_having_stopped(
     end = await prometheus.settle()
     never_stopped = await advanced(exported, end)
 
-    restored = await restore(clients, [key], time.time())
+    restored = await restore(clients, {key: UID}, time.time())
     restarted = await advanced(restored[key], end)
 
     assert restarted == never_stopped

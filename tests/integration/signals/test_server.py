@@ -139,7 +139,7 @@ async def test_deployment_is_shown_and_gone_with_its_snapshot(running: Running) 
         traffic=(TrafficShare(revision="web-1", weight=75), TrafficShare(revision="web-2", weight=25)),
     )
     running.snapshots = [
-        DeploymentSnapshot(Key("team", "web"), status, ledger.assess(PLAN), ledger.to_samples())
+        DeploymentSnapshot(Key("team", "web"), "uid-1", status, ledger.assess(PLAN), ledger.to_samples())
     ]
     whose = {"namespace": "team", "deployment": "web"}
     objective = {**whose, "revision": "web-1", "objective": "latency"}
@@ -153,7 +153,7 @@ async def test_deployment_is_shown_and_gone_with_its_snapshot(running: Running) 
     (evidence,) = await running.metric("modelward_objective_evidence", **objective)
     assert 0 < evidence < 1
     assert await running.metric("modelward_objective_verdict", **objective, verdict="Inconclusive") == [1]
-    assert await running.metric("modelward_evidence_state", **whose, component="block_time") == [
+    assert await running.metric("modelward_evidence_state", **whose, uid="uid-1", component="block_time") == [
         1_000_000_000
     ]
     running.snapshots = []

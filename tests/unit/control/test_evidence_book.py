@@ -12,6 +12,7 @@ from modelward.signals.counts import Polled
 from modelward.signals.key import Key
 
 KEY, OTHER = Key("ns", "one"), Key("ns", "two")
+UID = "uid-1"
 REVISION = "one-abc"
 CONFIGS = {"availability": "c1"}
 PLAN = Plan(
@@ -28,7 +29,7 @@ def book(*paces: Pace) -> EvidenceBook:
     """Make a book that follows one deployment per pace, all restored."""
     made = EvidenceBook()
     for key, pace in zip((KEY, OTHER), paces, strict=False):
-        made.follow(key, PLAN, pace, ())
+        made.follow(key, UID, PLAN, pace, ())
     made.restore({key: Ledger() for key in made.unrestored()})
     return made
 
@@ -43,9 +44,9 @@ def counted(time: int, good: float, bad: float) -> Polled:
 def test_nobody_is_asked_for_before_earlier_evidence_is_known() -> None:
     """A deployment whose exported state could not be read yet is not polled, and its state says why."""
     made = EvidenceBook()
-    made.follow(KEY, PLAN, Pace.EVERY_BLOCK, ())
+    made.follow(KEY, UID, PLAN, Pace.EVERY_BLOCK, ())
     assert made.everyone() == []
-    assert made.unrestored() == [KEY]
+    assert made.unrestored() == {KEY: UID}
     assert made.not_restored([KEY]) == {KEY}
     assert made.not_restored([KEY]) == set()
     assert made[KEY].metrics is MetricsState.UNAVAILABLE
@@ -69,9 +70,9 @@ def test_settled_ones_are_left_alone_between_their_polls() -> None:
     """Only what moves, what was promoted lately and what looks bad is asked for at every block."""
     made = book(Pace.EVERY_BLOCK, Pace.SETTLED)
     assert [subject.key for subject in made.attended()] == [KEY]
-    made.follow(KEY, PLAN, Pace.CLOSE, ())
+    made.follow(KEY, UID, PLAN, Pace.CLOSE, ())
     assert [subject.key for subject in made.attended()] == [KEY]
-    made.follow(KEY, PLAN, Pace.SETTLED, ())
+    made.follow(KEY, UID, PLAN, Pace.SETTLED, ())
     assert made.attended() == []
     made.take(
         {
@@ -113,7 +114,7 @@ def test_counts_of_an_earlier_definition_are_dropped() -> None:
     made = book(Pace.EVERY_BLOCK)
     changed = replace(PLAN.objectives[0], config="c2")
     other = replace(PLAN.objectives[0], name="latency", config="c3")
-    made.follow(KEY, replace(PLAN, objectives=(changed, other)), Pace.EVERY_BLOCK, ())
+    made.follow(KEY, UID, replace(PLAN, objectives=(changed, other)), Pace.EVERY_BLOCK, ())
     block = {(REVISION, "availability"): Count(60, 40), (REVISION, "latency"): Count(90, 10)}
     asked = {"availability": "c1", "latency": "c3"}
     made.take({KEY: Polled(asked, ((5, block),), MetricsState.AVAILABLE, "")})
@@ -149,8 +150,20 @@ def test_alerts_of_other_selectors_are_forgotten() -> None:
     """When the team changes which alerts may trigger a rollback, one that matched before no longer counts."""
     made = book(Pace.SETTLED)
     made.take_alerts({KEY: (FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC)),)})
-    made.follow(KEY, PLAN, Pace.SETTLED, ({"severity": "page"},))
+    made.follow(KEY, UID, PLAN, Pace.SETTLED, ({"severity": "page"},))
     assert made[KEY].alerts == ()
+
+
+def test_deployment_made_anew_begins_without_evidence() -> None:
+    """Deleted and made again between two looks, a deployment has nothing of the earlier one's evidence."""
+    made = book(Pace.EVERY_BLOCK)
+    made.take({KEY: counted(5, 60, 40)})
+    made.take_alerts({KEY: (FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC)),)})
+    made.follow(KEY, UID, PLAN, Pace.EVERY_BLOCK, ())
+    assert (made[KEY].assessments[0].total, made.unrestored()) == (100, {})
+    made.follow(KEY, "uid-2", PLAN, Pace.EVERY_BLOCK, ())
+    assert (made[KEY].assessments[0].total, made[KEY].alerts) == (0, ())
+    assert (made.unrestored(), made.uids((KEY, OTHER))) == ({KEY: "uid-2"}, {KEY: "uid-2"})
 
 
 def test_forgotten_deployment_is_not_asked_for() -> None:
