@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from modelward.evidence.counts import MAX_EVENTS, Block, sanitize
+from modelward.evidence.counts import MAX_EVENTS, Block, Count, StorageSplit
 from modelward.signals.answers import Series
 from modelward.signals.key import Key
 
@@ -30,7 +30,10 @@ TimedBlock: TypeAlias = tuple[int, BlockOfRevisions]
 """End of the block in unix seconds, a multiple of the block's length, and what was counted in it."""
 
 _RESULTS: Final = ("good", "bad")
+_STORAGE: Final = ("fast", "slow")
+"""Classes of the label `storage`; events of any other are counted, and were in neither."""
 _ABSENT: Final = -1.0
+_NOTHING: Final = (_ABSENT,) * (len(_RESULTS) * (len(_STORAGE) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class _Tally:
 
     subject: Subject
     cells: dict[tuple[int, str, str], list[float]] = field(default_factory=dict)
-    """(time, revision, objective) -> [good, bad], _ABSENT where no series was."""
+    """(time, revision, objective) -> good and bad while storage was fast, likewise slow, likewise neither;
+    _ABSENT where no series was."""
     unknown: set[tuple[int, str, str]] = field(default_factory=set)
     seen: set[tuple[str | None, ...]] = field(default_factory=set)
     with_series: bool = False
@@ -67,7 +71,7 @@ def count(
     Args:
         subjects: whom the queries were about; other deployments' series are passed over.
         times: ends of the blocks that were asked for, ascending.
-        counts: events per block by namespace, deployment, revision, objective, config, result (and storage).
+        counts: events per block by namespace, deployment, revision, objective, config, result and storage.
         flags: present where a block of namespace, deployment, revision, objective cannot be told.
     """
     tallies = {subject.key: _Tally(subject) for subject in subjects}
@@ -109,14 +113,18 @@ def _add(tally: _Tally, series: Series) -> int:
     if labels.get("config") != tally.subject.configs.get(objective):
         return 0
     nonsense = 0
-    column = _RESULTS.index(result)
+    storage = labels.get("storage")
+    row = _STORAGE.index(storage) if storage in _STORAGE else len(_STORAGE)
+    column = row * len(_RESULTS) + _RESULTS.index(result)
     for time, value in series.points:
         at = (round(time), revision, objective)
         if not 0 <= value <= MAX_EVENTS:  # also where it is not a number
             nonsense += 1
             tally.unknown.add(at)
             continue
-        cell = tally.cells.setdefault(at, [_ABSENT, _ABSENT])
+        cell = tally.cells.get(at)
+        if cell is None:
+            cell = tally.cells[at] = list(_NOTHING)
         cell[column] = max(cell[column], 0.0) + value
     return nonsense
 
@@ -142,6 +150,28 @@ def _blocks(tally: _Tally, times: Sequence[int]) -> tuple[TimedBlock, ...]:
 def _cell(tally: _Tally, at: tuple[int, str, str]) -> Block:
     if tally.spoiled or at in tally.unknown:
         return None
-    good, bad = tally.cells[at]
+    fast_good, fast_bad, slow_good, slow_bad, *neither = tally.cells[at]
+    good, bad = _sum(fast_good, slow_good, neither[0]), _sum(fast_bad, slow_bad, neither[1])
     # A missing half is no half: without the bad events the good ones would look flawless.
-    return None if _ABSENT in (good, bad) else sanitize(good, bad)
+    if _ABSENT in (good, bad):
+        return None
+    try:
+        return Count(good, bad, _split(fast_good, fast_bad, slow_good, slow_bad))
+    except ValueError:
+        return None
+
+
+def _sum(*parts: float) -> float:
+    """Sum what is there; _ABSENT if nothing is."""
+    there = [part for part in parts if part != _ABSENT]
+    return sum(there) if there else _ABSENT
+
+
+def _split(fast_good: float, fast_bad: float, slow_good: float, slow_bad: float) -> StorageSplit | None:
+    """None also where half of a class is missing, and where no event came in either class."""
+    if _ABSENT in (fast_good, fast_bad) and fast_good != fast_bad:
+        return None
+    if _ABSENT in (slow_good, slow_bad) and slow_good != slow_bad:
+        return None
+    parts = [max(part, 0.0) for part in (fast_good, fast_bad, slow_good, slow_bad)]
+    return StorageSplit(*parts) if any(parts) else None

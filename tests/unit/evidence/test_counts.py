@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from modelward.evidence.counts import MAX_EVENTS, Count, sanitize
+from modelward.evidence.counts import MAX_EVENTS, Count, StorageSplit, sanitize
 
 
 def test_fraction_of_bad_events() -> None:
@@ -32,3 +32,10 @@ def test_nonsense_is_refused(good: float, bad: float) -> None:
 def test_sense_is_taken() -> None:
     """Plausible numbers from outside become a count."""
     assert sanitize(2, 1) == Count(2, 1)
+
+
+@pytest.mark.parametrize("part", [-1, math.nan, math.inf, MAX_EVENTS * 2])
+def test_a_nonsensical_split_is_refused(part: float) -> None:
+    """A part by storage is a count like any other."""
+    with pytest.raises(ValueError, match="by storage"):
+        StorageSplit(0, 0, part, 0)

@@ -1,9 +1,10 @@
 """From series to blocks: what is counted, what is Unknown, and whose fault stays whose."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.evidence.counts import Count
+from modelward.evidence.counts import Count, StorageSplit
 from modelward.signals.answers import Series
 from modelward.signals.blocks import Counted, Subject, count
 from modelward.signals.key import Key
@@ -17,7 +18,7 @@ def series(values: dict[int, float], key: Key = WEB, **labels: str) -> Series:
     """One series of the counts query, good events of web-1's latency unless labels say otherwise."""
     whose = {"namespace": key.namespace, "deployment": key.name, "revision": "web-1", "objective": "latency"}
     return Series(
-        {**whose, "config": "c1", "result": "good", "storage": "fast", **labels}, tuple(values.items())
+        {**whose, "config": "c1", "result": "good", "storage": "unknown", **labels}, tuple(values.items())
     )
 
 
@@ -34,13 +35,48 @@ def test_good_and_bad_make_a_count() -> None:
     assert (found.unknown, found.nonsense, set(found.with_series)) == (0, 0, {WEB})
 
 
-def test_storage_classes_are_summed() -> None:
-    """Events while storage was fast and slow are all events."""
-    found = counted(
-        series({100: 7}), series({100: 2}, storage="slow"), series({100: 1}, result="bad", storage="unknown")
-    )
+def both(good: float, bad: float, storage: str) -> tuple[Series, Series]:
+    """Good and bad events of one storage class in the first block."""
+    return series({100: good}, storage=storage), series({100: bad}, result="bad", storage=storage)
 
-    assert found.blocks[WEB][0] == (100, {CELL: Count(9, 1)})
+
+def test_storage_classes_are_summed_and_kept_apart() -> None:
+    """All events count; those of which the storage class is known are also known by it."""
+    found = counted(*both(7, 1, "fast"), *both(2, 3, "slow"), *both(4, 5, "unknown"))
+
+    assert found.blocks[WEB][0] == (100, {CELL: Count(13, 9, StorageSplit(7, 1, 2, 3))})
+
+
+def test_one_class_is_enough_for_a_split() -> None:
+    """Where no event was slow, or nobody counts slow ones, the fast ones are known all the same."""
+    assert counted(*both(7, 1, "fast")).blocks[WEB][0] == (100, {CELL: Count(7, 1, StorageSplit(7, 1, 0, 0))})
+
+
+@pytest.mark.parametrize("storage", ["unknown", "odd", ""])
+def test_other_classes_are_in_neither(storage: str) -> None:
+    """A class that says neither fast nor slow counts as events, and splits nothing."""
+    assert counted(*both(7, 1, storage)).blocks[WEB][0] == (100, {CELL: Count(7, 1)})
+
+
+def test_no_events_are_no_split() -> None:
+    """Classes that open at zero say nothing yet."""
+    assert counted(*both(0, 0, "fast"), *both(0, 0, "slow")).blocks[WEB][0] == (100, {CELL: Count(0, 0)})
+
+
+@pytest.mark.parametrize("storage", ["fast", "slow"])
+def test_half_a_class_splits_nothing(storage: str) -> None:
+    """Good events of a class without its bad ones would look flawless: the class is not known."""
+    other = "slow" if storage == "fast" else "fast"
+    found = counted(*both(4, 1, other), series({100: 7}, storage=storage))
+
+    assert found.blocks[WEB][0] == (100, {CELL: Count(11, 1)})
+
+
+def test_more_than_anyone_can_count_is_unknown() -> None:
+    """Series that are each plausible, but not together, make the block Unknown."""
+    found = counted(*both(9e11, 0, "fast"), *both(9e11, 0, "unknown"))
+
+    assert found.blocks[WEB][0] == (100, {CELL: None})
 
 
 def test_flagged_block_is_unknown_also_with_counts() -> None:
@@ -133,7 +169,7 @@ def test_only_blocks_after_the_last_consumed_are_given() -> None:
             st.sampled_from(["good", "bad", "other", ""]),
             st.sampled_from(["web-1", "web-2", ""]),
             st.sampled_from(["c1", "c2"]),
-            st.sampled_from(["fast", "slow"]),
+            st.sampled_from(["fast", "slow", "unknown"]),
             st.dictionaries(st.sampled_from(TIMES), st.floats(width=32)),
         )
     )
