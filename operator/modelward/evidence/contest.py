@@ -73,7 +73,7 @@ def rules(plan: Plan, objective: ObjectivePlan) -> Rules:
 
 
 def terms(comparison: Comparison, objective: ObjectivePlan) -> str:
-    """What makes a contest this one: its arms, step, form, ratios and event definition."""
+    """What makes a contest this one: its arms, step, form, ratios, margins and event definition."""
     parts = (
         comparison.candidate,
         comparison.stable,
@@ -81,6 +81,8 @@ def terms(comparison: Comparison, objective: ObjectivePlan) -> str:
         comparison.form.value,
         objective.max_ratio,
         objective.not_worse_ratio,
+        objective.max_margin,
+        objective.not_worse_margin,
         objective.config,
     )
     return "/".join(map(str, parts))

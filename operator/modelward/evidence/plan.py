@@ -19,6 +19,7 @@ class ObjectivePlan:
             against the target starts anew and everything else stays.
         max_ratio: ratio to stable's bad fraction above which a candidate is worse; None: not compared.
         not_worse_ratio: ratio to rule out before a step may end early; None: never early by this one.
+        max_margin, not_worse_margin: absolute shares of events on top of the ratios.
     """
 
     name: str
@@ -26,6 +27,8 @@ class ObjectivePlan:
     allowed_bad: float
     max_ratio: float | None
     not_worse_ratio: float | None
+    max_margin: float = 0.0
+    not_worse_margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,10 @@ class Plan:
             alpha = sharing.step_alpha(
                 self.max_false_rejection_probability, self.compared, self.comparison.steps
             )
-        return VersusPolicy(objective.max_ratio, alpha, self.comparison.form)
+        return VersusPolicy(objective.max_ratio, alpha, self.comparison.form, max_margin=objective.max_margin)
 
     def not_worse_policy(self, objective: ObjectivePlan) -> NotWorsePolicy | None:
         """The test that ends a step early; None if there is no comparison, or none by this objective."""
         if self.comparison is None or objective.not_worse_ratio is None:
             return None
-        return NotWorsePolicy(objective.not_worse_ratio, sharing.NOT_WORSE_ALPHA)
+        return NotWorsePolicy(objective.not_worse_ratio, sharing.NOT_WORSE_ALPHA, objective.not_worse_margin)

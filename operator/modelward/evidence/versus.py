@@ -1,12 +1,13 @@
-"""Against stable: is a candidate's bad fraction more than `max_ratio` times that of stable?
+"""Against stable: is a candidate's bad fraction above `max_ratio` times that of stable plus `max_margin`?
 
 Two kinds of bets, whose e-processes are averaged:
 
 - bounded: e = 1 + g (x_c/b_t - 1), g in `BET_SHARES`, with x_c the candidate's bad fraction of the block
-  and b_t = max_ratio * max(U, x_s, (K+1)/N). U is the upper bound of stable's long-run bad fraction, x_s
-  stable's in this block, K of N stable's recent bad and all events, those of one block ago weighted
-  `WINDOW_KEEP` and so on. For K a sum of binomials weighted at most 1, E[1/(K+1)] <= 1/(p N), so the window
-  term cannot be beaten by luck. Valid whatever the correlation inside a block.
+  and b_t = max_ratio * max(U, x_s, (K+1)/N) + max_margin. U is the upper bound of stable's long-run bad
+  fraction, x_s stable's in this block, K of N stable's recent bad and all events, those of one block ago
+  weighted `WINDOW_KEEP` and so on. For K a sum of binomials weighted at most 1, E[1/(K+1)] <= 1/(p N), so the
+  window term cannot be beaten by luck; nor with a margin m, for 1/(r/Z + m) is concave in Z = N/(K+1). Valid
+  whatever the correlation inside a block.
 - likelihood: the two-arm likelihood ratio of `arms`, with the recent rates as predictable alternative. Valid
   for independent events whatever level the arms share; tempered for correlated ones.
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from modelward.evidence.arms import BASELINE_EVENTS, Rates, tempered_step
+from modelward.evidence.arms import BASELINE_EVENTS, Boundary, Rates, tempered_step
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block, Count
 from modelward.evidence.log_space import log_add, log_mean
@@ -62,18 +63,20 @@ class VersusPolicy:
 
     Args:
         max_ratio: largest ratio of bad fractions, candidate to stable, that is tolerated; at least 1.
+        max_margin: tolerated on top of it, as an absolute share of events; from 0, below 1.
         alpha: bound on the chance of a false rejection (step) or on their rate per block (permanent).
         form: which of the two.
         bets: which bets to place.
 
     Raises:
-        ValueError: if max_ratio or alpha is outside its range.
+        ValueError: if max_ratio, max_margin or alpha is outside its range.
     """
 
     max_ratio: float
     alpha: float
     form: Form = Form.STEP
     bets: Bets = Bets.BOUNDED_AND_LIKELIHOOD
+    max_margin: float = 0.0
     log_threshold: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +89,15 @@ class VersusPolicy:
         if not 0 < self.alpha < 1:
             msg = f"alpha must lie between 0 and 1, got {self.alpha!r}"
             raise ValueError(msg)
+        if not 0 <= self.max_margin < 1:
+            msg = f"max_margin must be from 0 to below 1 (0.02 tolerates 2 points), got {self.max_margin!r}"
+            raise ValueError(msg)
         object.__setattr__(self, "log_threshold", -math.log(self.alpha))
+
+    @property
+    def boundary(self) -> Boundary:
+        """The worst that is tolerated."""
+        return Boundary(self.max_ratio, self.max_margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,8 @@ class VersusState:
         log_bounded: log wealth of the bounded bets, in the order of `BET_SHARES`.
         log_likelihood: log wealth of the likelihood bet.
         blocks: blocks in which the candidate had traffic.
-        bad_blocks: the last `RECENT_BLOCKS` of those as bits, newest lowest, set where events were bad.
+        bad_blocks: the last `RECENT_BLOCKS` of those as bits, newest lowest, set where more of its
+            events were bad than is tolerated beside stable's K of N.
         candidate_total, candidate_bad: its recent events, one block's weight falling by `RECENT_KEEP`.
         stable_total, stable_bad: likewise.
         window_total, window_bad: N and K above.
@@ -136,7 +148,7 @@ def advance(
     blocks, bad_blocks = state.blocks, state.bad_blocks
     if candidate.total:
         onset = _log_onset_weight(policy.form, blocks)
-        bound = _tolerated(policy.max_ratio, baseline, stable, (window_bad + 1) / max(window_total, 1.0))
+        bound = _tolerated(policy.boundary, baseline, stable, (window_bad + 1) / max(window_total, 1.0))
         ceiling = policy.log_threshold + CEILING
         log_bounded = tuple(
             min(log_add(wealth, onset) + step, ceiling)
@@ -145,7 +157,8 @@ def advance(
         step = _likelihood_step(policy, state, baseline, candidate, stable)
         log_likelihood = min(log_add(log_likelihood, onset) + step, ceiling)
         blocks += 1
-        bad_blocks = (bad_blocks << 1 | (candidate.bad > 0)) & (1 << RECENT_BLOCKS) - 1
+        usual = policy.boundary.at(window_bad / max(window_total, 1.0))
+        bad_blocks = (bad_blocks << 1 | (candidate.bad > usual * candidate.total)) & (1 << RECENT_BLOCKS) - 1
     keep_c, keep_s = (RECENT_KEEP if count.total else 1.0 for count in (candidate, stable))
     return VersusState(
         log_bounded,
@@ -173,7 +186,7 @@ def breached(policy: VersusPolicy, state: VersusState) -> bool:
     """Whether the candidate is shown to be worse.
 
     Not before `BLOCKS_BEFORE_VERDICT` blocks with its traffic, nor unless `RECENT_BAD_BLOCKS` of the last
-    `RECENT_BLOCKS` had bad events: one burst is no reason to reject.
+    `RECENT_BLOCKS` were worse than is tolerated: one burst is no reason to reject.
     """
     return (
         state.blocks >= BLOCKS_BEFORE_VERDICT
@@ -190,10 +203,10 @@ def _log_onset_weight(form: Form, block: int) -> float:
     return math.log((1 - FIRST_ONSET_WEIGHT) / (block * (block + 1)))
 
 
-def _tolerated(max_ratio: float, baseline: Baseline, stable: Count, window: float) -> float:
+def _tolerated(boundary: Boundary, baseline: Baseline, stable: Count, window: float) -> float:
     """b_t; 1 or more when nothing the candidate does in this block could be called worse."""
     now = stable.bad / stable.total if stable.total else 0.0
-    return max_ratio * max(baseline.upper, now, window)
+    return boundary.at(max(baseline.upper, now, window))
 
 
 def _bounded_steps(candidate: Count, bound: float) -> tuple[float, ...]:
@@ -210,17 +223,17 @@ def _likelihood_step(
     """Log of the likelihood bet's factor; 0 where it is not placed."""
     if policy.bets is Bets.BOUNDED or baseline.total < BASELINE_EVENTS:
         return 0.0
-    alternative = _alternative(policy.max_ratio, state, baseline)
+    alternative = _alternative(policy.boundary, state, baseline)
     if alternative is None:
         return 0.0
-    return tempered_step(candidate, stable, alternative, policy.max_ratio, baseline, policy.log_threshold)
+    return tempered_step(candidate, stable, alternative, policy.boundary, baseline, policy.log_threshold)
 
 
-def _alternative(max_ratio: float, state: VersusState, baseline: Baseline) -> Rates | None:
+def _alternative(line: Boundary, state: VersusState, baseline: Baseline) -> Rates | None:
     """The arms' rates as the past has them; None while they speak for the null."""
     usual = min(baseline.total, BASELINE_EVENTS)
     stable = (state.stable_bad + usual * baseline.rate) / (state.stable_total + usual)
-    boundary = max_ratio * stable
+    boundary = line.at(stable)
     prior_events, prior_rate = PRIOR_BAD_EVENTS / boundary, boundary + boundary * (1 - boundary)
     candidate = (state.candidate_bad + prior_events * prior_rate) / (state.candidate_total + prior_events)
     return Rates(candidate, stable) if boundary < candidate < 1 else None

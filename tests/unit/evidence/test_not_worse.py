@@ -36,6 +36,20 @@ def test_as_good_is_shown() -> None:
     assert not_worse.shown(POLICY, run(POLICY, [SAME] * 24))
 
 
+def test_as_good_is_shown_within_a_margin() -> None:
+    """With 15 points to rule out, the same bad fraction is shown soon, and one at the margin is not."""
+    policy = NotWorsePolicy(1, 0.05, margin=0.15)
+    assert not_worse.shown(policy, run(policy, [SAME] * 24))
+    assert not_worse.log_evidence(run(policy, [AT_MARGIN] * 100)) < 0
+
+
+@pytest.mark.parametrize("margin", [-0.01, 1, math.nan])
+def test_impossible_margin(margin: float) -> None:
+    """A margin below none or of everything is refused."""
+    with pytest.raises(ValueError, match="margin must be from 0 to below 1"):
+        NotWorsePolicy(1.5, 0.05, margin)
+
+
 def test_at_the_margin_is_not_shown() -> None:
     """A candidate exactly at the margin loses evidence."""
     assert not_worse.log_evidence(run(POLICY, [AT_MARGIN] * 100)) < 0

@@ -69,6 +69,35 @@ def test_three_of_six_blocks_must_be_bad() -> None:
     assert versus.breached(policy, run(policy, [burst], state))
 
 
+def test_a_burst_of_fractions_is_a_burst() -> None:
+    """Where every block has some bad share, two blocks of nothing but errors are no verdict either."""
+    burst, usual = (Count(0, 10_000), Count(85_500, 4_500)), (Count(0.95, 0.05), Count(8.55, 0.45))
+    known = Baseline(total=100_000, bad=5_000, pairs=1e8)
+    policy = VersusPolicy(1.5, 0.1)
+    state = run(policy, [burst] * 2 + [usual] * 2, known=known)
+    assert versus.log_evidence(policy, state) > policy.log_threshold
+    assert not versus.breached(policy, state)
+    assert versus.breached(policy, run(policy, [burst], state, known))
+
+
+def test_first_bounded_bets_with_a_margin_by_hand() -> None:
+    """A margin is added to the bound, and the bound is as by the ratio otherwise."""
+    policy = VersusPolicy(1, 0.01, bets=Bets.BOUNDED, max_margin=0.04)
+    state = run(policy, [(Count(4, 1), Count(100, 0))])
+    bound = max(KNOWN.upper, 1 / 100) + 0.04
+    expected = [math.log(0.8 * (1 + g * (0.2 / bound - 1))) for g in versus.BET_SHARES]
+    assert state.log_bounded == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bets", Bets)
+def test_a_margin_is_tolerated_and_more_is_not(bets: Bets) -> None:
+    """With 10 points allowed, 40% wrong beside 30% is never held against a candidate, 60% is."""
+    policy = VersusPolicy(1, 0.01, bets=bets, max_margin=0.1)
+    known = Baseline(total=10_000, bad=3_000, pairs=1e6)
+    assert not versus.breached(policy, run(policy, [(Count(30, 20), Count(35, 15))] * 500, known=known))
+    assert versus.breached(policy, run(policy, [(Count(20, 30), Count(35, 15))] * 60, known=known))
+
+
 def test_late_onset_is_found() -> None:
     """A candidate that was fine for an hour and then has 60% bad is rejected within a minute."""
     state = run(POLICY, [FINE] * 720)
@@ -170,6 +199,13 @@ def test_impossible_ratio(ratio: float) -> None:
     """A ratio below one is refused."""
     with pytest.raises(ValueError, match="max_ratio must be at least 1"):
         VersusPolicy(ratio, 0.01)
+
+
+@pytest.mark.parametrize("margin", [-0.01, 1, math.nan])
+def test_impossible_margin(margin: float) -> None:
+    """A margin below none or of everything is refused."""
+    with pytest.raises(ValueError, match="max_margin must be from 0 to below 1"):
+        VersusPolicy(1, 0.01, max_margin=margin)
 
 
 @pytest.mark.parametrize("alpha", [0, 1, math.nan])
