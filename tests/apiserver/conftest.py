@@ -9,6 +9,7 @@ from dev.cluster.controlplane import ControlPlane
 from modelward.control.client import Client
 from modelward.control.faults import Faults
 from tests.apiserver.operators import Nursery, World, administrator
+from tests.apiserver.serving_pods import ServingPods, Stage, observed_pods, played
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,17 @@ async def another_world(
     client = Client(administrator(api_server), Faults(), "test")
     yield World(client, api_server, nursery, other, folder)
     await client.close()
+
+
+@pytest.fixture
+async def pods(world: World, tmp_path: Path) -> AsyncIterator[ServingPods]:
+    """Set up a Prometheus and monitors for pods that the test makes itself."""
+    async with observed_pods(world, tmp_path) as given:
+        yield given
+
+
+@pytest.fixture
+async def stage(pods: ServingPods) -> AsyncIterator[Stage]:
+    """Have pods made for every Deployment, which become ready and answer requests."""
+    async with played(pods) as given:
+        yield given

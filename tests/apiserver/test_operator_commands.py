@@ -1,28 +1,21 @@
 """What a person asks for by annotation (abort, retry, undo) and spec.paused, through the API alone."""
 
 import asyncio
-import itertools
-import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from dev.cluster.controlplane import free_ports
 from modelward import conventions as names
-from modelward.api.objectives import Objective, event_config
 from modelward.control import kinds
-from tests.apiserver.fake_monitors import FakeMonitor, FakeMonitors
-from tests.apiserver.operators import Manifest, World, condition, ready, server
-from tests.integration.signals.exporter import Exporter, Pod
-from tests.integration.signals.prometheus_server import PrometheusServer
+from tests.apiserver.fake_monitors import FakeMonitor
+from tests.apiserver.operators import Manifest, World, condition, ready, server, starting
+from tests.apiserver.serving_pods import OBJECTIVE, ServingPods
 
 pytestmark = pytest.mark.apiserver
 
-OBJECTIVE: Final[Manifest] = {"name": "availability", "availability": {}, "target": "99%"}
 JUDGED: Final[Manifest] = {"objectives": [OBJECTIVE]}
 LONG_STEP: Final[Manifest] = {"steps": [{"weight": 50, "minRequests": 1_000_000_000}]}
 """A step that does not end while a test looks at it."""
@@ -35,32 +28,23 @@ ROLLOUT_SECONDS: Final = 120
 
 @dataclass(slots=True)
 class Node:
-    """Runs the pods that a test asks for: their monitors obey, and a Prometheus scrapes what they count."""
+    """Runs the one pod of each revision that a test asks for."""
 
-    world: World
-    exporter: Exporter
-    monitors: FakeMonitors
-    pods: dict[str, tuple[str, Pod]] = field(default_factory=dict)
-    """By revision: the one pod that it has, by its name and as it is scraped."""
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(random.randrange(2**15)))
+    pods: ServingPods
+    _names: dict[str, str] = field(default_factory=dict)
+    """By revision: the name of its pod."""
 
     async def run(self, revision: str) -> FakeMonitor:
         """Make a ready pod of a revision; return its monitor."""
-        number = next(self._numbers)
-        address = f"127.89.{number // 250 % 250}.{number % 250 + 1}"
-        monitor = await self.monitors.start(address)
-        name = await self.world.make_pod(revision, number, ready(address))
-        configs = {OBJECTIVE["name"]: event_config(Objective.model_validate(OBJECTIVE))}
-        scraped = Pod(self.world.namespace, "electricity", revision, name, None, configs)
-        self.exporter.add(scraped)
-        self.pods[revision] = (name, scraped)
-        return monitor
+        number = len(self.pods.ever)
+        self._names[revision] = await self.pods.world.make_pod(revision, number, starting())
+        return (await self.pods.get_ready(self._names[revision], revision)).monitor
 
     async def evict(self, revision: str) -> None:
         """Remove the pod of a revision."""
-        name, scraped = self.pods.pop(revision)
-        self.exporter.remove(scraped)
-        await self.world.delete(kinds.POD, name)
+        name = self._names.pop(revision)
+        self.pods.gone(name)
+        await self.pods.world.delete(kinds.POD, name)
 
     @asynccontextmanager
     async def traffic(self) -> AsyncIterator[None]:
@@ -68,8 +52,8 @@ class Node:
 
         async def keep() -> None:
             while True:
-                for _, scraped in self.pods.values():
-                    scraped.count(GOOD_AT_ONCE, BAD_AT_ONCE, OBJECTIVE["name"])
+                for pod in self.pods.present.values():
+                    pod.scraped.count(GOOD_AT_ONCE, BAD_AT_ONCE, OBJECTIVE["name"])
                 await asyncio.sleep(0.1)
 
         keeping = asyncio.create_task(keep())
@@ -81,26 +65,15 @@ class Node:
 
 
 @pytest.fixture
-async def node(world: World, tmp_path: Path) -> AsyncIterator[Node]:
-    """Set up a Prometheus and monitors; operators are to ask that Prometheus."""
-    with Exporter() as exporter:
-        async with FakeMonitors() as monitors:
-            (port,) = free_ports(1)
-            prometheus = PrometheusServer(tmp_path / "prometheus", port, exporter.port)
-            prometheus.start()
-            world.settings |= {
-                "prometheus": {"url": f"http://127.0.0.1:{port}"},
-                "evaluationDelaySeconds": 1,
-            }
-            try:
-                yield Node(world, exporter, monitors)
-            finally:
-                prometheus.stop()
+def node(pods: ServingPods) -> Node:
+    """Run pods whose counts are read a second after each block."""
+    pods.world.settings["evaluationDelaySeconds"] = 1
+    return Node(pods)
 
 
 async def test_abort_in_a_step_withdraws_and_rejects(node: Node) -> None:
     """A candidate that has traffic loses it at once and is rejected as Aborted; the request is answered."""
-    world, spec = node.world, {**JUDGED, "rollout": LONG_STEP}
+    world, spec = node.pods.world, {**JUDGED, "rollout": LONG_STEP}
     async with world.operator():
         await world.apply(**spec)
         first = await candidate(world)
@@ -219,7 +192,7 @@ async def test_request_that_cannot_be_done_is_refused_with_what_to_write(world: 
 
 async def test_undo_goes_back_and_rejects_what_served(node: Node) -> None:
     """Traffic stays with what serves until the earlier revision has its pods, then all of it goes back."""
-    world, spec = node.world, {**JUDGED, "rollout": SHORT_STEP}
+    world, spec = node.pods.world, {**JUDGED, "rollout": SHORT_STEP}
     async with world.operator():
         await world.apply(**spec)
         first = await candidate(world)

@@ -1,106 +1,20 @@
 """A second revision, tried on real counts in a real Prometheus: promoted, or withdrawn in good order."""
 
-import asyncio
 import base64
-import random
 import signal
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.cluster.controlplane import free_ports
-from modelward.api.objectives import Objective, event_config
 from modelward.control import kinds
-from tests.apiserver.fake_monitors import FakeMonitor, FakeMonitors
+from tests.apiserver.fake_monitors import FakeMonitor
 from tests.apiserver.operators import World, condition, ready, server, starting
-from tests.integration.signals.exporter import Exporter, Pod
-from tests.integration.signals.prometheus_server import PrometheusServer
+from tests.apiserver.serving_pods import OBJECTIVE, Stage
 
 pytestmark = pytest.mark.apiserver
 
-OBJECTIVE: dict[str, Any] = {"name": "availability", "availability": {}, "target": "99%"}
 STEPS = {"steps": [{"weight": 50, "duration": "45s", "minRequests": 20}]}
 ROLLOUT_SECONDS = 120
-
-
-@dataclass(slots=True)
-class Stage:
-    """Pods that answer requests: what they count is scraped, and their monitors obey."""
-
-    world: World
-    exporter: Exporter
-    monitors: FakeMonitors
-    bad_share: dict[str, float] = field(default_factory=dict)
-    """By revision: share of requests answered with an error."""
-    pods: dict[str, tuple[Pod, FakeMonitor]] = field(default_factory=dict)
-    """Those that exist, by name."""
-    played: dict[str, FakeMonitor] = field(default_factory=dict)
-    """The monitor of every pod that ever existed."""
-    _numbers: int = field(default_factory=lambda: random.randrange(2**16))
-
-    async def play(self) -> None:
-        """Make pods ready, and have each answer requests while its revision is given any."""
-        while True:
-            present = await self.world.all(kinds.POD)
-            for gone in self.pods.keys() - {pod["metadata"]["name"] for pod in present}:
-                self.exporter.remove(self.pods.pop(gone)[0])
-            for pod in present:
-                await self._play(pod)
-            await asyncio.sleep(0.25)
-
-    async def _play(self, pod: dict[str, Any]) -> None:
-        name, revision = pod["metadata"]["name"], pod["metadata"]["labels"]["modelward.dev/revision"]
-        if name not in self.pods:
-            self._numbers += 1
-            address = f"127.88.{self._numbers // 250 % 250}.{self._numbers % 250 + 1}"
-            monitor = await self.monitors.start(address)
-            await self.world.set_pod(name, ready(address, f"sha256:{revision[-1] * 64}".replace("-", "a")))
-            objective = Objective.model_validate(OBJECTIVE)
-            counting = Pod(
-                self.world.namespace,
-                "electricity",
-                revision,
-                name,
-                None,
-                {objective.name: event_config(objective)},
-            )
-            self.exporter.add(counting)
-            self.pods[name] = (counting, monitor)
-            self.played[name] = monitor
-            return
-        counting, monitor = self.pods[name]
-        selector = (await self.world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
-        if selector.get("modelward.dev/revision", revision) == revision and monitor.mode != "Withdraw":
-            bad = 10 * self.bad_share.get(revision, 0.0)
-            counting.count(10 - bad, bad, "availability")
-            monitor.requests_total += 10
-
-    def told(self, revision: str) -> list[str]:
-        """Return the modes that the monitors of a revision were told, in order."""
-        return [t["mode"] for name, m in self.played.items() if name.startswith(revision) for t in m.told]
-
-
-@pytest.fixture
-async def stage(world: World, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Set up a Prometheus, monitors and a kubelet; operators are to ask that Prometheus."""
-    with Exporter() as exporter:
-        async with FakeMonitors() as monitors:
-            (port,) = free_ports(1)
-            prometheus = PrometheusServer(tmp_path / "prometheus", port, exporter.port)
-            prometheus.start()
-            world.settings["prometheus"] = {"url": f"http://127.0.0.1:{port}"}
-            given = Stage(world, exporter, monitors)
-            playing = asyncio.create_task(given.play())
-            try:
-                async with world.kubelet(lambda _revision, _number: starting()):
-                    yield given
-                    assert not playing.done(), playing.exception()
-            finally:
-                playing.cancel()
-                prometheus.stop()
 
 
 async def apply(world: World, image: str) -> None:
@@ -125,7 +39,7 @@ async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) 
             selector = (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
             selectors.append("modelward.dev/revision" in selector)
 
-    stage.monitors.when_told = note_selector
+    stage.pods.monitors.when_told = note_selector
     async with world.operator():
         await apply(world, "mlserver:1")
         first = await promoted(world)
@@ -136,8 +50,8 @@ async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) 
         )
         second = status["stableRevision"]
         assert [entry["action"] for entry in status["history"]] == ["Promoted", "Promoted"]
-        await world.until(lambda: stage.told(first) == ["Serve", "Rebalance", "Withdraw", "Serve"])
-        await world.until(lambda: stage.told(second) == ["Serve", "Rebalance", "Serve", "Serve"])
+        await world.until(lambda: stage.pods.told(first) == ["Serve", "Rebalance", "Withdraw", "Serve"])
+        await world.until(lambda: stage.pods.told(second) == ["Serve", "Rebalance", "Serve", "Serve"])
 
         stage.bad_share |= await later_revision(world, "mlserver:3", bad=0.5)
         status = await world.until_status(
@@ -147,15 +61,13 @@ async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) 
     (rejected,) = status["rejectedRevisions"]
     assert (status["stableRevision"], rejected["cause"]) == (second, "Model")
     assert "availability" in rejected["message"]
-    assert stage.told(rejected["revision"]) == ["Serve", "Rebalance", "Withdraw"]
+    assert stage.pods.told(rejected["revision"]) == ["Serve", "Rebalance", "Withdraw"]
     selector = (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
     assert selector["modelward.dev/revision"] == second
     assert selectors
     assert not any(selectors), "a monitor was told to withdraw after the Service had been switched"
     token = base64.b64decode((await world.get(kinds.SECRET, "electricity-modelward"))["data"]["admin-token"])
-    assert {used for monitor in stage.played.values() for used in monitor.tokens} == {
-        f"Bearer {token.decode()}"
-    }
+    assert {used for pod in stage.pods.ever for used in pod.monitor.tokens} == {f"Bearer {token.decode()}"}
     events = [event["reason"] for event in await world.everything(kinds.EVENT)]
     assert events.count(rejected["reason"]) == 1
 
@@ -180,8 +92,8 @@ async def test_rejection_survives_a_kill(stage: Stage) -> None:
         )
         (rejected,) = status["rejectedRevisions"]
         assert status["stableRevision"] == first
-        await world.until(lambda: stage.told(rejected["revision"])[-1] == "Withdraw")
-        await world.until(lambda: stage.told(first)[-1] == "Serve")
+        await world.until(lambda: stage.pods.told(rejected["revision"])[-1] == "Withdraw")
+        await world.until(lambda: stage.pods.told(first)[-1] == "Serve")
 
 
 async def later_revision(world: World, image: str, bad: float) -> dict[str, float]:
