@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout
 from modelward.storage.failure import FetchError, Reason
 
 _CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 30
+SILENCE_SECONDS: Final = 30
 """Longest silence of a store; how long a whole answer takes is not limited."""
 _EXTRAS: Final = {"gs": "gcs", "abfs": "azure"}
 """Schemes whose file system is installed by an extra of its own."""
@@ -34,13 +34,16 @@ class Location:
     """Whether it can only be one file, because the store has no listings."""
 
 
-def locate(uri: str) -> Location:
-    """Take `uri` apart. Raises FetchError (Unsupported) for one that can't be fetched."""
+def locate(uri: str, silence_seconds: float = SILENCE_SECONDS) -> Location:
+    """Take `uri` apart, to be read with a limit on the store's silence.
+
+    Raises FetchError (Unsupported) for one that can't be fetched.
+    """
     parts = urlsplit(uri)
     path = f"{parts.netloc}{parts.path}".rstrip("/")
     if parts.scheme == "s3":
         _require(path, uri, "s3://BUCKET/PATH")
-        return Location(uri, "s3", path, _s3_options(), is_single_file=False)
+        return Location(uri, "s3", path, _s3_options(silence_seconds), is_single_file=False)
     if parts.scheme in {"gs", "abfs"}:
         _require(path, uri, f"{parts.scheme}://BUCKET/PATH")
         return Location(uri, parts.scheme, path, {}, is_single_file=False)
@@ -49,7 +52,7 @@ def locate(uri: str) -> Location:
             raise FetchError(
                 Reason.UNSUPPORTED, f"{uri}: HTTP has no listings; name one file, without a last slash"
             )
-        return Location(uri, parts.scheme, uri, _http_options(), is_single_file=True)
+        return Location(uri, parts.scheme, uri, _http_options(silence_seconds), is_single_file=True)
     if parts.scheme == "file":
         _require(parts.path.rstrip("/"), uri, "file:///PATH")
         return Location(uri, "file", parts.path.rstrip("/"), {}, is_single_file=False)
@@ -73,16 +76,16 @@ def _require(path: str, uri: str, form: str) -> None:
         raise FetchError(Reason.UNSUPPORTED, f"{uri!r} names no place; write {form}")
 
 
-def _http_options() -> dict[str, Any]:
-    timeout = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+def _http_options(silence_seconds: float) -> dict[str, Any]:
+    timeout = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
     return {"client_kwargs": {"timeout": timeout}}
 
 
-def _s3_options() -> dict[str, Any]:
+def _s3_options(silence_seconds: float) -> dict[str, Any]:
     """Credentials come from AWS_* in the environment; a store of one's own is named by AWS_ENDPOINT_URL."""
     config: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
-        "read_timeout": _READ_SECONDS,
+        "read_timeout": silence_seconds,
         "retries": {"total_max_attempts": 1},
     }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

@@ -76,6 +76,11 @@ class Store:
         opened: IO[bytes] = self._files.open(file.path, "rb", block_size=CHUNK_BYTES, cache_type="readahead")
         return opened
 
+    def open_start(self, file: RemoteFile) -> IO[bytes]:
+        """`file` for reading a few bytes: nothing is read ahead, and each read asks the store anew."""
+        opened: IO[bytes] = self._files.open(file.path, "rb", block_size=1, cache_type="none")
+        return opened
+
 
 def _remote_file(path: str, relative_path: str, info: dict[str, Any]) -> RemoteFile:
     version = next((str(info[key]) for key in _VERSION_KEYS if info.get(key) is not None), None)
