@@ -22,8 +22,8 @@ class Assessment:
         not_worse: whether the candidate is shown to be not worse; None where not asked.
         not_worse_log_evidence: 0 where not asked.
         stable_good, stable_total: events of stable since the candidate's step began.
-        storage_explains: whether what speaks against the target is shown to come from slow storage (`storage`):
-            events while storage was slow are bad, those while it was fast are fine. False where not shown.
+        storage_explains: whether what speaks against the target is shown to come from slow storage
+            (`storage`): events while it was slow are bad, those while it was fast are fine.
         fast_good, fast_total, slow_good, slow_total: events while storage was known to be fast, and slow,
             since the evidence against the target began to stand out; 0 while it does not.
         blocks_with_data: blocks with events since the watch began.

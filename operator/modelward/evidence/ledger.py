@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from modelward.evidence import not_worse, samples, target, versus
+from modelward.evidence import not_worse, samples, storage, target, versus
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.baseline import kept_per_block
 from modelward.evidence.contest import Contest, rules, terms
 from modelward.evidence.counts import Block
 from modelward.evidence.plan import Comparison, ObjectivePlan, Plan
 from modelward.evidence.samples import Key, Sample
+from modelward.evidence.storage import Episode
 from modelward.evidence.verdict import Verdict
 from modelward.evidence.watch import Watch
 
@@ -169,6 +170,7 @@ def _runs(plan: Plan, blocks: Sequence[TimedBlocks], last: int | None) -> list[t
 def _assessment(plan: Plan, ledger: Ledger, objective: ObjectivePlan, revision: str) -> Assessment:
     watch = ledger.watches[revision, objective.name]
     policy = plan.target_policy(objective)
+    episode = watch.storage.episode or Episode()
     found = Assessment(
         objective=objective.name,
         revision=revision,
@@ -180,6 +182,11 @@ def _assessment(plan: Plan, ledger: Ledger, objective: ObjectivePlan, revision: 
         blocks_with_data=watch.target.blocks,
         blocks_unknown=watch.unknown,
         last_block_time=ledger.time,
+        storage_explains=storage.explains(watch.storage),
+        fast_good=episode.fast_good,
+        fast_total=episode.fast_good + episode.fast_bad,
+        slow_good=episode.slow_good,
+        slow_total=episode.slow_good + episode.slow_bad,
     )
     if plan.comparison is None or plan.comparison.candidate != revision:
         return found

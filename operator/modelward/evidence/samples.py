@@ -4,17 +4,19 @@ Every number is one sample `(labels, value)` of the metric `conventions.METRIC_E
 keeps doubles as they are, so the way there and back is exact. Labels: `revision`, `objective`, `config` and
 `terms` say what the state belongs to (an empty label is the same as none), `test` and `component` which
 number it is. One sample more, with test `ledger`, is the end of the last block taken in. A state of which a
-number is missing or impossible is left out and starts anew.
+number is missing or impossible is left out and starts anew. What is known by storage is written only where
+there is something to know: where none of it is there, it starts anew by itself.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from modelward.evidence import target, versus
+from modelward.evidence import storage, target, versus
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.contest import Contest
 from modelward.evidence.not_worse import NotWorseState
+from modelward.evidence.storage import Episode, StorageState
 from modelward.evidence.target import TargetState
 from modelward.evidence.versus import VersusState
 from modelward.evidence.watch import Watch
@@ -54,6 +56,18 @@ _VERSUS_FIELDS: Final = (
     "window_bad",
 )
 _BASELINE_FIELDS: Final = ("total", "bad", "excess", "pairs")
+_STORAGE_FIELDS: Final = ("held_good", "held_bad", "was_slow")
+_SLOW_BETS: Final = tuple(f"log_slow_{share}" for share in target.BET_SHARES)
+_EPISODE_FIELDS: Final = (
+    "slow_bets",
+    "log_fast",
+    "fast_bets",
+    "fast_good",
+    "fast_bad",
+    "slow_good",
+    "slow_bad",
+    "bad",
+)
 _NOT_WORSE_FIELDS: Final = ("log_likelihood", "log_bounded", "total", "bad")
 _CONTEST_FIELDS: Final = ("candidate_good", "candidate_bad", "stable_good", "stable_bad")
 
@@ -122,7 +136,21 @@ def _watch_numbers(watch: Watch) -> Numbers:
         **_fields("target", ("blocks",), watch.target),
         **_fields("baseline", _BASELINE_FIELDS, watch.baseline),
         **_fields("events", ("good", "bad", "unknown"), watch),
+        **_storage_numbers(watch.storage),
     }
+
+
+def _storage_numbers(state: StorageState) -> Numbers:
+    if state == storage.start():
+        return {}
+    numbers = {
+        **_fields("storage", _STORAGE_FIELDS, state),
+        **_fields("storage_usual", _BASELINE_FIELDS, state.usual),
+    }
+    if state.episode:
+        numbers |= _named("storage_episode", _SLOW_BETS, state.episode.log_slow)
+        numbers |= _fields("storage_episode", _EPISODE_FIELDS, state.episode)
+    return numbers
 
 
 def _watch(owner: Owner, numbers: Numbers) -> Watch:
@@ -138,6 +166,32 @@ def _watch(owner: Owner, numbers: Numbers) -> Watch:
         events["good"],
         events["bad"],
         int(events["unknown"]),
+        _storage(numbers),
+    )
+
+
+def _storage(numbers: Numbers) -> StorageState:
+    tests = {test for test, _ in numbers}
+    if "storage" not in tests:
+        return storage.start()
+    held = _taken(numbers, "storage", _STORAGE_FIELDS)
+    return StorageState(
+        _episode(numbers) if "storage_episode" in tests else None,
+        Baseline(**_taken(numbers, "storage_usual", _BASELINE_FIELDS)),
+        held["held_good"],
+        held["held_bad"],
+        int(held["was_slow"]),
+    )
+
+
+def _episode(numbers: Numbers) -> Episode:
+    state = _taken(numbers, "storage_episode", _EPISODE_FIELDS)
+    return Episode(
+        tuple(_taken(numbers, "storage_episode", _SLOW_BETS).values()),
+        int(state.pop("slow_bets")),
+        state.pop("log_fast"),
+        int(state.pop("fast_bets")),
+        **state,
     )
 
 

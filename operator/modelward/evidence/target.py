@@ -29,7 +29,7 @@ CEILING: Final = 3.0
 """How far (nats) a level may stand above the threshold, so that evidence of an incident that is over is
 gone within minutes. Lowering a level keeps the guarantee."""
 HEALTHY_SHARE: Final = 1 / 3
-"""Healthy below this share of the log threshold."""
+"""Of the log threshold: evidence below speaks against nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,14 @@ def healthy(policy: TargetPolicy, state: TargetState, events: float) -> bool:
     """Whether enough was seen, and nothing speaks against the target.
 
     Enough is 3/allowed_bad events: with none of them bad, the bad fraction is at most the allowed one with
-    95% confidence (the rule of three). Nothing speaks against it while the log evidence is below a third
-    of the log threshold; the level of a stream that is clearly above the target passes that on its way.
+    95% confidence (the rule of three).
     """
-    return events >= 3 / policy.allowed_bad and log_evidence(state) < policy.log_threshold * HEALTHY_SHARE
+    return events >= 3 / policy.allowed_bad and not stands_out(policy, log_evidence(state))
+
+
+def stands_out(policy: TargetPolicy, found: float) -> bool:
+    """Whether this log evidence speaks against the target: it is a third of the log threshold or more.
+
+    The level of a stream that is clearly above the target passes that on its way.
+    """
+    return found >= policy.log_threshold * HEALTHY_SHARE

@@ -1,12 +1,16 @@
-"""One revision held against one objective: its detector, its long-run counts, and how fresh they are."""
+"""One revision held against one objective: its detector, its long-run counts, and how fresh they are.
+
+Beside it runs the question whether slow storage explains what the detector finds (`storage`).
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from modelward.evidence import target
+from modelward.evidence import storage, target
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block
+from modelward.evidence.storage import StorageState
 from modelward.evidence.target import TargetPolicy, TargetState
 from modelward.evidence.verdict import Verdict
 
@@ -25,6 +29,7 @@ class Watch:
         baseline: long-run counts.
         good, bad: events since the watch began.
         unknown: Unknown blocks in a row at the end.
+        storage: whether slow storage explains what the detector finds.
     """
 
     config: str
@@ -34,14 +39,15 @@ class Watch:
     good: float = 0.0
     bad: float = 0.0
     unknown: int = 0
+    storage: StorageState = field(default_factory=storage.start)
 
     def held_to(self, config: str, allowed_bad: float) -> "Watch":
         """This watch under a plan's terms: anew for another config, a new detector for another target."""
         if config != self.config:
             return Watch(config, allowed_bad)
         if allowed_bad != self.allowed_bad:
-            return Watch(
-                config, allowed_bad, target.start(), self.baseline, self.good, self.bad, self.unknown
+            return replace(
+                self, allowed_bad=allowed_bad, target=target.start(), storage=storage.end(self.storage)
             )
         return self
 
@@ -61,19 +67,33 @@ class Watch:
         unknown = next(index for index, block in enumerate(reversed(blocks)) if block is not None)
         state, highest = target.advance_many(policy, self.target, known)
         baseline = self.baseline.advance_many(known, keep)
-        return Watch(self.config, self.allowed_bad, state, baseline, good, bad, unknown), highest
+        split = self._split(policy, blocks, keep, highest)
+        return Watch(self.config, self.allowed_bad, state, baseline, good, bad, unknown, split), highest
+
+    def _split(
+        self, policy: TargetPolicy, blocks: Sequence[Block], keep: float, highest: float
+    ) -> StorageState:
+        """Return what is known by storage after more blocks; `highest` is of the evidence at their ends.
+
+        Whether a block is of an episode is for the evidence before it to say.
+        """
+        split = self.storage
+        if split == storage.start() and not any(block and block.split for block in blocks):
+            return split
+        detector, quiet = self.target, not target.stands_out(policy, highest)
+        for block in blocks:
+            if target.stands_out(policy, target.log_evidence(detector)):
+                split = storage.begin(split)
+            else:
+                split = storage.end(split)
+            split = storage.advance(self.allowed_bad, split, block, keep)
+            if not quiet:
+                detector = target.advance(policy, detector, block)
+        return split
 
     def skip(self, blocks: int) -> "Watch":
         """With a number of Unknown blocks more."""
-        return Watch(
-            self.config,
-            self.allowed_bad,
-            self.target,
-            self.baseline,
-            self.good,
-            self.bad,
-            self.unknown + blocks,
-        )
+        return replace(self, unknown=self.unknown + blocks, storage=storage.skip(self.storage, blocks))
 
     @property
     def silent(self) -> bool:
