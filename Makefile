@@ -35,10 +35,12 @@ verify: ## fail if a generated file is not as generated
 .PHONY: test
 test: setup ## everything: lint, types, generated files and all tests, on real parts
 	$(MAKE) --no-print-directory check verify
-	$(PYTHON) -m pytest
+	dev/test.sh
 
 .PHONY: test-fast
 test-fast: setup ## unit tests, properties and golden files only
+	@# Before the tests, not in one, which would end at its time limit.
+	$(PYTHON) -m dev.cluster programs helm promtool >/dev/null
 	$(PYTHON) -m pytest tests/unit tests/golden
 
 .PHONY: e2e

@@ -1,24 +1,16 @@
 """Evaluate PromQL and rules over written-down series with promtool, Prometheus' own test program."""
 
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from dev.cluster import programs
+
 Labels = Mapping[str, str]
-
-
-def program() -> str:
-    """Path of promtool; fails the test with what to install if there is none."""
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.fail("promtool is not on PATH; install it with: apt-get install prometheus")
-    return found
 
 
 def series(name: str, labels: Labels, values: str) -> dict[str, str]:
@@ -61,7 +53,7 @@ class Bench:
             document["rule_files"] = ["rules.yaml"]
         file = self.folder / "test.yaml"
         file.write_text(yaml.safe_dump(document, sort_keys=False))
-        command = [program(), "test", "rules", str(file)]
+        command = [programs.find("promtool"), "test", "rules", file]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
