@@ -1,13 +1,18 @@
-"""Draws the evidence of a backtest over time, with what would have been decided."""
+"""Draws what a backtest found over time: evidence, drift of the inputs, and what would have been decided."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelward.cli.curves import Line
+from modelward.cli.entries import Entry
 from modelward.cli.failure import CommandError
-from modelward.cli.replay import Entry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Lines: TypeAlias = Mapping[Line, Sequence[tuple[int, float]]]
 
 _DECIDED: Final = {
     "Promoted": "tab:green",
@@ -18,8 +23,8 @@ _DECIDED: Final = {
 _SUFFIXES: Final = (".svg", ".png")
 
 
-def draw(lines: Mapping[Line, Sequence[tuple[int, float]]], entries: Sequence[Entry], path: Path) -> None:
-    """Write a plot: evidence as a share of what a verdict takes, dashed lines where something was decided.
+def draw(evidence: Lines, drift: Lines, entries: Sequence[Entry], path: Path) -> None:
+    """Write a plot: shares of what a verdict takes, dashed lines where something was decided.
 
     Raises:
         CommandError: matplotlib is missing, the file's name has another ending, or it cannot be written.
@@ -29,14 +34,37 @@ def draw(lines: Mapping[Line, Sequence[tuple[int, float]]], entries: Sequence[En
     try:
         # Not needed by any other command, and slow to load.
         from matplotlib.figure import Figure  # noqa: PLC0415
-        from matplotlib.ticker import FuncFormatter, PercentFormatter  # noqa: PLC0415
     except ImportError as error:
         raise CommandError("--plot needs matplotlib; install modelward[plot]") from error
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.subplots()
+    panels = [("evidence, as a share of what a verdict takes", evidence)]
+    if drift:
+        panels.append(("stability index, as a share of its limit", drift))
+    figure = Figure(figsize=(9, 4.5 * len(panels)), layout="constrained")
+    for (label, lines), axes in zip(
+        panels, figure.subplots(len(panels), sharex=True, squeeze=False).flat, strict=True
+    ):
+        _draw_lines(axes, label, lines)
+        _draw_decisions(axes, entries)
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error}") from error
+
+
+def _draw_lines(axes: "Axes", label: str, lines: Lines) -> None:
+    from matplotlib.ticker import FuncFormatter, PercentFormatter  # noqa: PLC0415 - as above
+
     for line, points in lines.items():
         times, shares = [time for time, _ in points], [share for _, share in points]
         axes.plot(times, shares, label=str(line), linewidth=1)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _moment(seconds)))
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(ylabel=label, ylim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _draw_decisions(axes: "Axes", entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.action in _DECIDED:
             axes.axvline(entry.time, color=_DECIDED[entry.action], linestyle="--", linewidth=1)
@@ -50,15 +78,6 @@ def draw(lines: Mapping[Line, Sequence[tuple[int, float]]], entries: Sequence[En
                 ha="right",
                 fontsize="x-small",
             )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _moment(seconds)))
-    axes.axhline(1, color="black", linewidth=0.8)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set(ylabel="evidence, as a share of what a verdict takes", ylim=(0, None))
-    axes.legend(frameon=False, fontsize="small")
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise CommandError(f"cannot write {path}: {error}") from error
 
 
 def _moment(seconds: float) -> str:

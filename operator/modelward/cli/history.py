@@ -62,7 +62,7 @@ def _blocks(
             if line[at] != text:
                 if time is not None:
                     yield time, block
-                text, time, rows, block = line[at], _later(line[at], time, block_seconds), 0, {}
+                text, time, rows, block = line[at], later_time(line[at], time, block_seconds), 0, {}
             pair = line[revision], line[objective]
             events = float(line[good])
             counted = sanitize(events, float(line[total]) - events)
@@ -95,8 +95,12 @@ def _said(error: Exception, line: list[str]) -> str:
     return str(error)
 
 
-def _later(text: str, before: int | None, block_seconds: int) -> int:
-    """Read the time of a block that must come after another."""
+def later_time(text: str, before: int | None, block_seconds: int) -> int:
+    """Read the time of a block that must come after another.
+
+    Raises:
+        ValueError: it is no time, no later one, or no multiple of the block's length.
+    """
     time = int(text) if text.isdecimal() else round(parse_time(text).timestamp())
     if before is not None and time <= before:
         raise ValueError(f"time {text} is before that of an earlier line; sort the lines by time")

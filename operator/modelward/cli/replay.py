@@ -16,6 +16,8 @@ from modelward.api.objectives import OnBreach
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.cli.curves import Curves, Line
+from modelward.cli.entries import Entry
+from modelward.cli.inputs import Inputs
 from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.engine import STAY
 from modelward.decide.findings import against_target
@@ -38,23 +40,6 @@ ABSENCE_BLOCKS: Final = 12
 _ABOUT_PODS: Final = frozenset({"TrafficMoved", "Switched", "StandbyRetired"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something that would have happened.
-
-    Args:
-        time: end of the block, unix seconds.
-        action: Promoted, RolledBack, Rejected, Held, ... of a decision; Breached, Recovered of an objective.
-        reason: why, in one word.
-        message: the same with its numbers.
-    """
-
-    time: int
-    action: str
-    reason: str
-    message: str
-
-
 @dataclass(slots=True)
 class Replay:
     """A deployment living through history: `run` once, then read `entries`, `curves` and `status`.
@@ -62,6 +47,7 @@ class Replay:
     Args:
         spec: what the team asks for.
         block_seconds: length of a block.
+        inputs: whether they drifted.
         blocks: how many were lived through.
         entries: what would have happened, in order of time.
         curves: the evidence over time.
@@ -70,6 +56,7 @@ class Replay:
 
     spec: ModelDeploymentSpec
     block_seconds: int
+    inputs: Inputs = field(default_factory=Inputs)
     blocks: int = 0
     entries: list[Entry] = field(default_factory=list)
     curves: Curves = field(default_factory=Curves)
@@ -97,6 +84,10 @@ class Replay:
         """Live through a history, which is in order of time."""
         batch: list[TimedBlocks] = []
         for time, counts in history:
+            if time > self.inputs.next_end:
+                self._take_in(batch)
+                batch = []
+                self._take_windows(before=time)
             if new := self._appeared(time, counts):
                 self._take_in(batch)
                 batch = []
@@ -108,6 +99,9 @@ class Replay:
                 self._take_in(batch)
                 batch = []
         self._take_in(batch)
+        while self.inputs.next_end < math.inf:
+            # Told, but nothing is decided by a clock that history has not reached.
+            self.entries += self.inputs.take_in()
 
     def never_counted(self) -> list[str]:
         """Return the objectives of which history had no event at all."""
@@ -126,6 +120,13 @@ class Replay:
             self._seen[revision] = time
             self._counted.add(objective)
         return sorted(new, key=lambda revision: -new[revision]) if new else []
+
+    def _take_windows(self, before: float) -> None:
+        """Take in the windows of inputs that end before a time."""
+        while (end := self.inputs.next_end) < before:
+            self.entries += self.inputs.take_in()
+            if self._wanted:
+                self._decide(int(end))
 
     def _take_in(self, batch: Sequence[TimedBlocks]) -> None:
         """Advance over blocks at once if no verdict can have been missed between, else one by one."""
@@ -222,6 +223,8 @@ class Replay:
             revisions=pods,
             assessments=self._ledger.assess(self._plan),
             metrics=MetricsState.AVAILABLE,
+            drift=self.inputs.signals,
+            drift_unknown=self.inputs.unknown,
         )
 
     def _asked(self, status: ModelDeploymentStatus) -> Plan:

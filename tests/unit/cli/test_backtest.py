@@ -256,7 +256,7 @@ def test_an_objective_that_was_never_counted_is_named(story: Path) -> None:
         ([], "give either --csv FILE or --prometheus URL"),
         (["--csv", "counts.csv", "--deployment", "a/b"], "go with --prometheus"),
         (["--csv", "nowhere.csv"], "cannot read nowhere.csv"),
-        (["--csv", "counts.csv", "--block", "0.5s"], "a block lasts whole seconds"),
+        (["--csv", "counts.csv", "--block", "0.5s"], "write whole seconds, for instance 5s"),
         (["--csv", "counts.csv", "--block", "day"], "not a duration"),
         (["--prometheus", "http://127.0.0.1:9"], "needs --deployment NAMESPACE/NAME"),
         (["--prometheus", "http://127.0.0.1:9", *NAMED], "needs --from and --to"),
