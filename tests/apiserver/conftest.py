@@ -26,7 +26,9 @@ async def world(
 ) -> AsyncIterator[World]:
     """Give a test a namespace, a connection and operators of its own."""
     client = Client(administrator(api_server), Faults(), "test")
-    yield World(client, api_server, nursery, namespace, tmp_path)
+    given = World(client, api_server, nursery, namespace, tmp_path)
+    await given.until(given.is_served)
+    yield given
     await client.close()
 
 

@@ -29,6 +29,7 @@ from modelward.control.kinds import Kind
 Manifest: TypeAlias = dict[str, Any]
 
 LIMIT_SECONDS: Final = 30.0
+TOO_MANY_REQUESTS: Final = 429
 NOWHERE: Final = "http://127.0.0.1:1"
 IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1"}
 CHILDREN: Final = (
@@ -213,6 +214,17 @@ class World:
         """Return every object of a kind that belongs to a deployment, by name."""
         items = [item async for page in self.client.pages(kind, self.namespace) for item in page["items"]]
         return sorted(items, key=lambda item: str(item["metadata"]["name"]))
+
+    async def is_served(self) -> bool:
+        """Return whether every kind can be listed; an API server that has just started may say: too early."""
+        try:
+            for kind in (kinds.MODEL_DEPLOYMENT, *CHILDREN):
+                await self.everything(kind)
+        except ApiError as error:
+            if error.status == TOO_MANY_REQUESTS:
+                return False
+            raise
+        return True
 
     async def status(self, name: str = "electricity") -> Manifest:
         """Return a deployment's status."""
