@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.evidence.counts import Block, Count
+from modelward.evidence.counts import Block, Count, StorageSplit
 from modelward.evidence.ledger import Assessment, Ledger, Plan, TimedBlocks
 from modelward.evidence.verdict import Verdict
 from tests.unit.evidence.deployment import (
@@ -313,3 +313,64 @@ def test_nothing_new_has_no_highest_evidence() -> None:
     """Blocks that were taken in already are passed over."""
     ledger = Ledger().advance(AT_REST, timed(both("old", HEALTHY)))
     assert ledger.advance_and_watch(AT_REST, timed(both("old", HALF_BAD))) == (ledger, {})
+
+
+# By storage
+
+FAST = Count(50, 0, StorageSplit(50, 0, 0, 0))
+SLOW_HALF_BAD = Count(37, 13, StorageSplit(25, 0, 12, 13))
+ALIKE_HALF_BAD = Count(25, 25, StorageSplit(12, 13, 13, 12))
+
+
+def by_storage(block: Block, blocks: int = 40) -> Ledger:
+    """Five minutes of fast storage and health, then so many of these blocks."""
+    stream = [both("old", FAST)] * FIVE_MINUTES + [both("old", block)] * blocks
+    return Ledger().advance(AT_REST, timed(*stream))
+
+
+def test_a_breach_that_slow_storage_explains() -> None:
+    """Only what came while storage was slow is bad: still a breach, and explained, with its numbers."""
+    breach = found(by_storage(SLOW_HALF_BAD), AT_REST)
+    assert (breach.target, breach.storage_explains) == (Verdict.BREACHED, True)
+    assert breach.fast_good == breach.fast_total
+    assert 0 < breach.slow_good < breach.slow_total
+    assert breach.fast_total + breach.slow_total < breach.total
+
+
+def test_a_breach_that_slow_storage_does_not_explain() -> None:
+    """What is bad whatever storage does is not explained by it."""
+    breach = found(by_storage(ALIKE_HALF_BAD), AT_REST)
+    assert (breach.target, breach.storage_explains) == (Verdict.BREACHED, False)
+    assert breach.fast_good < breach.fast_total
+
+
+def test_nothing_is_explained_where_nothing_stands_out() -> None:
+    """A healthy revision has no numbers by storage."""
+    healthy = found(by_storage(FAST), AT_REST)
+    assert (healthy.storage_explains, healthy.fast_total, healthy.slow_total) == (False, 0, 0)
+
+
+def test_an_explanation_ends_with_its_breach() -> None:
+    """When health is back for long, nothing is left of the episode."""
+    stream = timed(*[both("old", FAST)] * 400, start=FIVE_MINUTES + 41)
+    recovered = found(by_storage(SLOW_HALF_BAD).advance(AT_REST, stream), AT_REST)
+    assert (recovered.target, recovered.storage_explains) == (Verdict.HEALTHY, False)
+    assert recovered.slow_total == 0
+
+
+def test_another_target_asks_about_storage_anew() -> None:
+    """An episode is held to one target."""
+    eased = plan(replace(LATENCY, allowed_bad=0.02), ACCURACY)
+    assert not found(by_storage(SLOW_HALF_BAD), eased).storage_explains
+
+
+@pytest.mark.parametrize("block", [SLOW_HALF_BAD, ALIKE_HALF_BAD, FAST])
+@pytest.mark.parametrize("cut", [30, 70, 95])
+def test_resuming_by_storage_is_the_same_as_running_on(block: Count, cut: int) -> None:
+    """A restart in any phase gives the same evidence as none, also when the rest comes at once."""
+    stream = timed(*[both("old", FAST)] * FIVE_MINUTES, *[both("old", block)] * 40)
+    through = Ledger()
+    for one in stream:
+        through = through.advance(AT_REST, [one])
+    resumed = Ledger.from_samples(Ledger().advance(AT_REST, stream[:cut]).to_samples())
+    assert resumed.advance(AT_REST, stream[cut:]) == through

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from modelward.evidence.counts import Count
+from modelward.evidence.counts import Count, StorageSplit
 from modelward.evidence.ledger import Ledger, Sample
 from tests.unit.evidence.deployment import AT_REST, HALF_BAD, SPLIT, both, timed
 
@@ -55,6 +55,26 @@ def test_few_series_at_rest() -> None:
     """At rest a revision and objective have twelve series, and the deployment one more."""
     ledger = Ledger().advance(AT_REST, timed(both("old", HALF_BAD)))
     assert len(ledger.to_samples()) == 2 * 12 + 1
+
+
+BY_STORAGE = Ledger().advance(
+    AT_REST, timed(*[both("old", Count(60, 40, StorageSplit(30, 20, 10, 10)))] * 20)
+)
+
+
+def test_what_is_known_by_storage_has_its_samples() -> None:
+    """Seven more where the classes of events are known, and an episode's; all come back as they were."""
+    quiet = Ledger().advance(AT_REST, timed(both("old", Count(50, 0, StorageSplit(50, 0, 0, 0)))))
+    assert len(quiet.to_samples()) == 2 * (12 + 7) + 1
+    assert BY_STORAGE.watches["old", "latency"].storage.episode
+    for ledger in (quiet, BY_STORAGE):
+        assert Ledger.from_samples(ledger.to_samples()) == ledger
+
+
+def test_what_is_known_by_storage_is_whole_or_nothing() -> None:
+    """Half an episode is none, and takes the whole watch with it."""
+    samples = [sample for sample in BY_STORAGE.to_samples() if sample[0]["component"] != "log_fast"]
+    assert set(Ledger.from_samples(samples).watches) == {("old", "accuracy")}
 
 
 def test_nothing_to_write_before_the_first_block() -> None:
