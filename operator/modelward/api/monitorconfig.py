@@ -55,17 +55,21 @@ class AvailabilityObjectiveConfig(_ObjectiveConfig):
 
 
 class AccuracyObjectiveConfig(_ObjectiveConfig):
-    """Good: the prediction differs from its label by at most `tolerance` (0: is equal to it)."""
+    """Good: the prediction differs from its label by at most `tolerance` (0: is equal to it).
+
+    With a `clip` each label is bad by the share |prediction - label| / clip, at most 1, and good by the rest.
+    """
 
     kind: Literal["accuracy"] = "accuracy"
     tolerance: float = Field(default=0.0, ge=0)
+    clip: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class StorageObjectiveConfig(_ObjectiveConfig):
     """Good: a read of the store within `within_ms`. Longer ones mark the events of their time as slow."""
 
     kind: Literal["storage"] = "storage"
-    within_ms: float = Field(gt=0, le=3_600_000)
+    within_ms: float = Field(gt=0, le=10_000)
 
 
 ObjectiveConfig = Annotated[
@@ -139,7 +143,7 @@ class MonitorConfig(_Schema):
     deployment: str = Field(min_length=1, max_length=253)
     revision: str = Field(min_length=1, max_length=253)
     model: str = Field(default="", max_length=2048)
-    """The model's URI, for spans and the build information."""
+    """The model's URI, for spans, and for the reads of its store where there is a storage objective."""
     server: ServerConfig
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=MAX_OBJECTIVES)
     feedback: FeedbackConfig = FeedbackConfig()

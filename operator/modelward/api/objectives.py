@@ -4,7 +4,7 @@ import hashlib
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 import orjson
 from pydantic import Field
@@ -16,6 +16,7 @@ from modelward.api.quantities import (
     Percentage,
     decimal_above,
     duration_within,
+    format_decimal,
     percentage_between,
 )
 from modelward.api.rules import Rule, matches
@@ -63,11 +64,36 @@ class Availability(APIType):
     """Good: not a server error."""
 
 
+class MeanAbsoluteError(APIType):
+    """Errors are counted by their size: bad is the share |prediction - label| / clip of each label."""
+
+    clip: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(999_999_999))]
+    """Errors of this size or more count as wholly bad; in the label's unit, in quotes.
+
+    A target of "95%" with a clip of "10" asks for a mean absolute error of at most 0.5.
+    """
+
+
 class Accuracy(APIType):
     """Good: the prediction agrees with the label sent back for it."""
 
-    tolerance: DecimalString = Decimal(0)
-    """Largest absolute difference that still agrees; 0 for classes."""
+    tolerance: DecimalString | None = None
+    """Largest absolute difference that still agrees; 0 for classes, and where nothing is written."""
+    mean_absolute_error: MeanAbsoluteError | None = None
+    """For regression: instead of a tolerance, errors count by their size."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.tolerance) || !has(self.meanAbsoluteError)",
+            "an error is either tolerated or counted by its size: drop tolerance or meanAbsoluteError",
+            lambda accuracy: accuracy.tolerance is None or accuracy.mean_absolute_error is None,
+        ),
+    )
+
+    @property
+    def tolerated_error(self) -> Decimal:
+        """Largest absolute difference that still agrees."""
+        return Decimal(0) if self.tolerance is None else self.tolerance
 
 
 class Storage(APIType):
@@ -77,26 +103,107 @@ class Storage(APIType):
     of the model's address.
     """
 
-    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
+    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(seconds=10))]
     """Longest time that a good read takes, such as 300ms. Events while reads take longer are marked slow."""
 
 
-class VersusStable(APIType):
-    """How a candidate's share of bad events may compare with stable's in the same time."""
+class Allowance(NamedTuple):
+    """A share of bad events beside stable's: `ratio` times stable's, plus `margin`."""
 
-    max_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal("1.5")
+    ratio: Decimal
+    margin: Decimal
+
+
+_MAX_RATIO: Final = Decimal("1.5")
+_NOT_WORSE_RATIO: Final = Decimal(2)
+_ORDERED: Final = (
+    "!{worse}.matches(r'^[0-9.]+$') || !{better}.matches(r'^[0-9.]+$') || double({better}) >= double({worse})"
+)
+
+
+class VersusStable(APIType):
+    """How a candidate's share of bad events may compare with stable's in the same time.
+
+    By ratio or, mostly for accuracy, by an absolute margin. Neither written: maxRatio "1.5" and
+    notWorseRatio "2".
+    """
+
+    max_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] | None = None
     """The candidate is worse when its bad share is shown to be above this multiple of stable's."""
-    not_worse_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] = Decimal(2)
-    """The candidate is as good when its bad share is shown to be below this multiple of stable's."""
+    not_worse_ratio: Annotated[DecimalString, decimal_above(Decimal(1), Decimal(100))] | None = None
+    """The candidate is as good when its bad share is shown to be below this multiple of stable's.
+
+    "2" where none is written, or maxRatio if that is larger.
+    """
+    max_margin: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] | None = None
+    """The candidate is worse when its bad share is shown to be above stable's plus this.
+
+    "0.02" is 2 points.
+    """
+    not_worse_margin: Annotated[DecimalString, decimal_above(Decimal(0), Decimal("0.5"))] | None = None
+    """The candidate is as good when its bad share is shown to be below stable's plus this.
+
+    Twice maxMargin where none is written.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!self.maxRatio.matches(r'^[0-9.]+$') || !self.notWorseRatio.matches(r'^[0-9.]+$') || "
-            "double(self.notWorseRatio) >= double(self.maxRatio)",
-            "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
-            lambda versus: versus.not_worse_ratio >= versus.max_ratio,
+            "!(has(self.maxMargin) || has(self.notWorseMargin)) || "
+            "!(has(self.maxRatio) || has(self.notWorseRatio))",
+            "a candidate is held against stable by ratio or by margin: "
+            "drop maxMargin and notWorseMargin, or drop maxRatio and notWorseRatio",
+            lambda versus: not (versus.has_margin and versus.has_ratio),
+        ),
+        Rule(
+            "!has(self.notWorseMargin) || has(self.maxMargin)",
+            "from which margin on a candidate is worse is not said: write maxMargin beside notWorseMargin",
+            lambda versus: versus.not_worse_margin is None or versus.max_margin is not None,
+        ),
+        Rule(
+            "!has(self.notWorseRatio) || "
+            + _ORDERED.format(
+                worse=f"(has(self.maxRatio) ? self.maxRatio : '{_MAX_RATIO}')", better="self.notWorseRatio"
+            ),
+            "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio "
+            f'("{_MAX_RATIO}" where none is written)',
+            lambda versus: _in_order(versus.max_ratio or _MAX_RATIO, versus.not_worse_ratio),
+        ),
+        Rule(
+            "!has(self.maxMargin) || !has(self.notWorseMargin) || "
+            + _ORDERED.format(worse="self.maxMargin", better="self.notWorseMargin"),
+            "a candidate would be worse and not worse at once: write a notWorseMargin of at least maxMargin",
+            lambda versus: _in_order(versus.max_margin, versus.not_worse_margin),
         ),
     )
+
+    @property
+    def has_ratio(self) -> bool:
+        """Whether a ratio is written."""
+        return self.max_ratio is not None or self.not_worse_ratio is not None
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether a margin is written."""
+        return self.max_margin is not None or self.not_worse_margin is not None
+
+    @property
+    def worse_above(self) -> Allowance:
+        """What a candidate must be shown to exceed to be worse."""
+        if self.max_margin is not None:
+            return Allowance(Decimal(1), self.max_margin)
+        return Allowance(self.max_ratio or _MAX_RATIO, Decimal(0))
+
+    @property
+    def not_worse_below(self) -> Allowance:
+        """What a candidate must be shown to stay below to be as good."""
+        worse = self.worse_above
+        if worse.margin:
+            return Allowance(Decimal(1), self.not_worse_margin or 2 * worse.margin)
+        return Allowance(self.not_worse_ratio or max(_NOT_WORSE_RATIO, worse.ratio), Decimal(0))
+
+
+def _in_order(worse: Decimal | None, better: Decimal | None) -> bool:
+    return worse is None or better is None or better >= worse
 
 
 class Objective(APIType):
@@ -164,6 +271,12 @@ def judges_candidates(objective: Objective) -> bool:
     return objective.scope is Scope.ALWAYS and kind_of(objective) not in INFRASTRUCTURE_KINDS
 
 
+def error_clip(objective: Objective) -> Decimal | None:
+    """Return the error that counts as wholly bad; None unless the objective counts errors by their size."""
+    errors = objective.accuracy.mean_absolute_error if objective.accuracy else None
+    return errors.clip if errors else None
+
+
 def _kinds(objective: Objective) -> list[ObjectiveKind]:
     return [kind for kind in ObjectiveKind if getattr(objective, kind) is not None]
 
@@ -175,5 +288,7 @@ def event_config(objective: Objective) -> str:
     definition starts anew, while a changed target is judged from the same counts.
     """
     kind = kind_of(objective)
-    definition = getattr(objective, kind).model_dump(mode="json", by_alias=True)
+    definition = getattr(objective, kind).model_dump(mode="json", by_alias=True, exclude_none=True)
+    if objective.accuracy is not None and objective.accuracy.mean_absolute_error is None:
+        definition["tolerance"] = format_decimal(objective.accuracy.tolerated_error)
     return hashlib.sha256(orjson.dumps([kind.value, definition], option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]

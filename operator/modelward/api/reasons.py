@@ -52,6 +52,14 @@ class Reason(_Documented):
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", "A candidate is being tried, or traffic is moving to it."
     ROLLBACK_IN_PROGRESS = "RollbackInProgress", "A revision is being withdrawn and traffic moves back."
     PODS_CHANGING = "PodsChanging", "Not all pods of the stable revision are ready."
+    PROBE_IN_PROGRESS = (
+        "ProbeInProgress",
+        "The stable revision is breached; the last good one gets a share of its traffic, to compare them.",
+    )
+    SHARE_RETURNS = (
+        "ShareReturns",
+        "The share that a revision had for a comparison moves back to the stable one.",
+    )
 
     NOT_STALLED = "NotStalled", "Nothing keeps spec from coming about."
     INVALID_SPEC = (
@@ -81,6 +89,26 @@ class Reason(_Documented):
 
     MET = "Met", "Every objective is shown to be met, or nothing speaks against it."
     BREACHED = "Breached", "At least one objective is breached."
+    INFRASTRUCTURE_SUSPECTED = (
+        "InfrastructureSuspected",
+        "Breached, and storage is at fault: nothing is rolled back; a rollout goes on when it has cleared.",
+    )
+    DRIFT_SUSPECTED = (
+        "DriftSuspected",
+        "Breached, another revision does no better, and the inputs have drifted: nothing is rolled back.",
+    )
+    CAUSE_UNKNOWN = (
+        "CauseUnknown",
+        "Breached, and nothing shows that another revision would do better: nothing is rolled back.",
+    )
+    NOTHING_TO_GO_BACK_TO = (
+        "NothingToGoBackTo",
+        "Breached, and there is no other revision that is known to be good.",
+    )
+    ROLLBACK_BUDGET_EXHAUSTED = (
+        "RollbackBudgetExhausted",
+        "Breached, but spec.rollback.budget is spent. Change spec, or annotate with modelward.dev/undo.",
+    )
     INCONCLUSIVE = "Inconclusive", "There is data, but not enough of it for a verdict."
     NO_DATA = "NoData", "Metrics are there, but none for at least one objective."
     METRICS_UNAVAILABLE = "MetricsUnavailable", "Prometheus gives no answer, part of one, or nonsense."
@@ -96,6 +124,8 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
         Reason.SETTLED,
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.ROLLBACK_IN_PROGRESS,
+        Reason.PROBE_IN_PROGRESS,
+        Reason.SHARE_RETURNS,
         Reason.PODS_CHANGING,
     ),
     ConditionType.STALLED: (
@@ -103,6 +133,7 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
         Reason.INVALID_SPEC,
         Reason.RENDER_REFUSED,
         Reason.HELD,
+        Reason.ROLLBACK_BUDGET_EXHAUSTED,
         Reason.REVISION_REJECTED,
     ),
     ConditionType.PROGRESSING: (
@@ -119,6 +150,11 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
     ConditionType.OBJECTIVES_MET: (
         Reason.MET,
         Reason.BREACHED,
+        Reason.INFRASTRUCTURE_SUSPECTED,
+        Reason.DRIFT_SUSPECTED,
+        Reason.CAUSE_UNKNOWN,
+        Reason.NOTHING_TO_GO_BACK_TO,
+        Reason.ROLLBACK_BUDGET_EXHAUSTED,
         Reason.INCONCLUSIVE,
         Reason.NO_DATA,
         Reason.METRICS_UNAVAILABLE,

@@ -23,6 +23,7 @@ from modelward.api.quantities import (
     duration_within,
 )
 from modelward.api.rules import ListMap, Rule, matches
+from modelward.api.status import MOST_ROLLBACKS
 from modelward.api.template import RESERVED_PORTS, TEMPLATE_RULES, PodTemplate
 from modelward.conventions import BLOCK_SECONDS
 
@@ -196,8 +197,44 @@ class AlertSelector(APIType):
     """Labels the alert must have. Prometheus must confirm that it fires."""
 
 
+class OnUnknownCause(StrEnum):
+    """What follows a breach after promotion that nothing explains."""
+
+    PROBE = "Probe"
+    ROLLBACK = "Rollback"
+    ALERT = "Alert"
+
+
+class Probe(APIType):
+    """A comparison of the serving revision, while it is suspected, with the last good one."""
+
+    duration: Annotated[Duration, duration_within(timedelta(minutes=1), 7 * DAY)] = timedelta(minutes=10)
+    """It lasts at most this long, and ends as soon as the evidence tells.
+
+    For an objective whose labels come late it must be longer than they take.
+    """
+
+
+class Budget(APIType):
+    """How many rollbacks after promotion the operator makes by itself."""
+
+    max: Annotated[int, Field(ge=0, le=MOST_ROLLBACKS)] = 3
+    """After this many within the time below it stays where it is, and alerts. Rejections are not counted."""
+    within: Annotated[Duration, duration_within(timedelta(minutes=1), 30 * DAY)] = timedelta(hours=1)
+    """Time in which they are counted."""
+
+
 class Rollback(APIType):
     """When the operator goes back by itself."""
+
+    on_unknown_cause: OnUnknownCause = OnUnknownCause.PROBE
+    """What follows when a promoted revision breaches an objective and nothing explains it.
+
+    Probe: the last good revision gets a share of the traffic (at most half); the one shown to be worse goes.
+    Rollback: go back at once. Alert: stay, and alert.
+    """
+    probe: Probe = Probe()
+    budget: Budget = Budget()
 
     max_false_rollbacks_per_year: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(1000))] = (
         Decimal(1)

@@ -5,7 +5,7 @@ of verdict (refreshed at most every 30 s during a rollout, never at rest).
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -13,6 +13,8 @@ from modelward.api.base import APIType
 from modelward.api.rules import ListMap
 
 Timestamp: TypeAlias = str
+MOST_ROLLBACKS: Final = 10
+"""Rollbacks whose times are kept; the most that spec.rollback.budget may allow."""
 VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
 
 
@@ -32,7 +34,11 @@ class Phase(StrEnum):
     ROLLING_BACK = "RollingBack"
     """A revision is being withdrawn; all traffic is moving back."""
     HELD = "Held"
-    """A rollout waits for a person."""
+    """A rollout waits for a person, or for what holds it to pass."""
+    PROBING = "Probing"
+    """The stable revision is suspected; a good one gets a share of its traffic, to compare them."""
+    RESTORING = "Restoring"
+    """The share that another revision had for a comparison moves back to the stable one."""
 
 
 class Cause(StrEnum):
@@ -42,6 +48,15 @@ class Cause(StrEnum):
     INFRASTRUCTURE = "Infrastructure"
     DRIFT = "Drift"
     UNKNOWN = "Unknown"
+
+
+class ControlPurpose(StrEnum):
+    """Why another revision shares the traffic of the stable one."""
+
+    PROBE = "Probe"
+    """For a while, to find out whether the stable revision is at fault for a breach."""
+    HOLDBACK = "Holdback"
+    """For as long as the stable revision serves (spec.rollout.holdback)."""
 
 
 class _Recorded(APIType):
@@ -85,6 +100,8 @@ class ObjectiveStatus(_Recorded):
     """Good events."""
     total: int = 0
     """All events."""
+    mean_absolute_error: str | None = None
+    """Mean of the errors, clipped; only where spec asks for it. Good events are then shares, rounded."""
     verdict: VerdictName
     """Healthy, Breached, Inconclusive (too little evidence), or Unknown (no data)."""
     evidence: str = "0"
@@ -104,6 +121,8 @@ class RolloutStatus(_Recorded):
     """Since when not every pod that the candidate needs has been ready; none while all are."""
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
+    held_since: Timestamp | None = None
+    """Since when it is held; the deadline does not run meanwhile."""
 
 
 class WithdrawalStatus(_Recorded):
@@ -129,6 +148,40 @@ class WithdrawalStatus(_Recorded):
     """Readings in a row, at least a block apart, in which it stood still; two end the withdrawal."""
 
 
+class ControlStatus(_Recorded):
+    """A good revision beside the stable one, which is compared with it."""
+
+    revision: str
+    """Its name."""
+    purpose: ControlPurpose
+    """Probe or Holdback."""
+    replicas: int
+    """Pods that it keeps."""
+    started_at: Timestamp
+    """When it was asked for."""
+    shared_at: Timestamp | None = None
+    """Since when it has a share of the traffic; none while its pods start."""
+
+
+class IncidentStatus(_Recorded):
+    """A breach by the stable revision that is not answered by a rollback, until it has cleared."""
+
+    revision: str
+    """The revision that is breached."""
+    cause: Cause
+    """What is at fault, as far as it is known."""
+    reason: str
+    """Why nothing is rolled back, in one word; docs/reference/conditions.md lists them."""
+    message: Annotated[str, Field(max_length=512)] = ""
+    """Why, with the numbers."""
+    since: Timestamp
+    """When it was first found."""
+    probed_at: Timestamp | None = None
+    """When the last comparison with a good revision ended; the next comes an hour later at the earliest."""
+    unexplained_since: Timestamp | None = None
+    """Since when slow storage has not explained an incident that it did explain."""
+
+
 class HistoryEntry(_Recorded):
     """One decision, newest first."""
 
@@ -137,7 +190,7 @@ class HistoryEntry(_Recorded):
     revision: str
     """The revision that it is about."""
     action: str
-    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Aborted, Undone or Retried."""
+    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Probed, Stayed or Recovered."""
     reason: str
     """Why, in one word."""
     message: Annotated[str, Field(max_length=512)] = ""
@@ -187,7 +240,7 @@ class ModelDeploymentStatus(_Recorded):
     verdict: VerdictName = "Unknown"
     """Worst verdict over the objectives of the revisions with traffic."""
     cause: Cause | None = None
-    """What was at fault in the last rejection or rollback; none after a promotion."""
+    """What was at fault in the last rejection, rollback, hold or incident; none once that is over."""
     traffic: tuple[TrafficShare, ...] = ()
     """Who really gets how much of the traffic."""
     traffic_generation: int = 0
@@ -198,6 +251,10 @@ class ModelDeploymentStatus(_Recorded):
     """When the numbers in objectives were written."""
     rollout: RolloutStatus | None = None
     withdrawal: WithdrawalStatus | None = None
+    control: ControlStatus | None = None
+    incident: IncidentStatus | None = None
+    rollbacks: Annotated[tuple[Timestamp, ...], Field(max_length=MOST_ROLLBACKS)] = ()
+    """When the operator last went back by itself after a promotion, newest first."""
     rejected_revisions: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
     """Revisions that are not tried again by themselves."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = ()

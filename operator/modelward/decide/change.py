@@ -10,7 +10,7 @@ from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
 
 _REMEMBERED: Final = 10
-_MESSAGE_LENGTH: Final = 512
+MESSAGE_LENGTH: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def recorded(
         revision=finding.revision,
         action=action,
         reason=finding.reason,
-        message=finding.message[:_MESSAGE_LENGTH],
+        message=finding.message[:MESSAGE_LENGTH],
     )
     text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
     return Change(
@@ -64,7 +64,7 @@ def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, 
         revision=finding.revision,
         cause=finding.cause,
         reason=finding.reason,
-        message=finding.message[:_MESSAGE_LENGTH],
+        message=finding.message[:MESSAGE_LENGTH],
         time=stamp(situation.now),
     )
     return (new, *others)[:_REMEMBERED]

@@ -4,7 +4,7 @@ Each is a function of the status decided on and of what was seen. Messages carry
 by itself, so that a deployment at rest is never written to.
 """
 
-from modelward.api.reasons import ConditionType, Reason
+from modelward.api.reasons import REASONS_OF, ConditionType, Reason
 from modelward.api.status import Condition, ModelDeploymentStatus, Phase
 from modelward.decide.clock import stamp
 from modelward.decide.observation import MetricsState
@@ -66,7 +66,12 @@ def _ready(situation: Situation, status: ModelDeploymentStatus) -> _Said:
     return _TRUE, Reason.SERVING, f"{stable} serves"
 
 
-def _reconciling(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+def _reconciling(situation: Situation, status: ModelDeploymentStatus) -> _Said:  # noqa: PLR0911 - a list of cases
+    if status.phase is Phase.PROBING and status.control:
+        control = status.control.revision
+        return _TRUE, Reason.PROBE_IN_PROGRESS, f"{status.stable_revision} is compared with {control}"
+    if status.phase is Phase.RESTORING and status.withdrawal:
+        return _TRUE, Reason.SHARE_RETURNS, f"the share of {status.withdrawal.revision} moves back"
     if status.phase is Phase.ROLLING_BACK and status.withdrawal:
         return _TRUE, Reason.ROLLBACK_IN_PROGRESS, f"traffic moves to {status.withdrawal.to}"
     if status.candidate_revision and status.phase is not Phase.HELD:
@@ -84,6 +89,9 @@ def _stalled(situation: Situation, status: ModelDeploymentStatus) -> _Said:
     if status.phase is Phase.HELD and status.rollout:
         held = next((entry.message for entry in status.history if entry.action == "Held"), "")
         return _TRUE, Reason.HELD, f"{status.rollout.held}: {held}"
+    incident = status.incident
+    if incident and incident.reason == Reason.ROLLBACK_BUDGET_EXHAUSTED:
+        return _TRUE, Reason.ROLLBACK_BUDGET_EXHAUSTED, incident.message
     rejected = _wanted_rejection(situation, status)
     if rejected and not status.candidate_revision:
         return _TRUE, Reason.REVISION_REJECTED, rejected
@@ -144,11 +152,10 @@ def _objectives_met(situation: Situation, status: ModelDeploymentStatus) -> _Sai
         verdict: sorted({row.name for row in rows if row.verdict == verdict})
         for verdict in ("Breached", "Unknown", "Inconclusive")
     }
+    if status.incident:
+        return _FALSE, _named(status.incident.reason), status.incident.message
     if breached := by_verdict["Breached"]:
-        target = (
-            "" if situation.last_good or status.candidate_revision else "; there is no revision to go back to"
-        )
-        return _FALSE, Reason.BREACHED, f"breached: {', '.join(breached)}{target}"
+        return _FALSE, _why_breached(status), f"breached: {', '.join(breached)}"
     if unknown := by_verdict["Unknown"]:
         return _UNKNOWN, Reason.NO_DATA, f"no data for: {', '.join(unknown)}"
     if inconclusive := by_verdict["Inconclusive"]:
@@ -158,3 +165,14 @@ def _objectives_met(situation: Situation, status: ModelDeploymentStatus) -> _Sai
         if rows
         else (_UNKNOWN, Reason.NO_DATA, "nothing serves")
     )
+
+
+def _why_breached(status: ModelDeploymentStatus) -> Reason:
+    """Return what a held rollout says of a breach, or no more than that there is one."""
+    return _named(status.rollout.held if status.rollout else "")
+
+
+def _named(reason: str) -> Reason:
+    """Return the reason for a breach of this name; one that nobody documents is a breach."""
+    allowed = REASONS_OF[ConditionType.OBJECTIVES_MET]
+    return next((each for each in allowed if each == reason), Reason.BREACHED)

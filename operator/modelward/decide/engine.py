@@ -9,6 +9,7 @@ from modelward.decide.bound import bounded
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.conditions import with_conditions
 from modelward.decide.decision import Announcement, Decision
+from modelward.decide.incident import LOOK_AGAIN, with_doubt
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation, is_split
@@ -39,6 +40,7 @@ def decide(
         change = row.change(situation, finding)
         rule, after, announcements = row.name, change.status, change.announcements
     after = _with_readiness(Situation(spec, after, observation, now))
+    after = with_doubt(Situation(spec, after, observation, now))
     if targets(spec, after).routing != targets(spec, status).routing:
         after = after.model_copy(update={"traffic_generation": status.traffic_generation + 1})
     after = bounded(with_conditions(situation, summarized(situation, after)))
@@ -70,6 +72,15 @@ def _look_again_after(situation: Situation) -> timedelta | None:
         waits.append(spec.rollout.progress_deadline - elapsed(status.rollout.unready_since, now))
     if is_split(status):
         waits.append(situation.step.duration - situation.since_step_began())
+    if status.control and not status.control.shared_at:
+        waits += [
+            wait - elapsed(status.control.started_at, now)
+            for wait in (FULL_CAPACITY_WAIT, spec.rollout.progress_deadline)
+        ]
+    if status.control and status.control.shared_at:
+        waits.append(spec.rollback.probe.duration - elapsed(status.control.shared_at, now))
+    if status.incident:
+        waits.append(LOOK_AGAIN)
     if status.standby_revision and status.standby_until:
         waits.append(read(status.standby_until) - now)
     ahead = [wait for wait in waits if wait > timedelta(0)]

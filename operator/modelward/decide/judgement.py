@@ -1,107 +1,116 @@
 """What the evidence asks for: that the serving revision or the candidate goes, or that a rollout waits."""
 
-from modelward.api.objectives import Objective, OnBreach
+from typing import Final
+
+from modelward.api.objectives import OnBreach
 from modelward.api.status import Cause
-from modelward.decide.findings import Finding, against_stable, against_target
+from modelward.decide import signs
+from modelward.decide.attribution import Action, Attribution, Signs, after_promotion, attribute
+from modelward.decide.clock import read
+from modelward.decide.findings import Finding
+from modelward.decide.observation import FiringAlert
 from modelward.decide.situation import Situation
-from modelward.evidence.ledger import Assessment
+from modelward.evidence.verdict import Verdict
+
+SUSPECTED: Final = {
+    Cause.MODEL: "BreachHolds",
+    Cause.INFRASTRUCTURE: "InfrastructureSuspected",
+    Cause.DRIFT: "DriftSuspected",
+    Cause.UNKNOWN: "StableAlsoBreached",
+}
+"""Reasons for which a rollout waits, by cause; all of them pass by themselves."""
 
 
 def stable_must_go(situation: Situation) -> Finding | None:
-    """Is the serving revision breached, or named by an alert, with a good one to go back to?"""
+    """Is the serving revision shown to be at fault, or named by an alert, with a good one to go back to?"""
+    if not situation.last_good or budget_is_spent(situation):
+        return None
+    return wish_to_go_back(situation)
+
+
+def wish_to_go_back(situation: Situation) -> Finding | None:
+    """Return why the serving revision should go, whether or not it can; None if nothing says so."""
     stable = situation.status.stable_revision
-    if not stable or not situation.last_good:
+    if not stable:
         return None
     if alert := situation.alert_against(stable):
-        return Finding("AlertFiring", f"alert {alert.name} since {alert.started_at:%H:%M:%S}Z", stable)
+        return _alerted(alert, stable)
     if not situation.metrics_are_available:
         return None
-    breaches = situation.breaches(stable, OnBreach.ROLLBACK)
-    if not breaches:
+    against = signs.of_stable(situation)
+    row = attribute(against)
+    if row is None or after_promotion(row, situation.spec.rollback.on_unknown_cause) is not Action.GO_BACK:
         return None
-    return Finding(_breach_reason(breaches), _describe(situation, breaches), stable)
+    return _found(situation, row, against)
+
+
+def budget_is_spent(situation: Situation) -> bool:
+    """Return whether the operator has gone back as often as spec.rollback.budget allows."""
+    budget = situation.spec.rollback.budget
+    recent = [time for time in situation.status.rollbacks if situation.now - read(time) < budget.within]
+    return len(recent) >= budget.max
 
 
 def candidate_must_go(situation: Situation) -> Finding | None:
-    """Is the candidate worse than stable, or breached while stable is not?"""
+    """Is the candidate shown to be at fault: worse than stable, or breached while stable is good?"""
     candidate = situation.status.candidate_revision
     if alert := situation.alert_against(candidate):
-        return Finding("AlertFiring", f"alert {alert.name} since {alert.started_at:%H:%M:%S}Z", candidate)
+        return _alerted(alert, candidate)
     if not situation.metrics_are_available:
         return None
-    if worse := situation.worse_than_stable(OnBreach.ROLLBACK):
-        message = "; ".join(against_stable(assessment) for assessment in worse)
-        return Finding(_worse_reason(worse), message, candidate, Cause.MODEL)
-    alone = _breached_alone(situation, OnBreach.ROLLBACK)
-    if not alone:
+    against = signs.of_candidate(situation, OnBreach.ROLLBACK)
+    row = attribute(against)
+    if row is None or row.in_rollout is not Action.GO_BACK:
         return None
-    return Finding(_breach_reason(alone), _describe(situation, alone), candidate, Cause.MODEL)
+    return _found(situation, row, against)
 
 
 def rollout_must_wait(situation: Situation) -> Finding | None:
-    """Is there a breach that holds the rollout: an objective that asks for it, or both arms breached?"""
+    """Is there a breach that asks for it, that stable shares, or that slow storage explains?"""
     if not situation.metrics_are_available:
         return None
     candidate = situation.status.candidate_revision
-    asked = situation.worse_than_stable(OnBreach.HOLD) or _breached_alone(situation, OnBreach.HOLD)
-    if asked:
-        return Finding("BreachHolds", _describe(situation, asked), candidate)
-    shared = _breached_both(situation)
-    if shared:
-        message = "stable is breached too: " + _describe(situation, shared)
-        return Finding("StableAlsoBreached", message, candidate)
+    if infrastructure := signs.infrastructure(situation, OnBreach.HOLD):
+        against = Signs(candidate, breached=infrastructure)
+        message = signs.describe(situation, against)
+        return Finding(SUSPECTED[Cause.INFRASTRUCTURE], message, candidate, Cause.INFRASTRUCTURE)
+    for action in (OnBreach.HOLD, OnBreach.ROLLBACK):
+        against = signs.of_candidate(situation, action)
+        row = attribute(against)
+        if row and (action is OnBreach.HOLD or row.in_rollout is Action.STAY):
+            shared = "stable is breached too: " if row.cause is Cause.UNKNOWN else ""
+            message = shared + signs.describe(situation, against)
+            return Finding(SUSPECTED[row.cause], message, candidate, row.cause)
     return None
 
 
 def hold_is_over(situation: Situation) -> Finding | None:
-    """Has the breach that held the rollout gone?"""
+    """Has what held the rollout passed, clearly enough not to hold it again at once?"""
     held = situation.status.rollout.held if situation.status.rollout else ""
-    if held not in {"BreachHolds", "StableAlsoBreached"} or not situation.metrics_are_available:
+    if held not in SUSPECTED.values() or not situation.metrics_are_available:
         return None
-    if rollout_must_wait(situation) or situation.unknown_objectives:
+    if rollout_must_wait(situation) or situation.unknown_objectives or _lingers(situation):
         return None
     return Finding("HoldCleared", f"{held} no longer holds", situation.status.candidate_revision)
 
 
-def _breached_names(situation: Situation, revision: str) -> set[str]:
-    return {a.objective for action in OnBreach for a in situation.breaches(revision, action)}
-
-
-def _breached_alone(situation: Situation, action: OnBreach) -> tuple[Assessment, ...]:
-    stable = _breached_names(situation, situation.status.stable_revision)
-    return tuple(
-        a
-        for a in situation.breaches(situation.status.candidate_revision, action)
-        if a.objective not in stable
+def _lingers(situation: Situation) -> bool:
+    """Return whether evidence of the candidate's is still near what held the rollout."""
+    return any(
+        assessment is not None
+        and assessment.target is not Verdict.UNKNOWN
+        and objective.on_breach is not OnBreach.ALERT
+        and not signs.is_calm(assessment)
+        for objective, assessment in situation.assessed(situation.status.candidate_revision)
     )
 
 
-def _breached_both(situation: Situation) -> tuple[Assessment, ...]:
-    stable = _breached_names(situation, situation.status.stable_revision)
-    candidate = situation.status.candidate_revision
-    return tuple(
-        a
-        for action in (OnBreach.ROLLBACK, OnBreach.HOLD)
-        for a in situation.breaches(candidate, action)
-        if a.objective in stable
-    )
+def _alerted(alert: FiringAlert, revision: str) -> Finding:
+    return Finding("AlertFiring", f"alert {alert.name} since {alert.started_at:%H:%M:%S}Z", revision)
 
 
-def _objective(situation: Situation, name: str) -> Objective:
-    return next(objective for objective in situation.spec.objectives if objective.name == name)
-
-
-def _describe(situation: Situation, breaches: tuple[Assessment, ...]) -> str:
-    return "; ".join(against_target(_objective(situation, a.objective), a) for a in breaches)
-
-
-def _breach_reason(breaches: tuple[Assessment, ...]) -> str:
-    return _camel(breaches[0].objective) + "Breached"
-
-
-def _worse_reason(worse: tuple[Assessment, ...]) -> str:
-    return _camel(worse[0].objective) + "WorseThanStable"
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("-"))
+def _found(situation: Situation, row: Attribution, against: Signs) -> Finding:
+    first = (*against.unexplained_worse, *against.unexplained_alone, *against.against)[0]
+    name = "".join(part.capitalize() for part in first.objective.split("-"))
+    reason = name + ("WorseThanStable" if against.unexplained_worse else "Breached")
+    return Finding(reason, signs.describe(situation, against), against.suspect, row.cause)

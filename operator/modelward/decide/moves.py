@@ -5,15 +5,17 @@ from datetime import timedelta
 
 from modelward.api.spec import OnInconclusive
 from modelward.api.status import (
+    MOST_ROLLBACKS,
     ModelDeploymentStatus,
     Phase,
     RolloutStatus,
     WithdrawalStatus,
 )
 from modelward.decide.change import Change, changed, recorded, rejected
-from modelward.decide.clock import stamp
+from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.judgement import SUSPECTED
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import switched
 
@@ -32,7 +34,7 @@ def begin(situation: Situation, finding: Finding) -> Change:
         standby_revision=keep,
         standby_until=situation.status.standby_until if keep else None,
         rollout=RolloutStatus(started_at=stamp(situation.now)),
-        cause=None,
+        cause=situation.status.incident.cause if situation.status.incident else None,
     )
     return Change(
         status, (Announcement("Normal", finding.reason, "Started", f"{wanted}: {finding.message}"),)
@@ -98,6 +100,7 @@ def next_step(situation: Situation, finding: Finding) -> Change:
                 "step": rollout.step if is_last else following,
                 "step_started_at": stamp(situation.now),
                 "held": "",
+                "held_since": None,
             }
         ),
     )
@@ -116,22 +119,32 @@ def hold(situation: Situation, finding: Finding) -> Change:
     rollout = situation.status.rollout
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
     status = changed(
-        situation.status, phase=Phase.HELD, rollout=rollout.model_copy(update={"held": finding.reason})
+        situation.status,
+        phase=Phase.HELD,
+        rollout=rollout.model_copy(update={"held": finding.reason, "held_since": stamp(situation.now)}),
+        cause=finding.cause if finding.reason in SUSPECTED.values() else situation.status.cause,
     )
     return recorded(situation, status, "Held", finding, "Warning")
 
 
 def resume(situation: Situation, finding: Finding) -> Change:
-    """Go on with a held rollout; its step starts over."""
+    """Go on with a held rollout; its step starts over, and its deadline is put off by the time held."""
     rollout = situation.status.rollout
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
     has_traffic = rollout.step >= 0
+    held = elapsed(rollout.held_since, situation.now)
     status = changed(
         situation.status,
         phase=Phase.STEPPING if has_traffic else Phase.STARTING,
         rollout=rollout.model_copy(
-            update={"held": "", "step_started_at": stamp(situation.now) if has_traffic else None}
+            update={
+                "held": "",
+                "held_since": None,
+                "started_at": stamp(read(rollout.started_at) + held),
+                "step_started_at": stamp(situation.now) if has_traffic else None,
+            }
         ),
+        cause=None,
     )
     return recorded(situation, status, "Resumed", finding)
 
@@ -161,6 +174,7 @@ def promote(situation: Situation, finding: Finding) -> Change:
             switched=True,
         ),
         rollout=None,
+        incident=None,
         cause=None,
     )
     return recorded(situation, status, "Promoted", finding)
@@ -200,17 +214,23 @@ def _withdrawn_candidate(
 
 
 def roll_back(situation: Situation, finding: Finding) -> Change:
-    """Reject the serving revision and go back to the last good one."""
-    return roll_back_to(situation, finding, situation.last_good)
+    """Reject the serving revision and go back to the last good one, which counts against the budget."""
+    change = roll_back_to(situation, finding, situation.last_good)
+    times = (stamp(situation.now), *situation.status.rollbacks)[:MOST_ROLLBACKS]
+    return replace(change, status=changed(change.status, rollbacks=times))
 
 
 def roll_back_to(situation: Situation, finding: Finding, target: str) -> Change:
     """Reject the serving revision and go back to `target` as soon as that one can serve."""
+    control = situation.status.control
     status = changed(
         situation.status,
         phase=Phase.ROLLING_BACK,
         candidate_revision="",
         rollout=None,
+        # A control keeps its share until it has all of the traffic.
+        control=control if control and situation.is_shared and control.revision == target else None,
+        incident=None,
         standby_revision="",
         standby_until=None,
         rejected_revisions=rejected(situation, finding),

@@ -11,7 +11,7 @@ from math import ceil
 
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
-from modelward.decide.situation import is_split
+from modelward.decide.situation import is_shared, is_split
 from modelward.decide.sizing import candidate_replicas
 
 
@@ -69,6 +69,8 @@ def targets(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Targets
 def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:
     if is_split(status):
         return (status.stable_revision, status.candidate_revision)
+    if status.control and is_shared(status):
+        return (status.stable_revision, status.control.revision)
     moving = status.withdrawal
     if moving and not moving.switched:
         return (
@@ -81,7 +83,7 @@ def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:
 def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> list[Placement]:
     """List placements; a later one for the same revision replaces an earlier one."""
     full = spec.replicas
-    split_mode = MonitorMode.REBALANCE if is_split(status) else MonitorMode.SERVE
+    split_mode = MonitorMode.REBALANCE if is_split(status) or is_shared(status) else MonitorMode.SERVE
     placements: list[Placement] = []
     if status.standby_revision:
         placements.append(Placement(status.standby_revision, standby_replicas(spec)))
@@ -89,9 +91,11 @@ def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> lis
         placements.append(Placement(status.candidate_revision, _candidate_pods(spec, status), split_mode))
     if status.stable_revision:
         placements.append(Placement(status.stable_revision, full, split_mode))
+    if control := status.control:
+        placements.append(Placement(control.revision, control.replicas, split_mode))
     if moving := status.withdrawal:
-        placements.append(Placement(moving.to, full))
-        mode = MonitorMode.WITHDRAW if moving.switched else MonitorMode.SERVE
+        placements.append(Placement(moving.to, full, split_mode))
+        mode = MonitorMode.WITHDRAW if moving.switched else split_mode
         forward_to = moving.to if moving.switched else None
         placements.append(Placement(moving.revision, moving.replicas, mode, forward_to))
     return placements
@@ -109,3 +113,8 @@ def _candidate_pods(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) ->
 def standby_replicas(spec: ModelDeploymentSpec) -> int:
     """Return how many pods the standby keeps, rounded up."""
     return ceil(Fraction(spec.rollout.standby.replicas.removesuffix("%")) * spec.replicas / 100)
+
+
+def probe_replicas(spec: ModelDeploymentSpec) -> int:
+    """Return how many pods a probe gives the control: those of the standby, and one at least."""
+    return max(1, standby_replicas(spec))

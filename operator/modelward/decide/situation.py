@@ -41,6 +41,11 @@ class Situation:
         return is_split(self.status)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether a control shares the traffic of stable."""
+        return is_shared(self.status)
+
+    @property
     def step(self) -> Step:
         """The current step, or the first if none has begun; the last one if spec has become shorter."""
         index = self.status.rollout.step if self.status.rollout else 0
@@ -84,16 +89,12 @@ class Situation:
             and assessment.target is Verdict.BREACHED
         )
 
-    def worse_than_stable(self, action: OnBreach) -> tuple[Assessment, ...]:
-        """Return the objectives by which the candidate is shown to be worse than stable."""
-        candidate = self.status.candidate_revision
+    def worse(self, revision: str, action: OnBreach) -> tuple[Assessment, ...]:
+        """Return the objectives by which a revision is shown to be worse than the one compared with."""
         return tuple(
             assessment
-            for objective, assessment in self.assessed(candidate)
-            if assessment
-            and objective.on_breach is action
-            and objective.scope is Scope.ALWAYS
-            and assessment.versus is Verdict.BREACHED
+            for objective, assessment in self.assessed(revision)
+            if assessment and objective.on_breach is action and assessment.versus is Verdict.BREACHED
         )
 
     def _in_scope(self, objective: Objective, revision: str) -> bool:
@@ -144,8 +145,15 @@ class Situation:
 
     @property
     def last_good(self) -> str:
-        """Return the revision to go back to from stable: the standby or the newest promoted one, or none."""
-        return next(to_go_back_to(self.status, self.observation.revisions), "")
+        """Return the revision to go back to from stable, or none.
+
+        The control that it is compared with, the standby, or the newest promoted one; none that was breached
+        itself when it was last looked at, but for the control, which was looked at beside it.
+        """
+        if self.status.control:
+            return self.status.control.revision
+        known = to_go_back_to(self.status, self.observation.revisions)
+        return next((name for name in known if not self.breaches(name, OnBreach.ROLLBACK)), "")
 
     def alert_against(self, revision: str) -> FiringAlert | None:
         """Return an alert of the team's that means this revision.
@@ -172,6 +180,12 @@ def is_split(status: ModelDeploymentStatus) -> bool:
         and status.rollout.step >= 0
         and status.withdrawal is None
     )
+
+
+def is_shared(status: ModelDeploymentStatus) -> bool:
+    """Return whether stable and a control both have traffic."""
+    moving = status.withdrawal
+    return bool(status.control and status.control.shared_at and not (moving and moving.switched))
 
 
 def to_go_back_to(status: ModelDeploymentStatus, existing: Collection[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from modelward.api.objectives import Objective, error_clip
 from modelward.api.status import ModelDeploymentStatus, ObjectiveStatus, TrafficShare, VerdictName
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.placement import targets
@@ -47,7 +48,7 @@ def _objectives(
     situation: Situation, status: ModelDeploymentStatus, selected: tuple[str, ...]
 ) -> dict[str, Any]:
     now = tuple(
-        _row(objective.name, revision, assessment)
+        _row(objective, revision, assessment)
         for revision in selected
         for objective, assessment in situation.assessed(revision)
     )
@@ -64,17 +65,25 @@ def _verdicts(rows: tuple[ObjectiveStatus, ...]) -> list[tuple[str, str, str]]:
     return [(row.name, row.revision, row.verdict) for row in rows]
 
 
-def _row(name: str, revision: str, assessment: Assessment | None) -> ObjectiveStatus:
+def _row(objective: Objective, revision: str, assessment: Assessment | None) -> ObjectiveStatus:
     if assessment is None:
-        return ObjectiveStatus(name=name, revision=revision, verdict="Unknown")
+        return ObjectiveStatus(name=objective.name, revision=revision, verdict="Unknown")
     return ObjectiveStatus(
-        name=name,
+        name=objective.name,
         revision=revision,
-        good=int(assessment.good),
-        total=int(assessment.total),
+        good=round(assessment.good),
+        total=round(assessment.total),
+        mean_absolute_error=_mean_error(objective, assessment),
         verdict=_worst(assessment),
         evidence=f"{max(_shares(assessment)):.2f}",
     )
+
+
+def _mean_error(objective: Objective, assessment: Assessment) -> str | None:
+    clip = error_clip(objective)
+    if clip is None or not assessment.total:
+        return None
+    return f"{(1 - assessment.good / assessment.total) * float(clip):.4g}"
 
 
 def _worst(assessment: Assessment) -> VerdictName:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.status import Phase
-from modelward.decide import commands, guards, judgement, moves, withdrawal
+from modelward.decide import commands, guards, incident, judgement, moves, probe, withdrawal
 from modelward.decide.change import Change
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
@@ -38,7 +38,7 @@ class Transition:
     """True: only while stable and candidate share the traffic. False: only while they do not."""
 
 
-_INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROMOTING, _ROLLING_BACK, _HELD = Phase
+_INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROMOTING, _ROLLING_BACK, _HELD, _PROBING, _RESTORING = Phase
 
 
 def _from(*phases: Phase, to: Phase) -> Mapping[Phase, tuple[Phase, ...]]:
@@ -67,20 +67,20 @@ TABLE: Final[tuple[Transition, ...]] = (
         "FinishWithdrawal",
         withdrawal.withdrawal_is_over,
         withdrawal.finish_withdrawal,
-        _from(_PROMOTING, _ROLLING_BACK, to=_SERVING),
+        _from(_PROMOTING, _ROLLING_BACK, _RESTORING, to=_SERVING),
     ),
     Transition(
         "ReadCounter",
         withdrawal.counter_was_read,
         withdrawal.read_counter,
-        _staying_in(_PROMOTING, _ROLLING_BACK),
+        _staying_in(_PROMOTING, _ROLLING_BACK, _RESTORING),
     ),
     Transition(
         "Abort",
         commands.abort_asked,
         commands.abort,
         {
-            **_staying_in(_INITIALIZING, _SERVING),
+            **_staying_in(_INITIALIZING, _SERVING, _PROBING),
             _STARTING: (_SERVING,),
             _STEPPING: (_ROLLING_BACK,),
             _HELD: (_ROLLING_BACK, _SERVING),
@@ -91,7 +91,7 @@ TABLE: Final[tuple[Transition, ...]] = (
         commands.retry_asked,
         commands.retry,
         {
-            **_staying_in(_INITIALIZING, _SERVING, _STARTING, _STEPPING),
+            **_staying_in(_INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROBING),
             _HELD: (_HELD, _STEPPING, _STARTING),
         },
     ),
@@ -104,6 +104,7 @@ TABLE: Final[tuple[Transition, ...]] = (
             _SERVING: (_SERVING, _ROLLING_BACK),
             _STARTING: (_STARTING, _ROLLING_BACK),
             _HELD: (_HELD, _ROLLING_BACK),
+            _PROBING: (_PROBING, _ROLLING_BACK),
         },
     ),
     Transition(
@@ -131,8 +132,33 @@ TABLE: Final[tuple[Transition, ...]] = (
         "RollBack",
         judgement.stable_must_go,
         moves.roll_back,
-        _from(_SERVING, _STARTING, _HELD, to=_ROLLING_BACK),
+        _from(_SERVING, _STARTING, _HELD, _PROBING, to=_ROLLING_BACK),
         needs_split=False,
+    ),
+    Transition("EndProbe", probe.probe_is_over, probe.end_probe, {_PROBING: (_SERVING, _RESTORING)}),
+    Transition(
+        "Probe",
+        incident.stable_is_suspect,
+        probe.begin_probe,
+        {**_from(_SERVING, _STARTING, _HELD, to=_PROBING)},
+        needs_split=False,
+    ),
+    Transition(
+        "GiveUpControl", probe.control_cannot_start, probe.give_up_control, _from(_PROBING, to=_SERVING)
+    ),
+    Transition("ShareTraffic", probe.control_is_ready, probe.share, _staying_in(_PROBING)),
+    Transition(
+        "BearBreach",
+        incident.breach_is_borne,
+        incident.bear,
+        _staying_in(_SERVING, _STARTING, _HELD),
+        needs_split=False,
+    ),
+    Transition(
+        "Recover",
+        incident.incident_is_over,
+        incident.recover,
+        _staying_in(_SERVING, _STARTING, _STEPPING, _PROMOTING, _HELD),
     ),
     Transition(
         "ReplaceBeforeTraffic",

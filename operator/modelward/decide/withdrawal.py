@@ -53,7 +53,12 @@ def give_up_target(situation: Situation, finding: Finding) -> Change:
     """Reject the revision that cannot be gone back to; what answers stays until there is a better one."""
     moving = situation.status.withdrawal
     assert moving is not None  # noqa: S101 - the guard has looked at it
-    fields: dict[str, Any] = {"phase": Phase.SERVING, "withdrawal": None, "cause": finding.cause}
+    fields: dict[str, Any] = {
+        "phase": Phase.SERVING,
+        "withdrawal": None,
+        "control": None,
+        "cause": finding.cause,
+    }
     if moving.revision != situation.status.stable_revision and situation.pods(moving.revision).ready == 0:
         # Neither answers: stable stays what it is, and spec may ask for another one.
         return recorded(situation, changed(situation.status, **fields), "Held", finding, "Warning")
@@ -115,7 +120,7 @@ def switched(situation: Situation, status: ModelDeploymentStatus) -> ModelDeploy
     """Return a status in which the Service selects the revision that traffic moves to."""
     moving = status.withdrawal
     assert moving is not None  # noqa: S101 - the table calls this only while something is withdrawn
-    fields: dict[str, Any] = {"withdrawal": moving.model_copy(update={"switched": True})}
+    fields: dict[str, Any] = {"withdrawal": moving.model_copy(update={"switched": True}), "control": None}
     if status.stable_revision == moving.revision:
         fields |= {"stable_revision": moving.to, "promoted_at": stamp(situation.now)}
     return changed(status, **fields)

@@ -61,7 +61,7 @@ def test_objectives_met_follows_the_worst_verdict() -> None:
     assert world.conditions()["ObjectivesMet"] == ("Unknown", "NoData")
     world.see(breached("m-1", "accuracy"))
     world.settle()
-    assert world.conditions()["ObjectivesMet"] == ("False", "Breached")
+    assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
 
 
 def test_nothing_serving_is_no_data() -> None:
@@ -76,7 +76,7 @@ def test_nothing_serving_is_no_data() -> None:
 
 def test_moving_traffic_is_reconciling() -> None:
     """While traffic moves to a promoted or an earlier revision the conditions name it."""
-    world = promoted()
+    world = promoted(rollback={"onUnknownCause": "Rollback"})
     world.see(breached("m-2"))
     world.step()
     assert world.conditions()["Reconciling"] == ("True", "RollbackInProgress")

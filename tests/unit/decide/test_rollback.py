@@ -1,11 +1,17 @@
-"""The watch after a promotion."""
+"""Going back after a promotion: where to, how, and what keeps it from happening."""
 
 from datetime import timedelta
 
 from modelward.api.status import Phase
 from modelward.decide import targets
 from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
-from tests.unit.decide.world import breached, promoted, serving
+from tests.unit.decide.world import World, breached, serving
+from tests.unit.decide.world import promoted as promoted_with
+
+
+def promoted(**rollback: object) -> World:
+    """Build a world in which m-2 was promoted, and goes without a probe when it is breached."""
+    return promoted_with(rollback={"onUnknownCause": "Rollback"} | rollback)
 
 
 def test_a_breach_after_promotion_goes_back_to_the_warm_standby_at_once() -> None:
@@ -51,13 +57,14 @@ def test_half_the_pods_are_enough_after_half_a_minute() -> None:
 
 
 def test_nothing_to_go_back_to_is_said() -> None:
-    """A breached only revision keeps serving, and the condition says that there is no other."""
+    """A breached only revision keeps serving, and the condition says that there is no other, once."""
     world = serving()
     world.see(breached("m-1"))
-    assert world.settle() == []
+    assert world.settle() == ["BearBreach"]
     condition = next(c for c in world.status.conditions if c.type == "ObjectivesMet")
-    assert (condition.status, condition.reason) == ("False", "Breached")
-    assert "no revision to go back to" in condition.message
+    assert (condition.status, condition.reason) == ("False", "NothingToGoBackTo")
+    assert "no other revision is known to be good" in condition.message
+    assert world.settle() == []
 
 
 def test_a_rejected_revision_is_never_gone_back_to() -> None:
@@ -69,7 +76,7 @@ def test_a_rejected_revision_is_never_gone_back_to() -> None:
     world.wanted = "m-2"
     assert world.settle() == []
     world.see(breached("m-1"))
-    assert world.settle() == []
+    assert world.settle() == ["BearBreach"]
     assert world.status.stable_revision == "m-1"
 
 

@@ -11,6 +11,7 @@ from modelward.decide import decide, targets
 from modelward.decide.decision import Decision
 from modelward.decide.observation import (
     Commands,
+    DriftSignal,
     FiringAlert,
     MetricsState,
     Observation,
@@ -81,6 +82,11 @@ def worse(revision: str, objective: str = "availability") -> Assessment:
     return assessment(revision, objective, good=900, versus=Verdict.BREACHED, versus_log_evidence=5.0)
 
 
+def explained(found: Assessment) -> Assessment:
+    """Build the same assessment with slow storage to explain it."""
+    return replace(found, storage_explains=True, fast_good=495, fast_total=500, slow_good=100, slow_total=500)
+
+
 @dataclass
 class World:
     """Everything one deployment's decisions are made from. `step()` decides once and keeps the status."""
@@ -93,6 +99,7 @@ class World:
     evidence: dict[tuple[str, str], Assessment] = field(default_factory=dict)
     metrics: MetricsState = MetricsState.AVAILABLE
     alerts: tuple[FiringAlert, ...] = ()
+    drift: tuple[DriftSignal, ...] = ()
     commands: Commands = field(default_factory=Commands)
     render_problem: str = ""
     rules: list[str] = field(default_factory=list)
@@ -142,6 +149,7 @@ class World:
             if self.metrics is MetricsState.AVAILABLE
             else "Prometheus: connection refused",
             alerts=self.alerts,
+            drift=self.drift,
             commands=self.commands,
             render_problem=self.render_problem,
         )
@@ -231,4 +239,14 @@ def promoted(**changes: Any) -> World:
     world.all_healthy("m-2")
     world.settle()
     assert world.status.phase == "Serving"
+    return world
+
+
+def probing(**changes: Any) -> World:
+    """Build a world in which m-2 is breached after its promotion and shares its traffic with m-1."""
+    world = promoted(**changes)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe", "ShareTraffic"]
+    world.let_pods_follow()
+    world.step()
     return world

@@ -1,0 +1,155 @@
+"""Why a revision is bad, and so whether going back would help: a table as data.
+
+Going back helps only if the other revision would do better now. The rows are tried in order against the
+signs; the first that holds gives the cause and what follows. What is shown in the same blocks of two
+revisions comes first, since it is true whatever else is slow or has drifted; what merely coincides comes
+last, and moves no traffic. docs/rollout.md is generated from this table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from modelward.api.spec import OnUnknownCause
+from modelward.api.status import Cause
+from modelward.decide.observation import DriftSignal
+from modelward.evidence.assessment import Assessment
+
+
+class Action(StrEnum):
+    """What follows a cause."""
+
+    GO_BACK = "go back"
+    """The suspect loses its traffic and is rejected."""
+    STAY = "stay"
+    """Traffic stays where it is; a rollout waits, and a person is told."""
+    PROBE_OR_STAY = "probe if onUnknownCause is Probe, else stay"
+    """A coincidence: the suspect is compared with a good revision before it is believed."""
+    POLICY = "as onUnknownCause says"
+    """Nothing is known of the cause: spec.rollback.onUnknownCause."""
+    PROBE = "probe"
+    """A good revision gets a share of the suspect's traffic, to compare them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks against one revision, and what might be at fault instead.
+
+    Args:
+        suspect: the revision.
+        other: the revision it shares the traffic with; empty if it has all.
+        breached: breaches of the suspect's targets.
+        worse: objectives by which it is shown to be worse than the other in the same blocks.
+        alone: those of `breached` that the other, judged in the same blocks, is good by.
+        infrastructure: breached objectives of infrastructure, of whichever revision has traffic.
+        drifted: drift detectors above their thresholds.
+    """
+
+    suspect: str
+    other: str = ""
+    breached: tuple[Assessment, ...] = ()
+    worse: tuple[Assessment, ...] = ()
+    alone: tuple[Assessment, ...] = ()
+    infrastructure: tuple[Assessment, ...] = ()
+    drifted: tuple[DriftSignal, ...] = ()
+
+    @property
+    def against(self) -> tuple[Assessment, ...]:
+        """Everything that speaks against the suspect, each objective once."""
+        return tuple({a.objective: a for a in (*self.worse, *self.breached)}.values())
+
+    @property
+    def unexplained_worse(self) -> tuple[Assessment, ...]:
+        """Return where it is worse, but for what slow storage explains."""
+        return tuple(a for a in self.worse if not a.storage_explains)
+
+    @property
+    def unexplained_alone(self) -> tuple[Assessment, ...]:
+        """Return where it alone is breached, but for what slow storage explains."""
+        return tuple(a for a in self.alone if not a.storage_explains)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """One row: what it asks of the signs, the cause, and what follows in a rollout and after it."""
+
+    name: str
+    question: str
+    holds: Callable[[Signs], bool]
+    cause: Cause
+    in_rollout: Action
+    after_promotion: Action
+
+
+TABLE: Final = (
+    Attribution(
+        "WorseThanOther",
+        "Is it shown to be worse than the other in the same blocks, unexplained by slow storage?",
+        lambda signs: bool(signs.unexplained_worse),
+        Cause.MODEL,
+        in_rollout=Action.GO_BACK,
+        after_promotion=Action.GO_BACK,
+    ),
+    Attribution(
+        "BreachedAlone",
+        "Is it breached while the other is good in the same blocks, unexplained by slow storage?",
+        lambda signs: bool(signs.unexplained_alone),
+        Cause.MODEL,
+        in_rollout=Action.GO_BACK,
+        after_promotion=Action.GO_BACK,
+    ),
+    Attribution(
+        "SlowStorageExplains",
+        "Are only the events bad that came while storage was slow, for every breached objective?",
+        lambda signs: all(a.storage_explains for a in signs.against),
+        Cause.INFRASTRUCTURE,
+        in_rollout=Action.STAY,
+        after_promotion=Action.STAY,
+    ),
+    Attribution(
+        "InfrastructureBreached",
+        "Is an objective of infrastructure breached at the same time?",
+        lambda signs: bool(signs.infrastructure),
+        Cause.INFRASTRUCTURE,
+        in_rollout=Action.STAY,
+        after_promotion=Action.PROBE_OR_STAY,
+    ),
+    Attribution(
+        "InputsDrifted",
+        "Have the inputs drifted, by at least one detector?",
+        lambda signs: bool(signs.drifted),
+        Cause.DRIFT,
+        in_rollout=Action.STAY,
+        after_promotion=Action.PROBE_OR_STAY,
+    ),
+    Attribution(
+        "NothingKnown",
+        "Is it breached at all?",
+        lambda _signs: True,
+        Cause.UNKNOWN,
+        in_rollout=Action.STAY,
+        after_promotion=Action.POLICY,
+    ),
+)
+"""The rows in order."""
+
+
+def attribute(signs: Signs) -> Attribution | None:
+    """Return the first row that holds; None where nothing speaks against the suspect."""
+    if not signs.against:
+        return None
+    return next(row for row in TABLE if row.holds(signs))
+
+
+def after_promotion(row: Attribution, policy: OnUnknownCause) -> Action:
+    """Return what follows for the revision that serves: GO_BACK, STAY or PROBE."""
+    if row.after_promotion is Action.POLICY:
+        return {
+            OnUnknownCause.PROBE: Action.PROBE,
+            OnUnknownCause.ROLLBACK: Action.GO_BACK,
+            OnUnknownCause.ALERT: Action.STAY,
+        }[policy]
+    if row.after_promotion is Action.PROBE_OR_STAY:
+        return Action.PROBE if policy is OnUnknownCause.PROBE else Action.STAY
+    return row.after_promotion

@@ -1,0 +1,160 @@
+"""A good revision beside the serving one, to compare them in the same blocks: begun, shared, ended.
+
+The control gets the share that its ready pods give, at most half. So an overwhelming breach needs no path
+of its own: half the traffic goes to a warm standby as soon as the breach is found, and the rest as soon as
+the serving revision is shown to be worse. If it is not, going back would not help, and the share returns.
+"""
+
+from typing import Any
+
+from modelward.api.status import Cause, ControlPurpose, ControlStatus, Phase, WithdrawalStatus
+from modelward.decide import incident, signs
+from modelward.decide.attribution import Action, Signs, attribute
+from modelward.decide.change import Change, changed, recorded, rejected
+from modelward.decide.clock import elapsed, stamp
+from modelward.decide.decision import Announcement
+from modelward.decide.findings import Finding
+from modelward.decide.observation import Problem, ProblemReason
+from modelward.decide.placement import probe_replicas
+from modelward.decide.situation import Situation
+from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
+
+
+def begin_probe(situation: Situation, finding: Finding) -> Change:
+    """Start, or keep, pods of the last good revision to share the traffic; a waiting candidate is let go."""
+    before = situation.status.control
+    control = ControlStatus(
+        revision=situation.last_good,
+        purpose=ControlPurpose.PROBE,
+        replicas=probe_replicas(situation.spec),
+        started_at=stamp(situation.now),
+        shared_at=stamp(situation.now) if before and before.shared_at else None,
+    )
+    status = changed(
+        situation.status, phase=Phase.PROBING, control=control, candidate_revision="", rollout=None
+    )
+    return recorded(situation, status, "Probing", finding, "Warning")
+
+
+def control_is_ready(situation: Situation) -> Finding | None:
+    """Are the control's pods ready, and they and the serving revision's the only ones?"""
+    control = situation.status.control
+    if control is None or control.shared_at or not situation.metrics_are_available:
+        return None
+    ready = situation.pods(control.revision).ready
+    waited = elapsed(control.started_at, situation.now)
+    enough = control.replicas if waited < FULL_CAPACITY_WAIT else 1
+    if ready < enough or _others(situation):
+        return None
+    return Finding("ProbeStarted", f"{ready} pods of {control.revision} take traffic", control.revision)
+
+
+def _others(situation: Situation) -> list[str]:
+    """Return the revisions that have pods although they are to have no traffic."""
+    status = situation.status
+    two = {status.stable_revision, status.control.revision if status.control else ""}
+    return [name for name, seen in situation.observation.revisions.items() if seen.pods and name not in two]
+
+
+def share(situation: Situation, finding: Finding) -> Change:
+    """Give the control its share of the traffic."""
+    status = _with_control(situation, shared_at=stamp(situation.now))
+    return Change(status, (Announcement("Normal", finding.reason, "Shared", finding.message),))
+
+
+def control_cannot_start(situation: Situation) -> Finding | None:
+    """Has the control had no share for the progress deadline, since its pods are not ready?"""
+    control, deadline = situation.status.control, situation.spec.rollout.progress_deadline
+    if control is None or control.shared_at or elapsed(control.started_at, situation.now) < deadline:
+        return None
+    pods = situation.pods(control.revision)
+    problem = pods.problem or Problem(ProblemReason.NOT_READY, "no pod says why")
+    cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN
+    message = f"no comparison after {deadline}: {problem.message}"
+    return Finding(problem.reason.value, message, control.revision, cause)
+
+
+def give_up_control(situation: Situation, finding: Finding) -> Change:
+    """Reject the revision that cannot be compared with, since it could not be gone back to either."""
+    status = changed(
+        situation.status,
+        phase=Phase.SERVING,
+        control=None,
+        standby_revision="",
+        standby_until=None,
+        rejected_revisions=rejected(situation, finding),
+    )
+    return recorded(situation, status, "Rejected", finding, "Warning")
+
+
+def probe_is_over(situation: Situation) -> Finding | None:
+    """Is the breach over or explained, the serving revision shown not to be worse, or the time over?"""
+    status, control = situation.status, situation.status.control
+    if control is None or not situation.metrics_are_available:
+        return None
+    if not incident.stable_is_unwell(situation):
+        return Finding("Recovered", "the breach is over", status.stable_revision)
+    if control.shared_at and situation.pods(control.revision).ready == 0:
+        message = f"{control.revision} has no ready pod any more"
+        return Finding("ControlGone", message, status.stable_revision)
+    against = signs.of_stable(situation)
+    row = attribute(against)
+    if row and row.after_promotion is Action.STAY:
+        message = signs.describe(situation, against)
+        return Finding(incident.REASONS[row.cause].value, message, status.stable_revision, row.cause)
+    why = _acquitted(against) or _timed_out(situation)
+    if not why:
+        return None
+    cause = row.cause if row else Cause.UNKNOWN
+    message = f"{why}; {signs.describe(situation, against)}".removesuffix("; ")
+    return Finding(incident.REASONS[cause].value, message, status.stable_revision, cause)
+
+
+def _acquitted(against: Signs) -> str:
+    """Say that the serving revision is shown not to be worse wherever it is breached; or nothing."""
+    if not against.other or not against.breached or not all(a.not_worse is True for a in against.breached):
+        return ""
+    first = against.breached[0]
+    return f"no worse than {against.other} on {first.total:.0f} and {first.stable_total:.0f} events"
+
+
+def _timed_out(situation: Situation) -> str:
+    control, duration = situation.status.control, situation.spec.rollback.probe.duration
+    if control is None or elapsed(control.shared_at, situation.now) < duration:
+        return ""
+    return f"not shown to be worse than {control.revision} in {duration}"
+
+
+def end_probe(situation: Situation, finding: Finding) -> Change:
+    """Put the share back where it was, and keep in mind what was found."""
+    status, control = situation.status, situation.status.control
+    assert control is not None  # noqa: S101 - the guard has looked at it
+    fields: dict[str, Any] = {"phase": Phase.SERVING, "control": None}
+    if finding.reason == "Recovered":
+        fields |= {"incident": None, "cause": None}
+    elif finding.reason != "ControlGone":
+        found = incident.of(situation, finding, probed_at=stamp(situation.now))
+        fields |= {"incident": found, "cause": finding.cause}
+    if control.shared_at:
+        fields |= {"phase": Phase.RESTORING, "withdrawal": _withdrawn(situation, control, finding.reason)}
+    status = changed(status, **fields)
+    if finding.reason == "Recovered":
+        return recorded(situation, status, "Recovered", finding)
+    return recorded(situation, status, "Stayed", finding, "Warning")
+
+
+def _withdrawn(situation: Situation, control: ControlStatus, reason: str) -> WithdrawalStatus:
+    return WithdrawalStatus(
+        revision=control.revision,
+        to=situation.status.stable_revision,
+        started_at=stamp(situation.now),
+        reason=reason,
+        replicas=control.replicas,
+        switched=True,
+    )
+
+
+def _with_control(situation: Situation, **update: Any) -> Any:  # noqa: ANN401 - as model_copy
+    status = situation.status
+    assert status.control is not None  # noqa: S101 - the guard has looked at it
+    return changed(status, control=status.control.model_copy(update=update))

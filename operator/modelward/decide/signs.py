@@ -1,0 +1,112 @@
+"""Gathers what speaks against a revision, and writes it in words with its numbers."""
+
+from typing import Final
+
+from modelward.api.objectives import INFRASTRUCTURE_KINDS, Objective, OnBreach, kind_of
+from modelward.decide.attribution import Signs
+from modelward.decide.findings import against_other, against_target, drift_value, storage_split
+from modelward.decide.observation import DriftSignal
+from modelward.decide.placement import targets
+from modelward.decide.situation import Situation
+from modelward.evidence.assessment import Assessment
+from modelward.evidence.verdict import Verdict
+
+CALM_SHARE: Final = 1 / 3
+"""Evidence below this share of what a breach takes speaks for nothing, as for the verdict Healthy."""
+GOOD_SHARE: Final = 1 / 4
+"""The other revision is good while the evidence against it is below this share: in a shared incident both
+rise together, and the one that crosses first is no worse for that."""
+
+
+def of_candidate(situation: Situation, action: OnBreach) -> Signs:
+    """Return what speaks against the candidate, by the objectives whose breach asks for `action`."""
+    candidate, stable = situation.status.candidate_revision, situation.status.stable_revision
+    breached = situation.breaches(candidate, action)
+    both = tuple(a for a in breached if _share(situation, stable, a.objective) >= 1)
+    alone = tuple(a for a in breached if _share(situation, stable, a.objective) < GOOD_SHARE)
+    return Signs(
+        suspect=candidate,
+        other=stable,
+        # Where the other is on its way to a breach itself it is too early to say which of the two it is.
+        breached=tuple(a for a in breached if a in both or a in alone),
+        worse=situation.worse(candidate, action),
+        alone=alone,
+        infrastructure=infrastructure(situation),
+        drifted=drifted(situation),
+    )
+
+
+def of_stable(situation: Situation) -> Signs:
+    """Return what speaks against the serving revision, by the objectives whose breach asks for a rollback."""
+    stable = situation.status.stable_revision
+    control = situation.status.control if situation.is_shared else None
+    return Signs(
+        suspect=stable,
+        other=control.revision if control else "",
+        breached=situation.breaches(stable, OnBreach.ROLLBACK),
+        worse=situation.worse(stable, OnBreach.ROLLBACK) if control else (),
+        infrastructure=infrastructure(situation),
+        drifted=drifted(situation),
+    )
+
+
+def infrastructure(situation: Situation, action: OnBreach | None = None) -> tuple[Assessment, ...]:
+    """Return the breached objectives of infrastructure of the revisions with traffic; one for each."""
+    return tuple(
+        {
+            objective.name: assessment
+            for revision in targets(situation.spec, situation.status).selected
+            for objective, assessment in situation.assessed(revision)
+            if assessment
+            and kind_of(objective) in INFRASTRUCTURE_KINDS
+            and action in {None, objective.on_breach}
+            and assessment.target is Verdict.BREACHED
+        }.values()
+    )
+
+
+def drifted(situation: Situation) -> tuple[DriftSignal, ...]:
+    """Return the drift detectors above their thresholds, in the order of their names."""
+    return tuple(
+        sorted((s for s in situation.observation.drift if s.drifted), key=lambda signal: signal.name)
+    )
+
+
+def is_calm(assessment: Assessment | None) -> bool:
+    """Return whether an objective has data and nothing stands out against it any more."""
+    return (
+        assessment is not None
+        and assessment.target not in {Verdict.UNKNOWN, Verdict.BREACHED}
+        and assessment.versus is not Verdict.BREACHED
+        and assessment.target_log_evidence < CALM_SHARE * assessment.target_log_threshold
+    )
+
+
+def is_silent(assessment: Assessment) -> bool:
+    """Return whether there is no data by which to say anything."""
+    return assessment.target is Verdict.UNKNOWN and assessment.versus in {None, Verdict.UNKNOWN}
+
+
+def describe(situation: Situation, signs: Signs) -> str:
+    """Write the signs in words, with their numbers."""
+    other = "stable" if signs.other == situation.status.stable_revision else signs.other
+    said = [against_other(a, other) for a in signs.worse]
+    worse = {a.objective for a in signs.worse}
+    said += [against_target(objective(situation, a), a) for a in signs.breached if a.objective not in worse]
+    said += [storage_split(a) for a in signs.against if a.storage_explains]
+    said += [against_target(objective(situation, a), a) for a in signs.infrastructure]
+    return "; ".join([*said, *map(drift_value, signs.drifted)])
+
+
+def objective(situation: Situation, assessment: Assessment) -> Objective:
+    """Return the objective that an assessment is of."""
+    return next(each for each in situation.spec.objectives if each.name == assessment.objective)
+
+
+def _share(situation: Situation, revision: str, name: str) -> float:
+    """Return the evidence against a revision as a share of what a breach takes; 0 where nothing is known."""
+    known = (a for a in situation.observation.assessments if (a.revision, a.objective) == (revision, name))
+    found = next(known, None)
+    if found is None or found.target is Verdict.UNKNOWN:
+        return 0.0
+    return 1.0 if found.target is Verdict.BREACHED else found.target_log_evidence / found.target_log_threshold

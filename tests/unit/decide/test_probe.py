@@ -1,0 +1,404 @@
+"""The comparison of a suspected revision with a good one, after promotion."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from modelward.api.status import Cause, ControlPurpose, Phase
+from modelward.decide import evidence_plan, targets
+from modelward.decide.observation import (
+    Commands,
+    DriftSignal,
+    FiringAlert,
+    MetricsState,
+    Problem,
+    ProblemReason,
+)
+from modelward.decide.placement import MonitorMode
+from modelward.evidence.ledger import Comparison
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import World, assessment, breached, explained, probing, promoted, worse
+
+STORAGE = {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"}
+OBJECTIVES = [{"name": "availability", "availability": {}, "target": "99%"}, STORAGE]
+
+
+def both_bad(world: World) -> None:
+    """Let m-2 be breached and shown to be no worse than m-1."""
+    world.see(replace(breached("m-2"), not_worse=True, versus=Verdict.HEALTHY))
+
+
+def test_a_breach_gives_the_warm_standby_a_share_at_once() -> None:
+    """Half the traffic goes to the standby, and the suspect is held against it in the same blocks."""
+    world = promoted()
+    world.see(breached("m-2"))
+    decision = world.step()
+    assert decision.rule == "Probe"
+    assert "500 of 1000 bad (50.00%)" in decision.announcements[0].message
+    assert "compared with m-1" in decision.announcements[0].message
+    assert world.step().rule == "ShareTraffic"
+    wanted = targets(world.spec, world.status)
+    assert wanted.selected == ("m-2", "m-1")
+    assert {p.revision: (p.replicas, p.mode) for p in wanted.placements} == {
+        "m-2": (2, MonitorMode.REBALANCE),
+        "m-1": (2, MonitorMode.REBALANCE),
+    }
+    assert {s.revision: s.weight for s in world.status.traffic} == {"m-2": 50, "m-1": 50}
+    assert evidence_plan(world.spec, world.status).comparison == Comparison("m-2", "m-1", step=0, steps=1)
+    assert world.conditions()["Reconciling"] == ("True", "ProbeInProgress")
+    assert world.status.rejected_revisions == ()
+
+
+def test_shown_to_be_worse_it_goes() -> None:
+    """The suspect is rejected with the cause Model, and all traffic goes to the control at once."""
+    world = probing()
+    generation = world.status.traffic_generation
+    world.see(replace(worse("m-2"), target=Verdict.BREACHED))
+    decision = world.step()
+    assert decision.rule == "RollBack"
+    rejected = world.status.rejected_revisions[0]
+    assert (rejected.revision, rejected.cause, rejected.reason) == (
+        "m-2",
+        Cause.MODEL,
+        "AvailabilityWorseThanStable",
+    )
+    assert "while m-1 had 10 of 1000 bad" in rejected.message
+    assert targets(world.spec, world.status).selected == ("m-1",)
+    assert world.status.control is None
+    assert world.status.traffic_generation == generation + 1
+    world.drain("m-2")
+    assert (world.status.phase, world.status.stable_revision) == (Phase.SERVING, "m-1")
+    assert world.status.cause is Cause.MODEL
+
+
+def test_a_small_control_keeps_its_share_until_all_its_pods_are_there() -> None:
+    """Half the pods do not get all the traffic; both serve until the rest is ready."""
+    world = promoted(rollout={"steps": [{"weight": 33}], "standby": {"replicas": "50%"}, "deadline": "1h"})
+    world.see(breached("m-2"))
+    world.settle()
+    world.let_pods_follow()
+    world.see(worse("m-2"))
+    assert world.step().rule == "RollBack"
+    wanted = targets(world.spec, world.status)
+    assert wanted.selected == ("m-2", "m-1")
+    assert {p.revision: (p.replicas, p.mode) for p in wanted.placements} == {
+        "m-2": (2, MonitorMode.REBALANCE),
+        "m-1": (2, MonitorMode.REBALANCE),
+    }
+    world.pods("m-1", ready=2)
+    assert world.step().rule == "SwitchTraffic"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_no_worse_puts_the_share_back_and_says_so() -> None:
+    """Going back would not help: the control is withdrawn like any revision, and stays the standby."""
+    world = probing()
+    both_bad(world)
+    decision = world.step()
+    assert decision.rule == "EndProbe"
+    assert "no worse than m-1" in decision.announcements[0].message
+    assert world.status.phase is Phase.RESTORING
+    modes = {p.revision: (p.mode, p.forward_to) for p in targets(world.spec, world.status).placements}
+    assert modes["m-1"] == (MonitorMode.WITHDRAW, "m-2")
+    assert world.conditions()["Reconciling"] == ("True", "ShareReturns")
+    world.drain("m-1")
+    assert (world.status.phase, world.status.stable_revision) == (Phase.SERVING, "m-2")
+    assert world.status.standby_revision == "m-1"
+    assert (world.status.cause, world.status.rejected_revisions) == (Cause.UNKNOWN, ())
+    assert world.conditions()["ObjectivesMet"] == ("False", "CauseUnknown")
+    assert world.settle() == []
+
+
+@pytest.mark.parametrize(
+    ("storage_breached", "drift", "cause", "reason"),
+    [
+        (True, (), Cause.INFRASTRUCTURE, "InfrastructureSuspected"),
+        (False, (DriftSignal("psi", 0.5, 0.2),), Cause.DRIFT, "DriftSuspected"),
+        (False, (DriftSignal("psi", 0.1, 0.2),), Cause.UNKNOWN, "CauseUnknown"),
+    ],
+)
+def test_what_coincides_is_the_cause_once_going_back_is_shown_not_to_help(
+    storage_breached: bool,
+    drift: tuple[DriftSignal, ...],
+    cause: Cause,
+    reason: str,
+) -> None:
+    """Slow storage before drifted inputs before nothing known; each with its numbers."""
+    world = probing(objectives=OBJECTIVES)
+    world.drift = drift
+    if storage_breached:
+        world.see(breached("m-2", "storage"))
+    both_bad(world)
+    world.step()
+    assert world.status.incident is not None
+    assert (world.status.cause, world.status.incident.reason) == (cause, reason)
+    if storage_breached:
+        assert "storage: 500 of 1000 bad" in world.status.incident.message
+    if cause is Cause.DRIFT:
+        assert "drift detector psi at 0.5, above 0.2" in world.status.incident.message
+
+
+def test_an_hour_passes_before_it_is_compared_again() -> None:
+    """What a comparison has told is not asked again while the breach lasts; then once more."""
+    world = probing()
+    both_bad(world)
+    world.step()
+    world.drain("m-1")
+    world.see(breached("m-2"))
+    world.spec = world.spec.model_copy(
+        update={"rollout": world.spec.rollout.model_copy(update={"deadline": timedelta(days=1)})}
+    )
+    world.pass_time(minutes=58)
+    assert world.settle() == []
+    world.pass_time(minutes=2)
+    world.status = world.status.model_copy(update={"standby_until": None})
+    assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_time_is_up_without_a_verdict() -> None:
+    """A probe is bounded by its duration; metrics that are away stop it from being judged at all."""
+    world = probing(rollback={"probe": {"duration": "2m"}})
+    world.pass_time(seconds=119)
+    assert world.step().rule == "Stay"
+    world.pass_time(seconds=1)
+    world.metrics = MetricsState.UNAVAILABLE
+    assert world.step().rule == "Stay"
+    world.metrics = MetricsState.AVAILABLE
+    decision = world.step()
+    assert decision.rule == "EndProbe"
+    assert "not shown to be worse than m-1 in 0:02:00" in decision.announcements[0].message
+
+
+def test_a_breach_that_is_over_ends_the_probe() -> None:
+    """Once nothing stands out against the suspect, its traffic is all given back and nobody is to blame."""
+    world = probing()
+    world.all_healthy("m-2")
+    decision = world.step()
+    assert (decision.rule, world.status.phase) == ("EndProbe", Phase.RESTORING)
+    assert decision.announcements[0].type == "Normal"
+    assert world.status.incident is None
+    assert not world.status.cause
+
+
+def test_evidence_that_falls_below_the_threshold_is_no_recovery_yet() -> None:
+    """A breach that wavers around the threshold does not move traffic to and fro."""
+    world = probing()
+    world.see(assessment("m-2", good=500, target=Verdict.INCONCLUSIVE, target_log_evidence=14.0))
+    assert world.step().rule == "Stay"
+    assert world.status.phase is Phase.PROBING
+
+
+def test_slow_storage_that_explains_the_breach_ends_the_probe() -> None:
+    """The share returns as soon as the events themselves show that storage is at fault."""
+    world = probing()
+    world.see(explained(breached("m-2")))
+    world.step()
+    assert (world.status.phase, world.status.cause) == (Phase.RESTORING, Cause.INFRASTRUCTURE)
+
+
+def test_a_cold_control_starts_first_and_ends_after() -> None:
+    """Without a standby pods of the last good revision start; they are gone when the share is back."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    world.settle()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-1": 2,
+        "m-2": 2,
+    }
+    world.let_pods_follow()
+    assert world.settle() == ["ShareTraffic"]
+    both_bad(world)
+    world.step()
+    world.drain("m-1")
+    assert [p.revision for p in targets(world.spec, world.status).placements] == ["m-2"]
+
+
+def test_one_pod_of_the_control_is_enough_after_half_a_minute() -> None:
+    """A control that lacks a pod still takes the share that its ready pods give."""
+    world = promoted()
+    world.pods("m-1", ready=1)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.pass_time(seconds=30)
+    assert world.settle() == ["ShareTraffic"]
+    assert {s.revision: s.weight for s in world.status.traffic} == {"m-2": 67, "m-1": 33}
+
+
+def test_pods_of_a_third_revision_keep_the_share_from_beginning() -> None:
+    """The Service is widened only while pods of exactly two revisions exist."""
+    world = promoted()
+    world.see(breached("m-2"))
+    world.pods("m-0", ready=0, pods=1)
+    assert world.settle() == ["Probe"]
+    world.pods("m-0", pods=0)
+    assert world.settle() == ["ShareTraffic"]
+
+
+def test_a_candidate_without_traffic_makes_room() -> None:
+    """A candidate that has only started is let go for the comparison, and taken up again after it."""
+    world = promoted()
+    world.wanted = "m-3"
+    world.settle()
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe", "ShareTraffic"]
+    assert (world.status.candidate_revision, world.status.rollout) == ("", None)
+    both_bad(world)
+    world.step()
+    world.drain("m-1")
+    assert "Begin" in world.settle()
+
+
+def test_a_control_that_cannot_start_is_no_good_revision() -> None:
+    """It is rejected with its pods' own reason; with no other left, that is said."""
+    world = promoted()
+    world.now += world.spec.rollout.standby.retain
+    world.settle()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.step()
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "no such object"))
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    assert world.settle() == ["GiveUpControl", "BearBreach"]
+    assert [(r.revision, r.reason) for r in world.status.rejected_revisions] == [("m-1", "FetchFailed")]
+    assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
+    assert targets(world.spec, world.status).selected == ("m-2",)
+
+
+def test_a_control_of_other_contents_is_the_models_fault() -> None:
+    """A model overwritten at its address cannot be compared with, and the message says why."""
+    world = promoted()
+    world.pods("m-1", ready=0, problem=Problem(ProblemReason.DIGEST_MISMATCH, "overwritten"))
+    world.see(breached("m-2"))
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    assert world.status.rejected_revisions[0].cause is Cause.MODEL
+
+
+def test_a_control_that_dies_gives_its_share_back() -> None:
+    """What serves stays, and the comparison begins again when the control's pods are back."""
+    world = probing()
+    world.pods("m-1", ready=0)
+    decision = world.step()
+    assert (decision.rule, world.status.phase) == ("EndProbe", Phase.RESTORING)
+    assert "no ready pod" in decision.announcements[0].message
+    world.drain("m-1")
+    world.let_pods_follow()
+    assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_slow_storage_moves_no_traffic() -> None:
+    """A breach that slow storage explains is borne: an alert, an incident, no share for anyone."""
+    world = promoted()
+    generation = world.status.traffic_generation
+    world.see(explained(breached("m-2")))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.traffic_generation == generation
+    assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
+    assert world.status.incident is not None
+    assert "400 of 500 bad (80.00%) while storage was slow, 5 of 500 bad" in world.status.incident.message
+    world.all_healthy("m-2")
+    assert world.settle() == ["Recover"]
+    assert [world.status.cause, world.status.incident] == [None, None]
+    assert world.status.history[0].action == "Recovered"
+
+
+def test_a_breach_that_outlasts_slow_storage_is_looked_into() -> None:
+    """Two minutes after slow storage has ceased to explain it, the standby is asked."""
+    world = promoted()
+    world.see(explained(breached("m-2")))
+    world.settle()
+    world.see(breached("m-2"))
+    assert world.settle() == []
+    world.pass_time(seconds=119)
+    assert world.settle() == []
+    world.see(explained(breached("m-2")))
+    world.settle()
+    world.see(breached("m-2"))
+    world.pass_time(seconds=119)
+    assert world.settle() == []
+    world.pass_time(seconds=120)
+    assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+@pytest.mark.parametrize("policy", ["Rollback", "Alert"])
+def test_slow_storage_at_the_same_time_moves_nothing_without_a_probe(policy: str) -> None:
+    """Where the team wants no probe, a coincidence is enough not to go back."""
+    world = promoted(objectives=OBJECTIVES, rollback={"onUnknownCause": policy})
+    world.see(breached("m-2"), breached("m-2", "storage"))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.cause is Cause.INFRASTRUCTURE
+
+
+def test_alert_policy_stays_and_learns_what_the_cause_is() -> None:
+    """An unknown cause is replaced by a known one as soon as there is one, and not by none again."""
+    world = promoted(objectives=OBJECTIVES, rollback={"onUnknownCause": "Alert"})
+    world.see(breached("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert str(world.status.cause) == "Unknown"
+    world.see(breached("m-2", "storage"))
+    assert world.settle() == ["BearBreach"]
+    assert str(world.status.cause) == "Infrastructure"
+    world.see(assessment("m-2", "storage"))
+    assert world.settle() == []
+    assert str(world.status.cause) == "Infrastructure"
+
+
+def test_a_standby_that_was_breached_itself_is_not_asked() -> None:
+    """What was last known of the standby counts; there is no point in comparing bad with bad."""
+    world = promoted()
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
+
+
+def test_an_alert_of_the_teams_goes_back_in_the_middle_of_a_probe() -> None:
+    """The team's alert names the serving revision: no need to wait for the comparison."""
+    world = probing()
+    world.alerts = (FiringAlert("Page", "m-2", world.now),)
+    assert world.step().rule == "RollBack"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_undo_goes_where_a_person_says_also_in_a_probe() -> None:
+    """To the control it is a switch; to another revision the control gives up its share."""
+    world = probing()
+    world.commands = Commands(undo="m-1@1")
+    assert world.step().rule == "Undo"
+    assert targets(world.spec, world.status).selected == ("m-1",)
+    other = probing()
+    other.revisions["m-0"] = other.revisions["m-1"]
+    other.pods("m-0", ready=0, pods=0)
+    other.commands = Commands(undo="m-0@1")
+    assert other.step().rule == "Undo"
+    assert other.status.control is None
+    assert targets(other.spec, other.status).selected == ("m-2",)
+
+
+def test_labels_that_come_after_promotion_are_compared_too() -> None:
+    """An objective for what serves alone has its part in the comparison of a probe; storage never has."""
+    late = {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"}
+    world = probing(objectives=[*OBJECTIVES, late])
+    plan = evidence_plan(world.spec, world.status)
+    assert {o.name: o.max_ratio is not None for o in plan.objectives} == {
+        "availability": True,
+        "storage": False,
+        "accuracy": True,
+    }
+    assert world.status.control is not None
+    assert world.status.control.purpose is ControlPurpose.PROBE
+
+
+def test_a_deployment_without_pods_is_not_probed() -> None:
+    """With replicas 0 there is nothing to compare."""
+    world = promoted()
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    world.see(breached("m-2"))
+    assert world.settle() == []
