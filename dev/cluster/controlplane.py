@@ -7,7 +7,9 @@ import contextlib
 import http
 import http.client
 import ipaddress
+import itertools
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -26,6 +28,10 @@ READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 LOOPBACK: Final = "127.0.0.1"
 ADMIN_GROUP: Final = "system:masters"
+_FIRST_PORT: Final = 21_000
+_PORTS_A_PROCESS: Final = 200
+_PORT_RANGES: Final = 45
+_ports_taken: Final = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +85,27 @@ class ControlPlane:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on just now, on the loopback address."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Return ports that nothing listens on just now, on the loopback address.
+
+    Processes that ask at the same time get different ones: each takes them in turn from a range of its own,
+    below those that the system gives to connections.
+
+    Raises:
+        ClusterError: there are not so many left in that range.
+    """
+    start = _FIRST_PORT + os.getpid() % _PORT_RANGES * _PORTS_A_PROCESS
+    found: list[int] = []
+    for _ in range(_PORTS_A_PROCESS):
+        port = start + next(_ports_taken) % _PORTS_A_PROCESS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    last = start + _PORTS_A_PROCESS - 1
+    raise ClusterError(
+        f"{count} free ports are needed, {start} to {last} have {len(found)}: end what listens"
+    )
 
 
 def launch(

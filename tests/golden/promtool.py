@@ -53,7 +53,7 @@ class Bench:
             document["rule_files"] = ["rules.yaml"]
         file = self.folder / "test.yaml"
         file.write_text(yaml.safe_dump(document, sort_keys=False))
-        command = [programs.find("promtool"), "test", "rules", file]
+        command: list[str | Path] = [programs.find("promtool"), "test", "rules", file]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dev.cluster import programs
 from modelward import conventions as names
 from modelward.api.objectives import event_config
 from modelward.render.rules import (
@@ -16,7 +17,7 @@ from modelward.render.rules import (
     BURN_RATES,
     prometheus_rule,
 )
-from tests.golden.promtool import Bench, program, series
+from tests.golden.promtool import Bench, series
 from tests.unit.render import cases
 
 IDENTITY = cases.identity_of("shop")
@@ -149,6 +150,9 @@ def test_promtool_finds_nothing_wrong(tmp_path: Path, spec_name: str) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump(rules_of(cases.SPECS[spec_name])))
     checked = subprocess.run(
-        [program(), "check", "rules", "--lint-fatal", str(file)], capture_output=True, text=True, check=False
+        [programs.find("promtool"), "check", "rules", "--lint-fatal", file],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr

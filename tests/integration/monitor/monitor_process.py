@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from dev.cluster import processes
 from dev.cluster.controlplane import free_ports
 from modelward.conventions import METRIC_EVENTS, PATH_OBJECTIVES
 
@@ -91,7 +92,9 @@ class MonitorProcess:
             "OTEL_BSP_SCHEDULE_DELAY": "100",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "modelward.monitor"], env=environment, stderr=self._log
+            processes.dying_with_parent([sys.executable, "-m", "modelward.monitor"]),
+            env=environment,
+            stderr=self._log,
         )
         deadline = time.monotonic() + START_SECONDS
         while not self._is_up():

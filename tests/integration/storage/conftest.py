@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from dev.cluster import programs
+from dev.cluster import processes, programs
 from dev.cluster.controlplane import free_ports
 
 ACCESS_KEY, SECRET_KEY = "tests-access-key", "tests-secret-key"
@@ -47,33 +47,22 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """Run rclone's S3 server."""
     root = tmp_path_factory.mktemp("s3")
     server = S3(root, free_ports(1)[0])
-    log = (root.parent / "s3.log").open("wb")
-    process = subprocess.Popen(
-        [
-            *(programs.find("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{server.port}"),
-            *(
-                "--auth-key",
-                f"{ACCESS_KEY},{SECRET_KEY}",
-                "--vfs-cache-mode",
-                "off",
-                "--dir-cache-time",
-                "0s",
-            ),
-            root,
-        ],
-        stderr=log,
-    )
+    command: list[str | Path] = [
+        *(programs.find("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{server.port}"),
+        *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "off", "--dir-cache-time", "0s"),
+        root,
+    ]
+    with (root.parent / "s3.log").open("wb") as log:
+        process = subprocess.Popen(processes.dying_with_parent(command), stderr=log)
     try:
         _wait_until_listening(process, server.port)
         yield server
     finally:
         process.terminate()
         process.wait()
-        log.close()
 
 
 def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int) -> None:
-
     deadline = time.monotonic() + START_SECONDS
     while True:
         assert process.poll() is None
