@@ -85,6 +85,13 @@ METRIC_REQUESTS: Final = "modelward_requests_total"
 METRIC_PROCESS_START: Final = "process_start_time_seconds"
 METRIC_DURATION: Final = "modelward_request_duration_seconds"
 METRIC_FEEDBACK: Final = "modelward_feedback_total"
+METRIC_STORAGE_READ: Final = "modelward_storage_read_duration_seconds"
+"""Reads of the store. Labels: deployment, revision, source (probe|server)."""
+METRIC_STORAGE_FAILURES: Final = "modelward_storage_read_failures_total"
+"""Labels: deployment, revision, reason (timeout|unreachable|refused|probe)."""
+STORAGE_FAST: Final = "fast"
+STORAGE_SLOW: Final = "slow"
+STORAGE_UNKNOWN: Final = "unknown"
 METRIC_FORWARDED: Final = "modelward_forwarded_requests_total"
 """Requests that a withdrawn revision sent on to the stable one. Labels: deployment, revision."""
 
@@ -109,3 +116,12 @@ PORT_OPERATOR_ALERTS: Final = 8090
 PORT_NAME_OPERATOR_HTTP: Final = "http"
 PORT_NAME_OPERATOR_ALERTS: Final = "alerts"
 PATH_ALERTS: Final = "/alerts/v2"
+
+# Incidents: a breach that no rollback answers. The operator's metric, and the alerts made from it.
+METRIC_INCIDENT: Final = "modelward_deployment_incident"
+"""1 while there is one. Labels: namespace, deployment, cause, reason."""
+ALERT_INFRASTRUCTURE: Final = "ModelwardInfrastructureSuspected"
+ALERT_BUDGET_EXHAUSTED: Final = "ModelwardRollbackBudgetExhausted"
+ALERT_BREACHED: Final = "ModelwardQualityBreachedNoRollback"
+ALERTS_OF_INCIDENTS: Final = (ALERT_INFRASTRUCTURE, ALERT_BUDGET_EXHAUSTED, ALERT_BREACHED)
+"""Those by which no rollback is ever triggered, whatever their labels: they say that none would help."""

@@ -1,4 +1,4 @@
-"""The monitor's counts: plain integers, written on the request path and read by a scrape.
+"""The monitor's counts: plain numbers, written on the request path and read by a scrape.
 
 A label set of the objectives is exported at 0 before it counts: those of the pod's own revision from
 the first scrape on, those of other revisions (labels come back at any replica) once a receipt of
@@ -10,14 +10,25 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from modelward.api.monitorconfig import ObjectiveConfig
+from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
+from modelward.conventions import STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
 
-STORAGE_UNKNOWN: Final = "unknown"
-"""Storage class of an event while nothing measures the store's latency."""
 GOOD: Final = "good"
 BAD: Final = "bad"
 MAX_FOREIGN_REVISIONS: Final = 32
 """Other revisions of the deployment that are counted at once; the longest unused one is dropped."""
+
+STORE_PROBE: Final = "probe"
+"""Reads of the monitor's own."""
+STORE_SERVER: Final = "server"
+"""Reads that the model server has named in its answers."""
+STORE_TIMEOUT: Final = "timeout"
+STORE_UNREACHABLE: Final = "unreachable"
+STORE_REFUSED: Final = "refused"
+"""The store answered, but does not give the model: it is gone, or the credentials are."""
+STORE_NOT_PROBED: Final = "probe"
+"""The probe's own process failed."""
+STORE_FAILURES: Final = (STORE_TIMEOUT, STORE_UNREACHABLE, STORE_REFUSED, STORE_NOT_PROBED)
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency histogram, in seconds; one more bucket holds the rest."""
@@ -27,12 +38,13 @@ EventKey = tuple[str, str, str, str, str]
 
 
 class EventCounts:
-    """Good and bad events by revision and objective."""
+    """Good and bad events by revision and objective; in shares where errors count by their size."""
 
-    __slots__ = ("_counts", "_objectives", "_others", "_revision")
+    __slots__ = ("_classes", "_counts", "_objectives", "_others", "_revision")
 
     def __init__(self) -> None:
-        self._counts: dict[EventKey, int] = {}
+        self._counts: dict[EventKey, float] = {}
+        self._classes: tuple[str, ...] = (STORAGE_UNKNOWN,)
         self._revision = ""
         self._objectives: tuple[ObjectiveConfig, ...] = ()
         self._others: dict[str, None] = {}  # revisions of labels only, the longest unused first
@@ -41,6 +53,8 @@ class EventCounts:
         """Open the label sets of the pod's own revision at 0; counts of known sets are kept."""
         self._revision = revision
         self._objectives = objectives
+        is_watched = any(isinstance(objective, StorageObjectiveConfig) for objective in objectives)
+        self._classes = (STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN) if is_watched else (STORAGE_UNKNOWN,)
         for objective in objectives:
             self._open(revision, objective)
         for other in self._others:
@@ -62,14 +76,19 @@ class EventCounts:
         self._others[revision] = None
         self._open_accuracy(revision)
 
-    def count(self, revision: str, objective: ObjectiveConfig, result: str, storage: str) -> None:
-        """Count one event."""
+    def count(
+        self, revision: str, objective: ObjectiveConfig, result: str, storage: str, share: float = 1
+    ) -> None:
+        """Count one event, or a share of one."""
+        if storage not in self._classes:
+            # The receipt of a time when the store was watched: its label set is not open.
+            storage = STORAGE_UNKNOWN
         key = (revision, objective.name, objective.config, result, storage)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] = self._counts.get(key, 0) + share
         if revision in self._others:
             self._others[revision] = self._others.pop(revision)
 
-    def current(self) -> Iterator[tuple[EventKey, int]]:
+    def current(self) -> Iterator[tuple[EventKey, float]]:
         """The label sets of the current objectives with their counts."""
         configs = {(objective.name, objective.config) for objective in self._objectives}
         for key, value in self._counts.items():
@@ -82,12 +101,16 @@ class EventCounts:
                 self._open(revision, objective)
 
     def _open(self, revision: str, objective: ObjectiveConfig) -> None:
-        for result in (GOOD, BAD):
-            self._counts.setdefault((revision, objective.name, objective.config, result, STORAGE_UNKNOWN), 0)
+        if isinstance(objective, StorageObjectiveConfig):
+            opened = [(GOOD, STORAGE_FAST), (BAD, STORAGE_SLOW)]
+        else:
+            opened = [(result, storage) for result in (GOOD, BAD) for storage in self._classes]
+        for result, storage in opened:
+            self._counts.setdefault((revision, objective.name, objective.config, result, storage), 0)
 
 
 class DurationHistogram:
-    """Durations of answered prediction requests, by class of status ("2xx")."""
+    """Durations by a label of few values: a class of status ("2xx"), or where they were measured."""
 
     __slots__ = ("buckets", "sums_s")
 
@@ -96,9 +119,8 @@ class DurationHistogram:
         """Counts per bucket, not cumulated, one more than BUCKETS_S."""
         self.sums_s: dict[str, float] = {}
 
-    def observe(self, status: int, duration_s: float) -> None:
-        """Count one answer."""
-        name = f"{status // 100}xx"
+    def observe(self, name: str, duration_s: float) -> None:
+        """Count one."""
         buckets = self.buckets.get(name)
         if buckets is None:
             buckets = self.buckets[name] = [0] * (len(BUCKETS_S) + 1)
@@ -123,6 +145,8 @@ class Counts:
         "reload_failures",
         "requests",
         "requests_in_flight",
+        "store_failures",
+        "store_reads",
         "unreachable",
         "upstream_cut",
     )
@@ -142,5 +166,8 @@ class Counts:
         self.receipts = 0
         self.reload_failures = 0
         self.feedback: Counter[str] = Counter()
+        self.store_reads = DurationHistogram()
+        """By STORE_PROBE and STORE_SERVER."""
+        self.store_failures: Counter[str] = Counter()
         self.open_connections = 0
         self.requests_in_flight = 0

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from modelward.conventions import HEADER_RECEIPT
-from modelward.monitor import predictions
-from modelward.monitor.counters import BAD, GOOD, STORAGE_UNKNOWN
+from modelward.monitor import predictions, server_timing
+from modelward.monitor.counters import BAD, GOOD, STORE_SERVER
 from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
 from modelward.monitor.framing import Body, RequestHead, ResponseHead, rewrite, upgrade_headers
 from modelward.monitor.receipts import Receipt, new_id, sign
@@ -53,6 +53,8 @@ class Exchange:
     request_bytes: int = 0
     response_bytes: int = 0
     answer: ResponseHead | None = None
+    store_read_ms: float | None = None
+    """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
     held: list[bytes] | None = None
     """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
     answer_begun: bool = False
@@ -132,13 +134,7 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
 
 def wants_receipt(exchange: Exchange, status: int, state: MonitorState) -> bool:
     """Whether the answer to this request carries a receipt of ours."""
-    return (
-        exchange.is_prediction
-        and exchange.port is Port.SERVING
-        and not exchange.is_forwarded
-        and status in _SUCCESS
-        and state.keys is not None
-    )
+    return _is_evidence(exchange) and status in _SUCCESS and state.keys is not None
 
 
 def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
@@ -164,18 +160,39 @@ def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None)
     return rewrite(head.raw, drop, add)
 
 
-def make_receipt(state: MonitorState, body: bytes | None, encoding: bytes | None) -> bytes | None:
+def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> None:
+    """Remember the answer's head; the request need not be sent again."""
+    exchange.answer = head
+    exchange.kept = None
+    if state.store.objective is not None and _is_evidence(exchange):
+        exchange.store_read_ms = server_timing.storage_ms(head)
+
+
+def _is_evidence(exchange: Exchange) -> bool:
+    """Whether it is a prediction that this pod's own server was asked for by a client."""
+    return exchange.is_prediction and exchange.port is Port.SERVING and not exchange.is_forwarded
+
+
+def _storage_class(exchange: Exchange, state: MonitorState) -> str:
+    """Whether the store was fast or slow for this request, or else now."""
+    if exchange.store_read_ms is not None:
+        return state.store.class_of(exchange.store_read_ms)
+    return state.store.storage_class(time.perf_counter())
+
+
+def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) -> bytes | None:
     """A signed receipt for an answer given now; with its predictions when `body` has some."""
     config, keys = state.config, state.keys
     if config is None or keys is None:
         return None
+    encoding = None if exchange.answer is None else exchange.answer.get(b"content-encoding")
     read = None if body is None else predictions.read(body, encoding)
     receipt = Receipt(
         namespace=config.namespace,
         deployment=config.deployment,
         revision=config.revision,
         time_s=time.time(),
-        storage=STORAGE_UNKNOWN,
+        storage=_storage_class(exchange, state),
         receipt_id=new_id(),
         predictions=None if read is None else read[0],
         prediction_count=0 if read is None else read[1],
@@ -218,8 +235,15 @@ def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
     if not exchange.is_prediction or config is None:
         return
     if outcome.ending is Ending.ANSWERED and outcome.status is not None:
-        counts.durations.observe(outcome.status, outcome.duration_s)
+        counts.durations.observe(f"{outcome.status // 100}xx", outcome.duration_s)
+    storage, any_bad = _storage_class(exchange, state), False
     for objective in config.objectives:
         good = is_good(objective, outcome)
         if good is not None:
-            counts.events.count(config.revision, objective, GOOD if good else BAD, STORAGE_UNKNOWN)
+            counts.events.count(config.revision, objective, GOOD if good else BAD, storage)
+            any_bad = any_bad or not good
+    now_s = time.perf_counter()
+    if exchange.store_read_ms is not None:
+        state.count_store_read(STORE_SERVER, exchange.store_read_ms, now_s)
+    if any_bad:
+        state.store.attend(now_s)

@@ -25,8 +25,10 @@ from modelward.conventions import (
     METRIC_FORWARDED,
     METRIC_PROCESS_START,
     METRIC_REQUESTS,
+    METRIC_STORAGE_FAILURES,
+    METRIC_STORAGE_READ,
 )
-from modelward.monitor.counters import BUCKETS_S
+from modelward.monitor.counters import BUCKETS_S, STORE_FAILURES, DurationHistogram
 from modelward.monitor.feedback import Result
 from modelward.monitor.state import MonitorState
 
@@ -111,7 +113,20 @@ class _OperationsCollector(Collector):
         )
         if config is None:
             return
-        yield self._durations(config)
+        yield _histogram(
+            (METRIC_DURATION, "Prediction requests, first byte in to last byte out.", "status"),
+            config,
+            counts.durations,
+        )
+        yield _histogram((METRIC_STORAGE_READ, "Reads of the store.", "source"), config, counts.store_reads)
+        refused = CounterMetricFamily(
+            METRIC_STORAGE_FAILURES,
+            "The monitor's own reads of the store that failed.",
+            labels=[*_IDENTITY, "reason"],
+        )
+        for name in STORE_FAILURES:
+            refused.add_metric([config.deployment, config.revision, name], counts.store_failures[name])
+        yield refused
         feedback = CounterMetricFamily(
             METRIC_FEEDBACK, "Labels that came back.", labels=[*_IDENTITY, "result"]
         )
@@ -147,21 +162,21 @@ class _OperationsCollector(Collector):
             failures.add_metric([config.deployment, config.revision, reason], value)
         yield failures
 
-    def _durations(self, config: MonitorConfig) -> HistogramMetricFamily:
-        durations = self._state.counts.durations
-        family = HistogramMetricFamily(
-            METRIC_DURATION,
-            "Prediction requests, first byte in to last byte out.",
-            labels=[*_IDENTITY, "status"],
+
+def _histogram(
+    named: tuple[str, str, str], config: MonitorConfig, durations: DurationHistogram
+) -> HistogramMetricFamily:
+    """Durations as a metric of this name, this text and this label."""
+    name, text, label = named
+    family = HistogramMetricFamily(name, text, labels=[*_IDENTITY, label])
+    bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+    for value, counted in durations.buckets.items():
+        family.add_metric(
+            [config.deployment, config.revision, value],
+            buckets=list(zip(bounds, map(float, accumulate(counted)), strict=True)),
+            sum_value=durations.sums_s[value],
         )
-        bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
-        for status, counted in durations.buckets.items():
-            family.add_metric(
-                [config.deployment, config.revision, status],
-                buckets=list(zip(bounds, map(float, accumulate(counted)), strict=True)),
-                sum_value=durations.sums_s[status],
-            )
-        return family
+    return family
 
 
 def _counter(name: str, text: str, config: MonitorConfig, value: float) -> CounterMetricFamily:

@@ -19,6 +19,7 @@ from modelward.monitor.proxy import Proxy
 from modelward.monitor.settings import Settings
 from modelward.monitor.sideports import admin_app, metrics_app
 from modelward.monitor.state import MonitorState
+from modelward.monitor.store_probe import StoreProbe
 from modelward.monitor.trace import Tracer
 from modelward.monitor.watch import Watcher
 
@@ -43,7 +44,8 @@ async def run(settings: Settings, started_s: float) -> None:
     loop.add_signal_handler(signal.SIGUSR1, _drain, state)
     loop.add_signal_handler(signal.SIGTERM, told_to_end.set)
     loop.add_signal_handler(signal.SIGINT, told_to_end.set)
-    tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(proxy.sweep())]
+    probe = StoreProbe(state)
+    tasks = [asyncio.create_task(work) for work in (watcher.run(), proxy.sweep(), probe.run())]
     LOGGER.info("serving", extra={"fields": {"port": settings.serving_port}})
     await _wait(told_to_end, tasks)
     _drain(state)
@@ -53,6 +55,7 @@ async def run(settings: Settings, started_s: float) -> None:
     await proxy.finish()
     for task in tasks:
         task.cancel()
+    await asyncio.wait(tasks)
     for side in sides:
         await side.cleanup()
     if tracer is not None:

@@ -147,13 +147,12 @@ class Relay:
         exchange = self._exchange
         if exchange is None:
             return
-        exchange.answer = head
-        exchange.kept = None
+        exchanges.take_answer(exchange, head, self._state)
         if exchanges.wants_receipt(exchange, head.status, self._state):
             if exchanges.is_readable(exchange, head):
                 exchange.held = []
                 return
-            receipt = exchanges.make_receipt(self._state, None, None)
+            receipt = exchanges.make_receipt(exchange, None, self._state)
         else:
             receipt = None
         self._send_head(exchange, head, receipt)
@@ -176,7 +175,7 @@ class Relay:
             return
         if exchange.held is not None:
             body = b"".join(exchange.held)
-            receipt = exchanges.make_receipt(self._state, body, exchange.answer.get(b"content-encoding"))
+            receipt = exchanges.make_receipt(exchange, body, self._state)
             self._send_head(exchange, exchange.answer, receipt)
             self._front.send(body)
         exchange.answered = True

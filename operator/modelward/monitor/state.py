@@ -1,11 +1,14 @@
 """What the monitor's parts share: the configuration, keys and traffic in force, and the counts."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelward.api.monitorconfig import MonitorConfig, TrafficMode
-from modelward.monitor.counters import Counts
+from modelward.api.monitorconfig import MonitorConfig, StorageObjectiveConfig, TrafficMode
+from modelward.conventions import STORAGE_FAST
+from modelward.monitor.counters import BAD, GOOD, Counts
 from modelward.monitor.labels import LabelQueue, SeenReceipts
+from modelward.monitor.store_watch import StoreWatch
 from modelward.monitor.traffic import Target, TrafficState
 
 SERVER_HOST: Final = "127.0.0.1"
@@ -33,6 +36,7 @@ class MonitorState:
     counts: Counts = field(default_factory=Counts)
     labels: LabelQueue = field(default_factory=LabelQueue)
     seen: SeenReceipts = field(default_factory=SeenReceipts)
+    store: StoreWatch = field(default_factory=StoreWatch)
     draining_since_s: float | None = None
     """Monotonic time at which draining began; None: not draining."""
 
@@ -41,6 +45,21 @@ class MonitorState:
         self.config = config
         self.traffic.apply(config.traffic)
         self.counts.events.configure(config.revision, config.objectives)
+        of_storage = (each for each in config.objectives if isinstance(each, StorageObjectiveConfig))
+        self.store.watch(next(of_storage, None))
+
+    def count_store_read(self, source: str, read_ms: float, now_s: float) -> None:
+        """Count one read of the store as an event; infinite: it failed. No event where none is asked for."""
+        objective = self.store.objective
+        if objective is None or self.config is None:
+            return
+        storage = self.store.class_of(read_ms)
+        result = GOOD if storage == STORAGE_FAST else BAD
+        self.counts.events.count(self.config.revision, objective, result, storage)
+        if math.isfinite(read_ms):
+            self.counts.store_reads.observe(source, read_ms / 1000)
+        if result == BAD:
+            self.store.attend(now_s)
 
     @property
     def is_draining(self) -> bool:

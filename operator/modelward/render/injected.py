@@ -34,6 +34,8 @@ _PVC_SCHEME: Final = "pvc"
 _USER: Final = 65532
 """The images' own user, written out so that a pod-level runAsUser of the team's does not change it."""
 
+_HOME: Final[Mapping[str, str]] = {"name": "HOME", "value": "/tmp"}  # noqa: S108 - the pod's own volume
+"""Clients of object stores look for their caches and settings below the home folder."""
 _SECURITY: Final[Mapping[str, Any]] = {
     "runAsNonRoot": True,
     "runAsUser": _USER,
@@ -47,7 +49,7 @@ _SECURITY: Final[Mapping[str, Any]] = {
 
 def injected_containers(model: Model, images: Images) -> list[dict[str, Any]]:
     """Return the collector, the fetch and the monitor, as initContainers in start order."""
-    return [_collector(images.collector), _fetch(images.fetch, model), _monitor(images.monitor)]
+    return [_collector(images.collector), _fetch(images.fetch, model), _monitor(images.monitor, model)]
 
 
 def injected_volumes(deployment: str, revision: str, model: Model) -> list[dict[str, Any]]:
@@ -92,8 +94,7 @@ def _fetch(image: str, model: Model) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["modelward-fetch"],
         "args": [fetched_uri(model)],
-        # Clients of object stores look for their caches and settings below the home folder.
-        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the pod's own volume
+        "env": [dict(_HOME)],
         "resources": _resources("100m", "128Mi", "512Mi"),
         "securityContext": dict(_SECURITY),
         "volumeMounts": [
@@ -104,14 +105,13 @@ def _fetch(image: str, model: Model) -> dict[str, Any]:
     }
     if model.digest is not None:
         container["env"].append({"name": "MODELWARD_EXPECTED_DIGEST", "value": model.digest})
-    if model.storage_secret_name is not None:
-        container["envFrom"] = [{"secretRef": {"name": model.storage_secret_name}}]
+    container |= _store_credentials(model)
     if _claim(model):
         container["volumeMounts"].append(_mount(VOLUME_CLAIM, PATH_CLAIM, "ro"))
     return container
 
 
-def _monitor(image: str) -> dict[str, Any]:
+def _monitor(image: str, model: Model) -> dict[str, Any]:
     ports = {
         names.PORT_NAME_SERVING: names.PORT_SERVING,
         names.PORT_NAME_SYNTHETIC: names.PORT_SYNTHETIC,
@@ -124,6 +124,9 @@ def _monitor(image: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",
         "command": ["modelward-monitor"],
+        "env": [dict(_HOME)],
+        # It times reads of the model's store, with what `fetch` reads it with.
+        **_store_credentials(model),
         "ports": [
             {"name": name, "containerPort": number, "protocol": "TCP"} for name, number in ports.items()
         ],
@@ -143,6 +146,12 @@ def _monitor(image: str) -> dict[str, Any]:
             _mount(VOLUME_TMP, "/tmp", "rw"),  # noqa: S108 - the pod's own volume
         ],
     }
+
+
+def _store_credentials(model: Model) -> dict[str, Any]:
+    if model.storage_secret_name is None:
+        return {}
+    return {"envFrom": [{"secretRef": {"name": model.storage_secret_name}}]}
 
 
 def fetched_uri(model: Model) -> str:
