@@ -155,7 +155,7 @@ class Replay:
         self._ledger = ledger
         assessments = ledger.assess(self._plan)
         self._note(time, assessments, highest)
-        verdicts = tuple((a.target, a.versus, a.not_worse) for a in assessments)
+        verdicts = tuple((a.target, a.versus, a.not_worse, a.storage_explains) for a in assessments)
         going_on = self.status.phase not in {Phase.SERVING, Phase.HELD}
         if going_on or verdicts != self._verdicts or time >= self._look_again_at:
             self._verdicts = verdicts

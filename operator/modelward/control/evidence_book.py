@@ -49,7 +49,10 @@ class Entry:
     @property
     def verdicts(self) -> tuple[object, ...]:
         """Return what a decision can turn on, apart from numbers that change with every block."""
-        lines = tuple((a.objective, a.revision, a.target, a.versus, a.not_worse) for a in self.assessments)
+        lines = tuple(
+            (a.objective, a.revision, a.target, a.versus, a.not_worse, a.storage_explains)
+            for a in self.assessments
+        )
         return (lines, self.metrics, self.message, self.alerts)
 
     @property

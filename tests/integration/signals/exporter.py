@@ -19,6 +19,7 @@ SLOTS: Final = 24
 PAGES: Final = ("operator", "next-operator", "team")
 """Further targets, with whatever text a test gives them."""
 CONFIG: Final = "c1"
+STORAGE: Final = ("fast", "slow", "unknown")
 
 
 @dataclass(slots=True)
@@ -35,17 +36,19 @@ class Pod:
     """Event definition's hash by objective."""
     failing: bool = False
     """Answer scrapes with 500."""
-    events: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    """(revision, objective, result) -> events so far."""
+    events: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
+    """(revision, objective, result, storage) -> events so far."""
 
     def __post_init__(self) -> None:
         """Start every label set at zero, as the monitor does."""
         self._start_sets()
 
-    def count(self, good: float, bad: float, objective: str = "latency", revision: str = "") -> None:
+    def count(
+        self, good: float, bad: float, objective: str = "latency", revision: str = "", storage: str = "fast"
+    ) -> None:
         """Add events."""
         for result, number in (("good", good), ("bad", bad)):
-            key = (revision or self.revision, objective, result)
+            key = (revision or self.revision, objective, result, storage)
             self.events[key] = self.events.get(key, 0) + number
 
     def restart(self) -> None:
@@ -66,18 +69,18 @@ class Pod:
             f'{names.METRIC_REQUESTS}{{{whose},deployment="{self.deployment}",revision="{self.revision}"}} 0',
             f"# TYPE {names.METRIC_EVENTS} counter",
         ]
-        for (revision, objective, result), events in list(self.events.items()):
+        for (revision, objective, result, storage), events in list(self.events.items()):
             labels = (
                 f'{whose},deployment="{self.deployment}",revision="{revision}",objective="{objective}",'
-                f'config="{self.objectives[objective]}",result="{result}"'
+                f'config="{self.objectives[objective]}",result="{result}",storage="{storage}"'
             )
-            lines.append(f'{names.METRIC_EVENTS}{{{labels},storage="unknown"}} 0')
-            lines.append(f'{names.METRIC_EVENTS}{{{labels},storage="fast"}} {events!r}')
+            lines.append(f"{names.METRIC_EVENTS}{{{labels}}} {events!r}")
         return "\n".join(lines) + "\n"
 
     def _start_sets(self) -> None:
         for objective in self.objectives:
-            self.count(0, 0, objective)
+            for storage in STORAGE:
+                self.count(0, 0, objective, storage=storage)
 
 
 class Exporter:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from modelward.decide.observation import MetricsState
-from modelward.evidence.counts import Count
+from modelward.evidence.counts import Count, StorageSplit
 from modelward.signals.blocks import Subject, TimedBlock
 from modelward.signals.counts import CountsPoller, Polled
 from modelward.signals.key import Key
@@ -34,6 +34,17 @@ def total(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> Count
     """Sum of the blocks that are known."""
     known = [count for _, block in blocks if (count := block.get(cell)) is not None]
     return Count(sum(count.good for count in known), sum(count.bad for count in known))
+
+
+def by_storage(blocks: tuple[TimedBlock, ...]) -> StorageSplit:
+    """Sum of what is known by storage."""
+    splits = [count.split for _, block in blocks if (count := block.get(CELL)) and count.split]
+    return StorageSplit(
+        sum(split.fast_good for split in splits),
+        sum(split.fast_bad for split in splits),
+        sum(split.slow_good for split in splits),
+        sum(split.slow_bad for split in splits),
+    )
 
 
 def unknown(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> list[int]:
@@ -64,6 +75,33 @@ async def test_live_polls_and_a_range_query_see_the_same_blocks(
     assert total(later.blocks) == Count(good=2 * sum(range(10, 16)), bad=2 * sum(range(6)))
     assert unknown(later.blocks) == []
     assert (later.metrics, later.message) == (MetricsState.AVAILABLE, "")
+
+
+@again_if_scrapes_were_late
+async def test_live_polls_and_a_range_query_know_the_same_by_storage(
+    prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str
+) -> None:
+    """What came while storage was fast, was slow, or nobody knows, is told apart and summed over pods."""
+    key = Key(namespace, "web")
+    pods = [exporter.new_pod(namespace, "web", "web-1") for _ in range(2)]
+    start = consumed = await prometheus.settle()
+    live: list[TimedBlock] = []
+    for _ in range(3):
+        for pod in pods:
+            pod.count(good=10, bad=1, storage="fast")
+            pod.count(good=2, bad=5, storage="slow")
+            pod.count(good=4, bad=3, storage="unknown")
+        ended = await prometheus.settle()
+        for block_end in range(consumed + 1, ended + 1):
+            live.extend((await poll(poller, key, block_end - 1, block_end)).blocks)
+        consumed = ended
+
+    later = await poll(poller, key, start, consumed)
+
+    assert tuple(live) == later.blocks
+    assert unknown(later.blocks) == []
+    assert total(later.blocks) == Count(6 * 16, 6 * 9)
+    assert by_storage(later.blocks) == StorageSplit(6 * 10, 6 * 1, 6 * 2, 6 * 5)
 
 
 @again_if_scrapes_were_late
