@@ -45,7 +45,7 @@ test-fast: setup ## unit tests, properties and golden files only
 
 .PHONY: e2e
 e2e: setup ## tests on a real cluster only
-	$(PYTHON) -m pytest tests/e2e
+	dev/test.sh tests/e2e
 
 .PHONY: setup
 setup: ## install what development needs into .venv

@@ -49,7 +49,7 @@ class Stage:
         """Remove what an earlier run left, and make the namespace."""
         if self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "name"):
             self.screen.say("removing what an earlier run left")
-            self.cluster.kubectl("delete", "namespace", self.namespace, "--timeout=120s")
+            self.cluster.kubectl("delete", "namespace", self.namespace, "--timeout=300s")
         self.cluster.kubectl("create", "namespace", self.namespace)
 
     def install_operator(self) -> None:
@@ -64,7 +64,7 @@ class Stage:
         }
         self.cluster.helm(
             *("upgrade", "--install", "modelward", str(CHART), "--namespace", SYSTEM, "--create-namespace"),
-            *("--wait", "--timeout=120s", *(f"--set={key}={value}" for key, value in values.items())),
+            *("--wait", "--timeout=300s", *(f"--set={key}={value}" for key, value in values.items())),
         )
 
     def provide_files(self, name: str, folder: Path) -> None:
@@ -84,7 +84,7 @@ class Stage:
         """Run the Job of a manifest to its end."""
         name = yaml.safe_load(file.read_text())["metadata"]["name"]
         self.apply(file.read_text())
-        self.kubectl("wait", "--for=condition=Complete", "--timeout=180s", f"job/{name}")
+        self.kubectl("wait", "--for=condition=Complete", "--timeout=600s", f"job/{name}")
 
     def ship(self, manifest: Mapping[str, Any]) -> str:
         """Apply a ModelDeployment and return the name of the revision that it describes."""
@@ -115,7 +115,7 @@ class Stage:
         for old, new in changes.items():
             manifest = manifest.replace(old, new)
         self.apply(manifest)
-        self.kubectl("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{REPLAY}")
+        self.kubectl("wait", "--for=condition=Ready", "--timeout=180s", f"pod/{REPLAY}")
 
     def read_replay(self) -> Traffic:
         """Return the replay's record so far."""
@@ -125,7 +125,7 @@ class Stage:
         """End the replay and return its record."""
         stop = "import os, signal; os.kill(1, signal.SIGTERM)"
         self.kubectl("exec", REPLAY, "--", "python", "-c", stop)
-        self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", f"pod/{REPLAY}")
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s", f"pod/{REPLAY}")
         return self.read_replay()
 
 

@@ -6,12 +6,15 @@ import pytest
 
 from dev.demo.stage import SYSTEM, is_settled, serves
 from modelward.api.status import Phase
-from tests.e2e.faulty import Faulty
+from tests.e2e.faulty import LONG_STEP, SHORT_STEP, Faulty
 
 _NOTE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bench-files"}}
 """Adds a file to what is uploaded."""
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+_GIVEN_UP_SOON = {**SHORT_STEP, "progressDeadline": "45s"}
+"""For a candidate that never gets ready; one that does may take long on a busy machine."""
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def test_good_is_promoted_bad_goes_back(faulty: Faulty) -> None:
@@ -24,7 +27,7 @@ def test_good_is_promoted_bad_goes_back(faulty: Faulty) -> None:
     faulty.traffic_reaches("1")
     good = faulty.serve("2")
 
-    bad = faulty.ship("3", rollout={"steps": [{"weight": 50, "duration": "10m"}]})
+    bad = faulty.ship("3", rollout=LONG_STEP)
     faulty.wait(lambda deployment: deployment.status.phase is Phase.STEPPING, "the split")
     faulty.set_fault(bad, 0.5)
     status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
@@ -50,7 +53,7 @@ def test_operator_restart_loses_nothing(faulty: Faulty) -> None:
     """An operator killed in the middle of a step goes on where it was, and still finds the bad candidate."""
     stable = faulty.serve("1")
     faulty.start_traffic()
-    bad = faulty.ship("2", rollout={"steps": [{"weight": 50, "duration": "10m"}]})
+    bad = faulty.ship("2", rollout=LONG_STEP)
     faulty.wait(lambda deployment: deployment.status.phase is Phase.STEPPING, "the split")
     pods = ("pods", "--namespace", SYSTEM, "-l", "app.kubernetes.io/component=operator")
     faulty.stage.cluster.kubectl("delete", *pods, "--grace-period=0", "--force")
@@ -66,7 +69,7 @@ def test_image_that_cannot_be_pulled(faulty: Faulty) -> None:
     """A candidate whose image does not exist is rejected for that, and stable's traffic is not touched."""
     stable = faulty.serve("1")
     before = faulty.wait(is_settled, "rest").traffic_generation
-    faulty.ship("2", container={"image": "registry.invalid/model:1"})
+    faulty.ship("2", rollout=_GIVEN_UP_SOON, container={"image": "registry.invalid/model:1"})
     status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
     assert status.rejected_revisions[0].reason == "ImagePullFailed"
     assert (status.stable_revision, status.traffic_generation) == (stable, before)
@@ -76,7 +79,7 @@ def test_model_that_is_not_there(faulty: Faulty) -> None:
     """A candidate whose model cannot be fetched is rejected with the fetch's own words."""
     faulty.serve("1")
     model = {"uri": "s3://models/nothing-here", "storageSecretName": "model-store"}
-    faulty.ship("2", model=model)
+    faulty.ship("2", rollout=_GIVEN_UP_SOON, model=model)
     status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
     assert status.rejected_revisions[0].reason == "FetchFailed"
     assert "s3://models/nothing-here" in status.rejected_revisions[0].message

@@ -8,19 +8,19 @@ import pytest
 
 from dev.demo.stage import SYSTEM, serves
 from modelward.api.status import Phase
-from tests.e2e.faulty import Faulty
+from tests.e2e.faulty import LONG_STEP, Faulty
 
-ALERTMANAGER_SECONDS: Final = 60.0
+ALERTMANAGER_SECONDS: Final = 300.0
 """By default it waits 30 s between notifications of one group; the first of a group comes at once."""
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
     """Without Prometheus a split stays as it is and a condition says why; back again, it goes on."""
     faulty.serve("1")
     faulty.start_traffic()
-    revision = faulty.ship("2")
+    faulty.ship("2", rollout=LONG_STEP)
     faulty.wait(lambda deployment: deployment.status.phase is Phase.STEPPING, "the split")
     _scale_prometheus(faulty, 0)
     try:
@@ -31,7 +31,7 @@ def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
         assert status.rejected_revisions == ()
     finally:
         _scale_prometheus(faulty, 1)
-    faulty.wait(serves(revision), "the promotion after Prometheus is back")
+    faulty.serve("2")  # the same revision, whose step may end now
 
 
 def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
