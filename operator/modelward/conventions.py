@@ -123,5 +123,6 @@ METRIC_INCIDENT: Final = "modelward_deployment_incident"
 ALERT_INFRASTRUCTURE: Final = "ModelwardInfrastructureSuspected"
 ALERT_BUDGET_EXHAUSTED: Final = "ModelwardRollbackBudgetExhausted"
 ALERT_BREACHED: Final = "ModelwardQualityBreachedNoRollback"
-ALERTS_OF_INCIDENTS: Final = (ALERT_INFRASTRUCTURE, ALERT_BUDGET_EXHAUSTED, ALERT_BREACHED)
-"""Those by which no rollback is ever triggered, whatever their labels: they say that none would help."""
+ALERT_PREFIX: Final = "Modelward"
+"""Begins the name of every alert of ours. None of them triggers a rollback, whatever its labels: the operator
+has evidence of its own, and some of them say that going back would not help."""

@@ -30,10 +30,11 @@ def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
 
 
 def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
-    """Only alerts that fire, in the namespace asked for, with all of the labels, are answered."""
+    """Only alerts that fire, in the namespace asked for, with all of the labels, are answered; none of ours."""
     alert = {"alertname": "TooSlow", "namespace": "ns", "severity": "page"}
     foreign = alert | {"namespace": "foreign"}
     pending = alert | {"alertname": "Pending"}
+    ours = alert | {"alertname": "ModelwardInfrastructureSuspected"}
     bench.inputs = [
         series("ALERTS", alert | {"alertstate": "firing"}, "1 1"),
         series("ALERTS_FOR_STATE", alert, "1700000000 1700000000"),
@@ -41,6 +42,8 @@ def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
         series("ALERTS_FOR_STATE", foreign, "1700000000 1700000000"),
         series("ALERTS", pending | {"alertstate": "pending"}, "1 1"),
         series("ALERTS_FOR_STATE", pending, "1700000000 1700000000"),
+        series("ALERTS", ours | {"alertstate": "firing"}, "1 1"),
+        series("ALERTS_FOR_STATE", ours, "1700000000 1700000000"),
     ]
     answer = 'ALERTS_FOR_STATE{alertname="TooSlow", namespace="ns", severity="page"}'
     bench.expect(promql.firing_since("ns", {"severity": "page"}), 5, {answer: 1_700_000_000})

@@ -144,6 +144,80 @@ def test_missing_samples_are_told_after_ten_minutes(alerts: Bench) -> None:
     alerts.expect(f'count(ALERTS{{alertname="{ALERT_NO_DATA}", alertstate="firing"}})', 1200, {"{}": 1})
 
 
+WATCHED = {
+    **cases.MINIMAL,
+    "objectives": [
+        {"name": "availability", "availability": {}, "target": "99%"},
+        {"name": "reads", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"},
+    ],
+}
+
+
+def incident(cause: str, reason: str) -> list[dict[str, str]]:
+    """Make the operator's metric of an incident that lasts from the tenth minute to the twentieth."""
+    labels = {"namespace": "shops", "deployment": "shop", "cause": cause, "reason": reason}
+    return [series(names.METRIC_INCIDENT, labels, "_x20 1x20 stale")]
+
+
+def test_suspected_infrastructure_names_the_store_with_its_numbers(alerts: Bench) -> None:
+    """The alert fires while the operator says so, and says how many reads were slow."""
+    alerts.rules = rules_of(WATCHED)
+    config = event_config(cases.read(WATCHED).objectives[1])
+    alerts.inputs = [
+        *events(600, 150, objective="reads", config=config),
+        *incident("Infrastructure", "InfrastructureSuspected"),
+    ]
+    texts = {
+        "summary": "shop: storage or what it depends on is suspected",
+        "description": (
+            "ModelDeployment shops/shop misses an objective, and the model is not at fault: nothing is "
+            "rolled back, and a rollout waits until this is over. Objective reads: 25% bad over the last 5 minutes. "
+            "See: kubectl modelward explain shop -n shops"
+        ),
+        "runbook_url": "https://example.com/runbook#modelwardinfrastructuresuspected",
+    }
+    labels = {
+        "namespace": "shops",
+        "deployment": "shop",
+        "cause": "Infrastructure",
+        "reason": "InfrastructureSuspected",
+        "severity": "page",
+        names.ALERT_LABEL_DEPLOYMENT: "shop",
+    }
+    alerts.expect_alert(names.ALERT_INFRASTRUCTURE, 300, [])
+    alerts.expect_alert(names.ALERT_INFRASTRUCTURE, 900, [{"exp_labels": labels, "exp_annotations": texts}])
+    alerts.expect_alert(names.ALERT_INFRASTRUCTURE, 1800, [])
+    alerts.expect_alert(names.ALERT_BREACHED, 900, [])
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason", "name"),
+    [
+        ("Unknown", "CauseUnknown", names.ALERT_BREACHED),
+        ("Drift", "DriftSuspected", names.ALERT_BREACHED),
+        ("Unknown", "NothingToGoBackTo", names.ALERT_BREACHED),
+        ("Unknown", "StableAlsoBreached", names.ALERT_BREACHED),
+        ("Model", "RollbackBudgetExhausted", names.ALERT_BUDGET_EXHAUSTED),
+    ],
+)
+def test_a_breach_without_a_rollback_pages_once(alerts: Bench, cause: str, reason: str, name: str) -> None:
+    """Whatever keeps the operator from going back, exactly one alert says so."""
+    alerts.inputs = incident(cause, reason)
+    others = "|".join(
+        {names.ALERT_INFRASTRUCTURE, names.ALERT_BREACHED, names.ALERT_BUDGET_EXHAUSTED} - {name}
+    )
+    alerts.expect(f'count(ALERTS{{alertname="{name}", alertstate="firing"}})', 900, {"{}": 1})
+    alerts.expect(f'count(ALERTS{{alertname=~"{others}"}})', 900, {})
+    alerts.expect(f'count(ALERTS{{alertname="{name}"}})', 1800, {})
+
+
+def test_another_deployments_incident_is_not_ours(alerts: Bench) -> None:
+    """A namesake's in another namespace raises nothing here."""
+    labels = {"namespace": "foreign", "deployment": "shop", "cause": "Unknown", "reason": "CauseUnknown"}
+    alerts.inputs = [series(names.METRIC_INCIDENT, labels, "1x40")]
+    alerts.expect_alert(names.ALERT_BREACHED, 900, [])
+
+
 @pytest.mark.parametrize("spec_name", cases.SPECS)
 def test_promtool_finds_nothing_wrong(tmp_path: Path, spec_name: str) -> None:
     """Every rule parses, with its templates."""

@@ -194,7 +194,10 @@ class AlertSelector(APIType):
             lambda labels: all(name.isascii() and name.isidentifier() for name in labels),
         ),
     ]
-    """Labels the alert must have. Prometheus must confirm that it fires."""
+    """Labels the alert must have. Prometheus must confirm that it fires.
+
+    Alerts whose names begin with Modelward are the operator's own words and trigger nothing.
+    """
 
 
 class OnUnknownCause(StrEnum):

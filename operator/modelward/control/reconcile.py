@@ -15,14 +15,15 @@ from typing import Any, Final
 from modelward.api.reading import InvalidManifestError, read_spec, read_status
 from modelward.api.reasons import Reason
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.api.status import ModelDeploymentStatus
+from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.control import events, kinds, observe, stalled, traffic
-from modelward.control.apply import Applier, NotOursError, Refusals
+from modelward.control.apply import Applier, NotOursError
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
 from modelward.control.evidence_book import EvidenceBook, Pace
 from modelward.control.monitors import Monitors, Reading
+from modelward.control.refusals import Refusals, RefusedError
 from modelward.control.revisions import Revisions
 from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.decision import Decision
@@ -38,7 +39,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class NotTakenError(Exception):
-    """The API server did not take something; all else was done, and this is to be tried again."""
+    """Nothing can be decided before the API server takes something, or something makes room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Reconciler:
         """Reconcile one deployment; return when to look again if nothing happens before.
 
         Raises:
-            ApiError: the API server refused the status or the revision, or could not be reached.
-            NotTakenError: it did not take one of the children, or something of its name is in the way.
+            ApiError: the API server refused the status, or could not be reached.
+            NotTakenError: it did not take the first revision, or something has the name of the keys' Secret.
         """
         record = self.cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
         manifest = record.manifest() if record else None
@@ -91,7 +92,7 @@ class Reconciler:
             return None
         try:
             return await self._reconcile(deployment)
-        except NotOursError as error:
+        except (NotOursError, RefusedError) as error:
             await self._report(manifest, Reason.RENDER_REFUSED, error.message)
             raise NotTakenError(error.message) from error
 
@@ -104,21 +105,24 @@ class Reconciler:
         """Forget a deployment that is gone."""
         self.book.forget(key)
         self.applier.forget(key)
+        self.children.forget(key)
         self._refused.pop(key, None)
 
     def follow(self, key: Key, uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
         """Have evidence kept for what a status says serves."""
-        if status.withdrawal or status.candidate_revision:
+        if status.withdrawal or status.candidate_revision or status.phase is Phase.PROBING:
             pace = Pace.EVERY_BLOCK
         else:
-            pace = Pace.CLOSE if status.standby_revision else Pace.SETTLED
+            is_watched_closely = status.standby_revision or status.control or status.incident
+            pace = Pace.CLOSE if is_watched_closely else Pace.SETTLED
         selectors = tuple(alert.match_labels for alert in spec.rollback.alerts)
         self.book.follow(key, uid, evidence_plan(spec, status), pace, selectors)
 
     async def _reconcile(self, deployment: _Deployment) -> timedelta | None:
         key, spec, identity = deployment.key, deployment.spec, deployment.identity
-        wanted = await self.revisions.ensure(key, identity, spec)
-        await self.revisions.record_digests(key)
+        refusals = Refusals()
+        wanted = await self._wanted(deployment, refusals)
+        await self.revisions.record_digests(key, refusals)
         self.follow(key, identity.uid, spec, deployment.status)
         keys = await self.children.keys(key)
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
@@ -128,14 +132,29 @@ class Reconciler:
         decision = decide(spec, status, observation, self.clock())
         await self._write_down(deployment, decision)
         placed = targets(spec, decision.status)
-        refusals = Refusals()
         await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
         is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message
-        if refusals.errors:
-            raise NotTakenError("; ".join(f"{what}: {error}" for what, error in refusals.errors))
-        return timedelta(0) if is_news or decision.rule != STAY else decision.look_again_after
+        look_again_after = timedelta(0) if is_news or decision.rule != STAY else decision.look_again_after
+        return min((t for t in (look_again_after, refusals.again_in) if t is not None), default=None)
+
+    async def _wanted(self, deployment: _Deployment, refusals: Refusals) -> str:
+        """Return the revision to work towards: what spec asks for, which exists from then on.
+
+        Where the API server does not take that one, what is under way goes on without it.
+
+        Raises:
+            RefusedError: nothing is under way.
+        """
+        wanted = deployment.status.candidate_revision or deployment.status.stable_revision
+        try:
+            return await self.revisions.ensure(deployment.key, deployment.identity, deployment.spec)
+        except RefusedError as error:
+            if not wanted:
+                raise
+            refusals.note("the new revision's ControllerRevision", error)
+            return wanted
 
     async def _read_withdrawn(
         self, status: ModelDeploymentStatus, found: Mapping[str, observe.PodsOfRevision], token: str
@@ -205,8 +224,9 @@ def _above_what_was_told(
 
 def _with_traffic(status: ModelDeploymentStatus) -> set[str]:
     """Return the revisions whose pods matter even if someone has deleted their ControllerRevision."""
-    moving = status.withdrawal
-    return {status.stable_revision, *((moving.to, moving.revision) if moving else ())} - {""}
+    moving, control = status.withdrawal, status.control
+    moved = (moving.to, moving.revision) if moving else ()
+    return {status.stable_revision, *moved, control.revision if control else ""} - {""}
 
 
 def _in_use(status: ModelDeploymentStatus, placed: Targets, existing: Collection[str]) -> set[str]:

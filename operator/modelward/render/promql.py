@@ -24,9 +24,11 @@ from decimal import Decimal
 from typing import Final
 
 from modelward.conventions import (
+    ALERT_PREFIX,
     BLOCK_SECONDS,
     METRIC_EVENTS,
     METRIC_EVIDENCE_STATE,
+    METRIC_INCIDENT,
     METRIC_PROCESS_START,
     METRIC_REQUESTS,
 )
@@ -144,6 +146,8 @@ def evidence_state(deployments: Collection[DeploymentKey]) -> str:
 def firing_since(namespace: str, match_labels: Mapping[str, str]) -> str:
     """Alerts of one namespace that fire now and have these labels; the value is the start, in unix seconds.
 
+    Our own alerts are not among them: some say that going back would not help.
+
     The start is when the alert's condition first held (ALERTS_FOR_STATE), not when `for` was over.
 
     Raises:
@@ -159,6 +163,7 @@ def firing_since(namespace: str, match_labels: Mapping[str, str]) -> str:
     matchers = ", ".join(
         [
             f"namespace={_quoted(namespace)}",
+            f"alertname!~{_quoted(ALERT_PREFIX + '.+')}",
             *(f"{key}={_quoted(match_labels[key])}" for key in sorted(match_labels)),
         ]
     )
@@ -202,6 +207,20 @@ def burning(
 def no_data(deployment: DeploymentKey) -> str:
     """Answer 1 while Prometheus has no current sample of any pod of a deployment."""
     return f"absent({METRIC_REQUESTS}{{{_deployments([deployment])}}})"
+
+
+def incident(deployment: DeploymentKey, labels: Mapping[str, str]) -> str:
+    """Answer 1 while the operator has an incident of a deployment whose labels match these expressions."""
+    wanted = [f"{name}=~{_quoted(expression)}" for name, expression in sorted(labels.items())]
+    matchers = ", ".join([_deployments([deployment]), *wanted])
+    return f"max by (namespace, deployment, cause, reason) ({METRIC_INCIDENT}{{{matchers}}}) == 1"
+
+
+def bad_share(deployment: DeploymentKey, objective: tuple[str, str]) -> str:
+    """Share of bad events of an objective, by its name and event definition, over 5 minutes."""
+    name, config = objective
+    matchers = f"{_deployments([deployment])}, objective={_quoted(name)}, config={_quoted(config)}"
+    return f"sum({RECORD_BAD}{{{matchers}}}) / sum({RECORD_ALL}{{{matchers}}})"
 
 
 def _deployments(deployments: Collection[DeploymentKey]) -> str:

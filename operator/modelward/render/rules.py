@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from modelward import conventions as names
 from modelward.api.objectives import Objective, event_config
 from modelward.api.quantities import format_percentage
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render import promql
+from modelward.render.alert import alert
 from modelward.render.identity import DeploymentIdentity, Platform
+from modelward.render.incidents import incident_alerts
 from modelward.render.manifest import Manifest, deployment_labels, owned
 
 KIND: Final = "PrometheusRule"
@@ -60,6 +61,7 @@ def prometheus_rule(identity: DeploymentIdentity, spec: ModelDeploymentSpec, pla
     ]
     if spec.replicas > 0:
         alerts.append(_no_data_alert(identity, platform))
+    alerts += incident_alerts(identity, spec, platform)
     labels = dict(platform.prometheus_rule_labels) | deployment_labels(identity, "monitoring")
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -109,9 +111,8 @@ def _burn_alert(
         "objective": objective.name,
         "long_window": burn_rate.long,
         "short_window": burn_rate.short,
-        names.ALERT_LABEL_DEPLOYMENT: identity.name,
     }
-    return _alert(platform, ALERT_BURN, expression, texts) | {"labels": labels}
+    return alert(identity, platform, ALERT_BURN, expression, texts, labels)
 
 
 def _no_data_alert(identity: DeploymentIdentity, platform: Platform) -> dict[str, Any]:
@@ -124,14 +125,5 @@ def _no_data_alert(identity: DeploymentIdentity, platform: Platform) -> dict[str
         ),
     }
     expression = promql.no_data((identity.namespace, identity.name))
-    return _alert(platform, ALERT_NO_DATA, expression, texts) | {
-        "for": "10m",
-        "labels": {"severity": "ticket", names.ALERT_LABEL_DEPLOYMENT: identity.name},
-    }
-
-
-def _alert(platform: Platform, name: str, expression: str, texts: dict[str, str]) -> dict[str, Any]:
-    annotations = dict(texts)
-    if platform.runbook_base_url:
-        annotations["runbook_url"] = f"{platform.runbook_base_url}#{name.lower()}"
-    return {"alert": name, "expr": expression, "annotations": annotations}
+    rule = alert(identity, platform, ALERT_NO_DATA, expression, texts, {"severity": "ticket"})
+    return rule | {"for": "10m"}

@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from modelward.api.status import ModelDeploymentStatus
-from modelward.conventions import METRIC_EVIDENCE_STATE, METRIC_LABEL_UID
+from modelward.conventions import METRIC_EVIDENCE_STATE, METRIC_INCIDENT, METRIC_LABEL_UID
 from modelward.evidence.assessment import Assessment
 from modelward.signals.key import Key
 
@@ -184,13 +184,29 @@ def _of_status(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metric]:
         "Share of traffic by revision, 0 to 1.",
         labels=[*_OF_DEPLOYMENT, "revision"],
     )
+    incident = GaugeMetricFamily(
+        METRIC_INCIDENT,
+        "1 while a breach is not answered by a rollback, with its cause and why.",
+        labels=[*_OF_DEPLOYMENT, "cause", "reason"],
+    )
     for snapshot in snapshots:
         key, status = snapshot.key, snapshot.status
         info.add_metric([*key, status.stable_revision, status.candidate_revision], 1)
         phase.add_metric([*key, status.phase], 1)
         for share in status.traffic:
             traffic.add_metric([*key, share.revision], share.weight / 100)
-    yield from (info, phase, traffic)
+        if borne := _borne(status):
+            incident.add_metric([*key, *borne], 1)
+    yield from (info, phase, traffic, incident)
+
+
+def _borne(status: ModelDeploymentStatus) -> tuple[str, str] | None:
+    """Return cause and reason of a breach that is borne: by the serving revision, or by a held rollout."""
+    if status.incident:
+        return status.incident.cause, status.incident.reason
+    if status.rollout and status.rollout.held and status.cause:
+        return status.cause, status.rollout.held
+    return None
 
 
 def _of_objectives(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metric]:
