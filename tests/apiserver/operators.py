@@ -28,7 +28,7 @@ from modelward.control.kinds import Kind
 
 Manifest: TypeAlias = dict[str, Any]
 
-LIMIT_SECONDS: Final = 30.0
+LIMIT_SECONDS: Final = 90.0
 TOO_MANY_REQUESTS: Final = 429
 NOWHERE: Final = "http://127.0.0.1:1"
 IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1"}

@@ -23,7 +23,7 @@ SHORT_STEP: Final[Manifest] = {"steps": [{"weight": 50, "duration": "20s", "minR
 GOOD_AT_ONCE, BAD_AT_ONCE = 1990, 10
 """Requests between two looks: so many, and some bad, that few blocks show a candidate to be no worse."""
 
-ROLLOUT_SECONDS: Final = 120
+ROLLOUT_SECONDS: Final = 300
 
 
 @dataclass(slots=True)

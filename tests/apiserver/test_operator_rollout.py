@@ -13,13 +13,15 @@ from tests.apiserver.serving_pods import OBJECTIVE, Stage
 
 pytestmark = pytest.mark.apiserver
 
-STEPS = {"steps": [{"weight": 50, "duration": "45s", "minRequests": 20}]}
-ROLLOUT_SECONDS = 120
+SHORT_STEP = {"steps": [{"weight": 50, "duration": "15s", "minRequests": 20}]}
+LONG_STEP = {"steps": [{"weight": 50, "duration": "30m", "minRequests": 1_000_000_000}]}
+"""A step that nothing ends but evidence against the candidate."""
+ROLLOUT_SECONDS = 300
 
 
-async def apply(world: World, image: str) -> None:
-    """Apply a revision with one objective and one short step."""
-    await world.apply(server=server(image), objectives=[OBJECTIVE], rollout=STEPS)
+async def apply(world: World, image: str, rollout: dict[str, Any] = SHORT_STEP) -> None:
+    """Apply a revision with one objective and one step."""
+    await world.apply(server=server(image), objectives=[OBJECTIVE], rollout=rollout)
 
 
 async def promoted(world: World) -> str:
@@ -29,7 +31,7 @@ async def promoted(world: World) -> str:
     return revision
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) -> None:
     """A good candidate gets all traffic; a bad one is rejected, its monitors told before the Service."""
     world, selectors = stage.world, []
@@ -72,7 +74,7 @@ async def test_good_candidate_is_promoted_and_a_bad_one_withdrawn(stage: Stage) 
     assert events.count(rejected["reason"]) == 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_rejection_survives_a_kill(stage: Stage) -> None:
     """Killed as soon as the rejection is written down, another operator brings it to its end."""
     world = stage.world
@@ -97,9 +99,9 @@ async def test_rejection_survives_a_kill(stage: Stage) -> None:
 
 
 async def later_revision(world: World, image: str, bad: float) -> dict[str, float]:
-    """Apply another revision; return which one it is and how bad."""
+    """Apply another revision, which only evidence can end; return which one it is and how bad."""
     before = {record["metadata"]["name"] for record in await world.all(kinds.CONTROLLER_REVISION)}
-    await apply(world, image)
+    await apply(world, image, LONG_STEP)
 
     async def is_made() -> bool:
         return len(await world.all(kinds.CONTROLLER_REVISION)) > len(before)
@@ -138,7 +140,7 @@ async def test_candidate_that_cannot_start_is_rejected(
         return ready() if revision == first[0] else starting(container, state)
 
     async with world.operator(), world.kubelet(how):
-        await world.apply(rollout=rollout)
+        await world.apply()
         stable = await promoted(world)
         before = await world.get(kinds.SERVICE, "electricity")
         await world.apply(rollout=rollout, server=server("mlserver:2"))

@@ -18,7 +18,7 @@ from pathlib import Path
 from dev.cluster import layout, processes
 from dev.cluster.paths import CHECKOUT
 
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)

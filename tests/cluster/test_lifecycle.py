@@ -16,7 +16,7 @@ from dev.cluster import host
 from dev.cluster.paths import CHECKOUT
 from tests.cluster.machine import Machine, separate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

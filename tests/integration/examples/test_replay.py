@@ -13,7 +13,7 @@ from aiohttp import web
 from dev.demo.record import Traffic, read_traffic
 
 REPLAY = Path(__file__).parents[3] / "examples" / "electricity" / "replay.py"
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 90.0
 
 pytestmark = pytest.mark.integration
 

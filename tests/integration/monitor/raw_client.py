@@ -6,7 +6,7 @@ from typing import Self
 
 from tests.integration.monitor.model_server import read_chunked
 
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from modelward.control.queue import WorkQueue
 
-LIMIT_SECONDS = 5
+LIMIT_SECONDS = 60
 
 
 async def taken(queue: WorkQueue[str]) -> str | None:
