@@ -1,9 +1,10 @@
 """What the operator would have decided over a history of counts: its own ledger and transition table.
 
 Pods are ready at once and traffic moves within a block; everything else is as the operator does it. The
-revision that is seen first serves; one that is seen for the first time, or again after an hour, is what spec
-wants from then on. From a decision that history did not follow, the counts of the revision that would have
-served are missing, and what has no counts is Unknown.
+revision that is seen first serves; one that is seen for the first time, or again after an hour, is what
+spec wants from then on, unless it is the one that a suspected revision is being compared with. From a
+decision that history did not follow, the counts of the revision that would have served are missing, and
+what has no counts is Unknown.
 """
 
 import math
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from modelward.api.objectives import OnBreach
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.cli.curves import Curves, Line
@@ -22,7 +22,6 @@ from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.engine import STAY
 from modelward.decide.findings import against_target
 from modelward.decide.observation import MetricsState, Observation, RevisionObservation
-from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.counts import Block
 from modelward.evidence.ledger import Key, Ledger, Plan, TimedBlocks
@@ -110,10 +109,11 @@ class Replay:
     def _appeared(self, time: int, counts: Mapping[Key, Block]) -> list[str]:
         """Return revisions that have events now and had none of late; those with most events first."""
         new: dict[str, float] = {}
+        control = self.status.control.revision if self.status.control else ""
         for (revision, objective), block in counts.items():
             if block is None or block.good + block.bad == 0:
                 continue
-            if self._seen.get(revision, -math.inf) < time - self._absence_seconds:
+            if revision != control and self._seen.get(revision, -math.inf) < time - self._absence_seconds:
                 new[revision] = 0.0
             if new and revision in new:
                 new[revision] = max(new[revision], block.total)
@@ -176,7 +176,7 @@ class Replay:
         now = datetime.fromtimestamp(time, UTC)
         while True:
             observation = self._observation()
-            self._note_breaches(time, Situation(self.spec, self.status, observation, now))
+            self._note_breaches(time, observation.assessments)
             decision = decide(self.spec, self.status, observation, now)
             self.status, self._plan = decision.status, self._asked(decision.status)
             for told in decision.announcements:
@@ -189,17 +189,12 @@ class Replay:
         at_rest = self.status.phase is Phase.SERVING and not self.status.standby_revision
         self._stride = (BREACHED_BLOCKS if self._breached else RESTING_BLOCKS) if at_rest else 1
 
-    def _note_breaches(self, time: int, situation: Situation) -> None:
+    def _note_breaches(self, time: int, assessments: Iterable[Assessment]) -> None:
         """Say which objectives are breached from now on, and which no longer are."""
         objectives = {objective.name: objective for objective in self.spec.objectives}
-        breached = _breaches(situation.observation.assessments)
+        breached = _breaches(assessments)
         for key in sorted(breached.keys() - self._breached):
             message = f"{key[1]}: {against_target(objectives[key[0]], breached[key])}"
-            serves = (
-                key[1] == self.status.stable_revision and objectives[key[0]].on_breach is OnBreach.ROLLBACK
-            )
-            if serves and not situation.last_good:
-                message += "; no earlier revision to go back to"
             self.entries.append(Entry(time, "Breached", "TargetBreached", message))
         for objective, revision in sorted(self._breached - breached.keys()):
             if revision in self._plan.revisions:

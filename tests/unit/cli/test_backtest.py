@@ -74,10 +74,38 @@ def test_a_worse_candidate_is_rejected_within_a_minute(replay: Replay) -> None:
     assert replay.status.stable_revision == "a"
 
 
-def test_a_promoted_revision_that_turns_bad_is_rolled_back(replay: Replay) -> None:
+GOOD_THEN = (HOUR, block(("a", 0))), (40, block(("a", 0), ("b", 0))), (2 * HOUR, block(("b", 0)))
+"""A promoted b whose standby is gone."""
+
+
+def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(replay: Replay) -> None:
     """The breach is found in the very block in which it stands, however many blocks are taken in at once."""
-    good = (HOUR, block(("a", 0))), (40, block(("a", 0), ("b", 0))), (2 * HOUR, block(("b", 0)))
-    replay.run(timed(*good, (HOUR, block(("b", 5)))))
+    replay.run(timed(*GOOD_THEN, (12, block(("b", 5))), (HOUR, block(("a", 0), ("b", 5)))))
+    done = actions(replay)[-4:]
+    assert done == [
+        ("Breached", "b"),
+        ("Probing", "b"),
+        ("Shared", "1 pods of a take traffic"),
+        ("RolledBack", "b"),
+    ]
+    assert 0 < replay.entries[-1].time - (START + 5 * (3 * HOUR + 40)) <= 240
+    assert replay.entries[-1].reason == "AvailabilityWorseThanStable"
+    assert replay.status.stable_revision == "a"
+
+
+def test_a_breach_is_borne_when_history_cannot_compare(replay: Replay) -> None:
+    """Without counts of the revision that would have shared the traffic nothing is rolled back."""
+    replay.run(timed(*GOOD_THEN, (HOUR, block(("b", 5)))))
+    assert [action for action, _ in actions(replay)[-4:]] == ["Breached", "Probing", "Shared", "Stayed"]
+    assert replay.status.stable_revision == "b"
+
+
+def test_a_policy_that_asks_for_no_comparison_rolls_back_at_once(tmp_path: Path) -> None:
+    """With rollback.onUnknownCause: Rollback the breach itself is enough, within a minute."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY + "rollback: {onUnknownCause: Rollback}\n")
+    replay = Replay(read_policy(path), 5)
+    replay.run(timed(*GOOD_THEN, (HOUR, block(("b", 5)))))
     assert actions(replay)[-2:] == [("Breached", "b"), ("RolledBack", "b")]
     assert 0 < replay.entries[-1].time - (START + 5 * (3 * HOUR + 40)) <= 60
     assert replay.status.stable_revision == "a"
@@ -86,9 +114,14 @@ def test_a_promoted_revision_that_turns_bad_is_rolled_back(replay: Replay) -> No
 def test_a_breach_without_an_earlier_revision_rolls_nothing_back(replay: Replay) -> None:
     """It is said, and why nothing follows, and when it is over."""
     replay.run(timed((HOUR, block(("a", 0))), (60, block(("a", 25))), (2 * HOUR, block(("a", 0)))))
-    assert actions(replay) == [("Promoted", "a"), ("Breached", "a"), ("Recovered", "a")]
-    (breach,) = [entry for entry in replay.entries if entry.action == "Breached"]
-    assert breach.message.endswith("no earlier revision to go back to")
+    done = [(entry.action, entry.reason) for entry in replay.entries if entry.action != "Started"]
+    assert done == [
+        ("Promoted", "FirstRevisionReady"),
+        ("Breached", "TargetBreached"),
+        ("Stayed", "NothingToGoBackTo"),
+        ("Recovered", "TargetMet"),
+        ("Recovered", "Recovered"),
+    ]
 
 
 def test_blocks_at_once_are_as_blocks_one_by_one(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +273,7 @@ def test_the_example_breaches_and_rolls_nothing_back() -> None:
     data = orjson.loads(CliRunner().invoke(app, ["backtest", *options, "-o", "json"]).output)
     done = [entry["action"] for entry in data["decisions"]]
     assert done[:3] == ["Started", "Promoted", "Breached"]
-    assert set(done[3:]) == {"Breached", "Recovered"}
+    assert set(done[3:]) == {"Breached", "Stayed", "Recovered"}
     assert data["end"]["stableRevision"] == "first-sixth"
 
 
