@@ -10,7 +10,7 @@ KEEP ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: fmt
 fmt: ## format the code and put right what can be put right
@@ -68,7 +68,17 @@ down: ## remove the cluster and all that it made, caches apart
 demo: setup cluster ## two bad versions of a model and a good one, under live traffic on a real cluster
 	$(PYTHON) -m dev.demo
 
+.PHONY: demo-infrastructure
+demo-infrastructure: setup cluster ## slow storage told from a bad model, under live traffic on a real cluster
+	$(PYTHON) -m dev.demo.infrastructure
+
 # Minutes on two cores; `$(PYTHON) -m bench.simulate --quick` takes seconds, `--write` updates docs/evidence.md.
 .PHONY: simulate
 simulate: setup ## operating characteristics of the evidence, by simulation; fails outside the stated limits
 	$(PYTHON) -m bench.simulate
+
+# The floor is a little below docs/testing.md's score. SAMPLE=400 takes that many changes at random.
+SAMPLE ?=
+.PHONY: mutation
+mutation: setup ## change evidence and decide in small ways, and see whether the unit tests notice
+	nice -n 19 $(PYTHON) -m dev.mutation --floor 85 $(addprefix --sample ,$(SAMPLE))

@@ -22,7 +22,7 @@ class Cluster:
     kubeconfig: Path | None
     """None: the one that kubectl takes by itself."""
     images: Mapping[str, str]
-    """Full references of operator, monitor, mlserver and otel-collector."""
+    """Full references of operator, monitor, mlserver, otel-collector and toxiproxy."""
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl and return what it printed; raises DemoError if it fails."""
@@ -67,7 +67,8 @@ def _images() -> dict[str, str]:
     built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise DemoError("the images could not be built; see above")
-    references = [*built.stdout.split(), images.of_program("otel-collector").reference]
+    programs_of_demos = [images.of_program(name).reference for name in ("otel-collector", "toxiproxy")]
+    references = [*built.stdout.split(), *programs_of_demos]
     return {reference.rsplit("/", 1)[-1].split(":")[0]: reference for reference in references}
 
 

@@ -1,0 +1,1 @@
+"""`make demo-infrastructure`: slow storage is told from a bad model, under live traffic on a real cluster."""
