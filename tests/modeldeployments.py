@@ -58,6 +58,10 @@ def _objective(**fields: object) -> Manifest:
     }
 
 
+def _accuracy(accuracy: Manifest) -> Manifest:
+    return {"spec": {"objectives": [{"name": "accuracy", "accuracy": accuracy, "target": "65%"}]}}
+
+
 _STORAGE: Final[Manifest] = {
     "name": "storage",
     "storage": {"within": "300ms"},
@@ -295,7 +299,7 @@ AGAINST_A_RULE: Final = (
     ),
     Wrong(
         "a negative tolerance",
-        {"spec": {"objectives": [{"name": "accuracy", "accuracy": {"tolerance": "-1"}, "target": "65%"}]}},
+        _accuracy({"tolerance": "-1"}),
         'not a decimal: write a non-negative number in quotes, such as "1.5"',
     ),
     Wrong(
@@ -307,6 +311,41 @@ AGAINST_A_RULE: Final = (
         "worse and not worse at once",
         _objective(versusStable={"maxRatio": "1.5", "notWorseRatio": "1.2"}),
         "a candidate would be worse and not worse at once: write a notWorseRatio of at least maxRatio",
+    ),
+    Wrong(
+        "a not worse ratio below the default ratio",
+        _objective(versusStable={"notWorseRatio": "1.4"}),
+        'write a notWorseRatio of at least maxRatio ("1.5" where none is written)',
+    ),
+    Wrong(
+        "a ratio and a margin",
+        _objective(versusStable={"maxRatio": "1.5", "maxMargin": "0.02"}),
+        "by ratio or by margin: write maxMargin and notWorseMargin and drop the ratios, or write maxRatio",
+    ),
+    Wrong(
+        "a margin of everything",
+        _objective(versusStable={"maxMargin": "0.6"}),
+        'write a number above "0" and up to "0.5"',
+    ),
+    Wrong(
+        "a not worse margin alone",
+        _objective(versusStable={"notWorseMargin": "0.02"}),
+        "from which margin on a candidate is worse is not said: write maxMargin beside notWorseMargin",
+    ),
+    Wrong(
+        "worse and not worse at once by margin",
+        _objective(versusStable={"maxMargin": "0.04", "notWorseMargin": "0.02"}),
+        "a candidate would be worse and not worse at once: write a notWorseMargin of at least maxMargin",
+    ),
+    Wrong(
+        "a tolerance and a mean error",
+        _accuracy({"tolerance": "1", "meanAbsoluteError": {"clip": "10"}}),
+        "tolerated or counted by its size: write tolerance or meanAbsoluteError and drop the other",
+    ),
+    Wrong(
+        "errors clipped at nothing",
+        _accuracy({"meanAbsoluteError": {"clip": "0"}}),
+        'write a number above "0" and up to "999999999"',
     ),
     Wrong(
         "no objective",

@@ -35,12 +35,16 @@ TARGET: Final = AgainstTarget(TargetPolicy(ALLOWED, ONCE_A_YEAR))
 RARE: Final = AgainstStable(VersusPolicy(max_ratio=1.5, alpha=0.01))
 """For objectives whose failures are rare."""
 ACCURACY: Final = AgainstStable(VersusPolicy(max_ratio=1.2, alpha=0.01))
+MARGIN: Final = AgainstStable(VersusPolicy(max_ratio=1, alpha=0.01, max_margin=0.05))
+"""For accuracy by an absolute margin of 5 points."""
 HALF_WRONG: Final = AgainstTarget(TargetPolicy(0.35, ONCE_A_YEAR))
 
 ONE_PERCENT: Final = Tolerance(0.01, 1.5)
 
 ALL: Final = Arm(50)
 CANARY, BESIDE_CANARY, HALF = Arm(5), Arm(45), Arm(25)
+SIZED: Final = Arm(25, concentration=4)
+"""Labels whose errors count by their size."""
 LEAD: Final = 100
 """Healthy blocks (0.5% bad) before a change."""
 RATE_HORIZON: Final = 20_000
@@ -126,9 +130,23 @@ def _nulls() -> Iterator[Case]:
         "accuracy, identical, 30% wrong, correlation 0.3": _alike(Arm(25, 0.3), Arm(25, 0.3), three, 0.3),
         "accuracy exactly at the margin, 36% v 30%": Split(HALF, HALF, steady(0.36), three, 0.3),
     }
-    for judge, splits in ((RARE, rare), (ACCURACY, wrong)):
+    margin = {
+        "margin 0.05, exactly at it, 35% v 30% wrong": Split(HALF, HALF, steady(0.35), three, 0.3),
+        "margin 0.05, exactly at it, 6% v 1% wrong": Split(CANARY, BESIDE_CANARY, steady(0.06), one, 0.01),
+        "margin 0.05, exactly at it, correlation 0.1": Split(
+            Arm(25, 0.1), Arm(25, 0.1), steady(0.35), three, 0.3
+        ),
+        "margin 0.05, both from 30% to 40% wrong": _alike(HALF, HALF, drift, 0.3),
+    }
+    sized = {
+        "mean error exactly at the ratio, 0.36 v 0.3 of the clip": Split(
+            SIZED, SIZED, steady(0.36), three, 0.3
+        ),
+        "mean error of both from 0.3 to 0.4 of the clip": _alike(SIZED, SIZED, drift, 0.3),
+    }
+    for judge, splits in ((RARE, rare), (ACCURACY, wrong), (MARGIN, margin), (ACCURACY, sized)):
         for name, split in splits.items():
-            tolerance = Tolerance(split.usual, judge.policy.max_ratio)
+            tolerance = Tolerance(split.usual, judge.policy.boundary.at(split.usual) / split.usual)
             yield Case(Part.STABLE, name, split, judge, Figure.SHARE, 0.01, NULL_RUNS, tolerance=tolerance)
 
 
@@ -143,6 +161,14 @@ def _rejections() -> Iterator[Case]:
         yield _canary(name, bad, limit, MEDIAN_RUNS, scale=scale)
     for bad, limit in ((0.5, 55), (0.45, 110), (0.4, 700)):
         yield _wrong(f"half of 20 requests/s each, {bad:.0%} v 30% wrong", bad, limit, MEDIAN_RUNS)
+    for bad, limit in ((0.5, 55), (0.45, 95), (0.4, 400)):
+        split = Split(Arm(50), Arm(50), steady(bad), steady(0.3), 0.3)
+        name = f"margin 0.05, half of 20 requests/s each, {bad:.0%} v 30% wrong"
+        yield _by(MARGIN, name, split, limit)
+    arm = Arm(50, concentration=4)
+    for bad, limit in ((0.5, 55), (0.45, 120)):
+        split = Split(arm, arm, steady(bad), steady(0.3), 0.3)
+        yield _by(ACCURACY, f"half of 20 labels/s each, mean error {bad:g} v 0.3 of the clip", split, limit)
     for bad, limit in ((0.5, 45), (0.1, 200)):
         split = Split(CANARY, BESIDE_CANARY, shift(0.01, bad, HOUR), steady(0.01), 0.01, 2 * HOUR)
         yield Case(
@@ -156,6 +182,12 @@ def _rejections() -> Iterator[Case]:
             onset_block=HOUR,
             tolerance=ONE_PERCENT,
         )
+
+
+def _by(judge: AgainstStable, name: str, split: Split, limit: float) -> Case:
+    """Judge arms that differ from the first block on."""
+    tolerance = Tolerance(split.usual, judge.policy.boundary.at(split.usual) / split.usual)
+    return Case(Part.STABLE, name, split, judge, Figure.MEDIAN, limit, MEDIAN_RUNS, tolerance=tolerance)
 
 
 def _canary(name: str, bad: float, limit: float, runs: Runs, scale: float = 1) -> Case:
@@ -183,6 +215,20 @@ def _not_worse() -> Iterator[Case]:
         split = Split(arm, arm, steady(0.45), steady(0.3), 0.3, 2 * HOUR)
         name = f"exactly at the margin, 45% v 30%, correlation {correlation:g}, half and half, 2 h"
         yield Case(part, name, split, half_more, Figure.SHARE, 0.05, Runs(600, 30))
+    points = NotWorse(NotWorsePolicy(1, 0.05, margin=0.1))
+    split = Split(HALF, HALF, steady(0.4), steady(0.3), 0.3, 2 * HOUR)
+    yield Case(
+        part,
+        "exactly at a margin of 0.1, 40% v 30% wrong, half and half, 2 h",
+        split,
+        points,
+        Figure.SHARE,
+        0.05,
+        Runs(600, 30),
+    )
+    split = Split(HALF, HALF, steady(0.3), steady(0.3), 0.3)
+    name = "half and half as good as stable, 30% wrong, margin 0.1"
+    yield Case(part, name, split, points, Figure.MEDIAN, 150, Runs(400, 40))
 
 
 CASES: Final[Mapping[str, Case]] = {

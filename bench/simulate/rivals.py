@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.simulate.streams import BLOCK_SECONDS, Events, Stream
+from bench.simulate.streams import BLOCK_SECONDS, Events, Numbers, Stream
 
 MINUTE: Final = 60 // BLOCK_SECONDS
 """In blocks."""
@@ -43,6 +43,9 @@ class Tolerance:
 
 
 Rival: TypeAlias = Callable[[Stream, Tolerance], float]
+
+
+Sums: TypeAlias = NDArray[np.float64]
 
 
 def fixed_threshold(stream: Stream, tolerance: Tolerance) -> float:
@@ -103,18 +106,18 @@ def _checks(stream: Stream, tolerance: Tolerance) -> NDArray[np.bool_]:
     return (_fraction(bad, total) > tolerance.limit)[MINUTE - 1 :: MINUTE]
 
 
-def _window(events: Events, blocks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _window(events: Events, blocks: int) -> tuple[Sums, Sums]:
     """Sums over the last `blocks` blocks (fewer at the start), by block."""
     return _sums(events.total, blocks), _sums(events.bad, blocks)
 
 
-def _sums(values: NDArray[np.int64], blocks: int) -> NDArray[np.int64]:
-    sums = np.cumsum(values)
+def _sums(values: Numbers, blocks: int) -> Sums:
+    sums = np.cumsum(values, dtype=np.float64)
     sums[blocks:] -= sums[:-blocks].copy()
     return sums
 
 
-def _fraction(bad: NDArray[np.int64], total: NDArray[np.int64]) -> NDArray[np.float64]:
+def _fraction(bad: Sums, total: Sums) -> NDArray[np.float64]:
     return bad / np.maximum(total, 1)
 
 

@@ -1,7 +1,8 @@
 """Streams of counts whose truth is known: what one run of a simulation is made from.
 
 Requests arrive as a Poisson process. Correlation inside a block is a beta-binomial's: each arm's own bad
-fraction is drawn anew in each block around the level of the stream.
+fraction is drawn anew in each block around the level of the stream. Errors that count by their size are
+shares of an event, each drawn from a beta distribution around the level.
 """
 
 import math
@@ -19,6 +20,8 @@ HOUR: Final = 3600 // BLOCK_SECONDS
 """In blocks."""
 FOUR_HOURS: Final = 4 * HOUR
 
+Numbers: TypeAlias = NDArray[np.int64] | NDArray[np.float64]
+"""Events by block: whole ones, or shares of them."""
 Levels: TypeAlias = NDArray[np.float64]
 """Bad fraction by block."""
 Level: TypeAlias = Callable[[np.random.Generator, int], Levels]
@@ -50,7 +53,7 @@ class Events:
     """Events of one revision in consecutive blocks."""
 
     total: NDArray[np.int64]
-    bad: NDArray[np.int64]
+    bad: Numbers
 
     def counts(self) -> Iterator[Count]:
         """The blocks as the engine takes them."""
@@ -64,10 +67,13 @@ class Arm:
     Args:
         per_block: expected requests per block.
         correlation: intra-class correlation of bad events in one block.
+        concentration: how closely errors that count by their size lie around the level (the sum of a beta
+            distribution's parameters); 0 where events are good or bad.
     """
 
     per_block: float
     correlation: float = 0.0
+    concentration: float = 0.0
 
     def events(self, rng: np.random.Generator, levels: Levels) -> Events:
         """Blocks at these bad fractions."""
@@ -77,6 +83,11 @@ class Arm:
             mixed = (levels > 0) & (levels < 1)
             inside = np.where(mixed, levels, 0.5)
             levels = np.where(mixed, rng.beta(inside * weight, (1 - inside) * weight), levels)
+        if self.concentration:
+            each = np.repeat(levels, total)
+            errors = rng.beta(each * self.concentration, (1 - each) * self.concentration)
+            ends = np.concatenate(([0.0], np.cumsum(errors)))[np.concatenate(([0], np.cumsum(total)))]
+            return Events(total, np.clip(np.diff(ends), 0, total))
         return Events(total, rng.binomial(total, levels))
 
 

@@ -85,7 +85,8 @@ class Accuracy(APIType):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!has(self.tolerance) || !has(self.meanAbsoluteError)",
-            "an error is either tolerated or counted by its size: drop tolerance or meanAbsoluteError",
+            "an error is tolerated or counted by its size: "
+            "write tolerance or meanAbsoluteError and drop the other",
             lambda accuracy: accuracy.tolerance is None or accuracy.mean_absolute_error is None,
         ),
     )
@@ -150,8 +151,8 @@ class VersusStable(APIType):
         Rule(
             "!(has(self.maxMargin) || has(self.notWorseMargin)) || "
             "!(has(self.maxRatio) || has(self.notWorseRatio))",
-            "a candidate is held against stable by ratio or by margin: "
-            "drop maxMargin and notWorseMargin, or drop maxRatio and notWorseRatio",
+            "a candidate is held against stable by ratio or by margin: write maxMargin and notWorseMargin "
+            "and drop the ratios, or write maxRatio and notWorseRatio and drop the margins",
             lambda versus: not (versus.has_margin and versus.has_ratio),
         ),
         Rule(

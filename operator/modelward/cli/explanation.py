@@ -12,7 +12,7 @@ from modelward.api.quantities import format_duration
 from modelward.api.spec import OnInconclusive, Step
 from modelward.api.status import Phase, RolloutStatus
 from modelward.cli.resource import Deployment, Role, read_time
-from modelward.cli.wording import ago, criterion, evidence_share, good_share, plural, span
+from modelward.cli.wording import ago, counted, criterion, evidence_share, plural, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _numbers(deployment: Deployment, revision: str) -> Iterator[str]:
     for each in deployment.status.objectives:
         if each.revision == revision:
             yield (
-                f"- {each.name}: {each.good:,} of {each.total:,} good ({good_share(each)}), "
+                f"- {each.name}: {counted(each)}, "
                 f"wanted {wanted.get(each.name, 'by no objective any more')}: {each.verdict}, "
                 f"evidence against {evidence_share(each):.0%} of what a breach takes"
             )

@@ -136,7 +136,7 @@ def _objectives(deployment: Deployment) -> Table:
             wanted.get(each.name, "-"),
             Text(role or deployment.short(each.revision), _ROLE_STYLES.get(role, "")),
             f"{each.good:,} / {each.total:,}",
-            good_share(each),
+            f"MAE {each.mean_absolute_error}" if each.mean_absolute_error else good_share(each),
             _verdict(each.verdict),
             evidence_bar(evidence_share(each)),
         )

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from modelward.api.objectives import Objective
-from modelward.api.quantities import format_duration, format_percentage
+from modelward.api.objectives import Objective, error_clip
+from modelward.api.quantities import format_decimal, format_duration, format_percentage
 from modelward.api.status import ObjectiveStatus
 from modelward.cli.resource import read_time
 
@@ -33,6 +33,13 @@ def good_share(status: ObjectiveStatus) -> str:
     return f"{status.good / status.total:.2%}" if status.total else "-"
 
 
+def counted(status: ObjectiveStatus) -> str:
+    """Write what was counted, such as `990 of 1,000 good (99.00%)`."""
+    if status.mean_absolute_error is not None:
+        return f"mean absolute error {status.mean_absolute_error} over {status.total:,} labels"
+    return f"{status.good:,} of {status.total:,} good ({good_share(status)})"
+
+
 def criterion(objective: Objective) -> str:
     """Write what makes an event good and how many must be, such as `99% within 200ms`."""
     share = format_percentage(objective.target)
@@ -40,6 +47,9 @@ def criterion(objective: Objective) -> str:
         return f"{share} within {format_duration(objective.latency.within)}"
     if objective.availability is not None:
         return f"{share} without server error"
+    if (clip := error_clip(objective)) is not None:
+        allowed = format_decimal((1 - objective.target) * clip)
+        return f"mean absolute error at most {allowed}, each clipped at {format_decimal(clip)}"
     if objective.accuracy is not None and objective.accuracy.tolerance:
         return f"{share} right within {objective.accuracy.tolerance:f}"
     return f"{share} right"

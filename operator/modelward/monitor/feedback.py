@@ -7,6 +7,7 @@ is answered by itself. An item whose receipt holds no prediction brings it along
 """
 
 import asyncio
+import math
 import time
 import zlib
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Final
 import orjson
 
 from modelward.api.monitorconfig import AccuracyObjectiveConfig, MonitorConfig
-from modelward.monitor.labels import Label
+from modelward.monitor.labels import Label, as_number
 from modelward.monitor.receipts import Prediction, Receipt, ReceiptError, verify
 from modelward.monitor.state import Keys, MonitorState
 
@@ -175,15 +176,35 @@ def _take(state: MonitorState, item: object) -> None:
         message = "a label for this receipt was taken already"
         raise RefusedError(Result.REPEATED, message)
     labels = _labels(item, receipt)
-    if not any(isinstance(objective, AccuracyObjectiveConfig) for objective in config.objectives):
+    accuracy = [each for each in config.objectives if isinstance(each, AccuracyObjectiveConfig)]
+    if not accuracy:
         message = "the deployment has no accuracy objective; add one to spec.objectives"
         raise RefusedError(Result.NO_OBJECTIVE, message)
+    _refuse_what_has_no_size(labels, accuracy)
     if not state.labels.has_room(len(labels)):
         message = f"too many labels wait to be counted; send it again after {RETRY_AFTER_SECONDS} s"
         raise RefusedError(Result.FULL, message)
     state.seen.add(receipt.receipt_id)
     for label in labels:
         state.labels.put(label)
+
+
+def _refuse_what_has_no_size(labels: list[Label], accuracy: list[AccuracyObjectiveConfig]) -> None:
+    """Raise RefusedError if an objective counts errors by their size and a label is not of a known error."""
+    by_size = next((objective for objective in accuracy if objective.clip is not None), None)
+    if by_size is None:
+        return
+    for label in labels:
+        if label.judged_good is not None:
+            message = (
+                f"objective {by_size.name} counts errors by their size, which good does not say; "
+                "send the label, and the prediction if the receipt holds none"
+            )
+            raise RefusedError(Result.MALFORMED, message)
+        truth = as_number(label.truth)
+        if truth is None or not math.isfinite(truth):
+            message = f"objective {by_size.name} counts errors by their size; a label must be a finite number"
+            raise RefusedError(Result.MALFORMED, message)
 
 
 def _receipt(value: str, config: MonitorConfig, keys: Keys) -> Receipt:

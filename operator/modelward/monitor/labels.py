@@ -9,6 +9,7 @@ servers that scrape the same pod make it that much faster.
 """
 
 import heapq
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import count
@@ -40,6 +41,16 @@ class Label:
     """The sender's own judgement, for every accuracy objective; None: compare."""
 
 
+def bad_share(label: Label, objective: AccuracyObjectiveConfig) -> float:
+    """How bad the prediction is, from 0 to 1: by the size of its error where the objective has a clip."""
+    if objective.clip is None:
+        return 0.0 if agrees(label, objective.tolerance) else 1.0
+    prediction, truth = as_number(label.prediction), as_number(label.truth)
+    if prediction is None or truth is None or math.isnan(prediction):
+        return 1.0  # A model of numbers that answers with something else could not be further off.
+    return min(abs(prediction - truth) / objective.clip, 1.0)
+
+
 def agrees(label: Label, tolerance: float) -> bool:
     """Whether the prediction agrees with the label: within `tolerance` for numbers, else equal.
 
@@ -47,13 +58,14 @@ def agrees(label: Label, tolerance: float) -> bool:
     """
     if label.judged_good is not None:
         return label.judged_good
-    prediction, truth = _number(label.prediction), _number(label.truth)
+    prediction, truth = as_number(label.prediction), as_number(label.truth)
     if prediction is not None and truth is not None:
         return abs(prediction - truth) <= tolerance
     return label.prediction == label.truth
 
 
-def _number(value: Prediction | None) -> float | None:
+def as_number(value: Prediction | None) -> float | None:
+    """The number that is meant; None if it is none."""
     if value is None:
         return None
     try:
@@ -101,8 +113,10 @@ class LabelQueue:
                 opened.append(entry)
                 continue
             for objective in accuracy:
-                result = GOOD if agrees(label, objective.tolerance) else BAD
-                events.count(label.revision, objective, result, label.storage)
+                bad = bad_share(label, objective)
+                for result, share in ((GOOD, 1 - bad), (BAD, bad)):
+                    if share:
+                        events.count(label.revision, objective, result, label.storage, share)
         for entry in opened:
             heapq.heappush(self._heap, entry)
 

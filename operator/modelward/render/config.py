@@ -110,7 +110,12 @@ def _objective_config(objective: Objective) -> ObjectiveConfig:
     if objective.storage is not None:
         return StorageObjectiveConfig(**identity, within_ms=_milliseconds(objective.storage.within))
     if objective.accuracy is not None:
-        return AccuracyObjectiveConfig(**identity, tolerance=float(objective.accuracy.tolerance))
+        errors = objective.accuracy.mean_absolute_error
+        return AccuracyObjectiveConfig(
+            **identity,
+            tolerance=float(objective.accuracy.tolerated_error),
+            clip=float(errors.clip) if errors else None,
+        )
     return AvailabilityObjectiveConfig(**identity)
 
 

@@ -344,6 +344,22 @@ async def test_without_accuracy_objective(start_monitor: MonitorFactory, server:
     assert (status, said["result"]) == (422, "no_objective")
 
 
+async def test_errors_count_by_their_size(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A label is bad by its error over the clip; one without a size is refused, and is no event."""
+    objective = {"name": "accuracy", "config": "m1", "kind": "accuracy", "clip": 10}
+    monitor = start_monitor(server.port, objectives=[objective])
+    for body, text in (
+        ({"receipt": made(None), "good": True}, "send the label"),
+        ({"receipt": made((1,)), "label": "cat"}, "must be a finite number"),
+        ({"receipt": made((1,)), "label": "nan"}, "must be a finite number"),
+    ):
+        status, said = await send(monitor, body)
+        assert (status, said["result"]) == (400, "malformed")
+        assert text in said["message"]
+    assert (await send(monitor, {"receipt": made((1, 2, 3)), "label": [3.5, 2, 99]}))[0] == 200
+    await accuracy(monitor, 1.75, 1.25)
+
+
 async def test_feedback_delays_no_request(monitor: MonitorProcess) -> None:
     """While a large batch is taken, predictions go on being answered."""
     lines = b"\n".join(json.dumps({"receipt": made(None), "label": 1}).encode() for _ in range(2500))

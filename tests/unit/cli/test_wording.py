@@ -32,6 +32,10 @@ def test_ago_reads_a_time_without_offset_as_utc() -> None:
         ({"availability": {}}, "99% without server error"),
         ({"accuracy": {}}, "99% right"),
         ({"accuracy": {"tolerance": "0.5"}}, "99% right within 0.5"),
+        (
+            {"accuracy": {"meanAbsoluteError": {"clip": "10"}}},
+            "mean absolute error at most 0.1, each clipped at 10",
+        ),
     ],
 )
 def test_criterion_says_what_is_good(kind: dict[str, object], written: str) -> None:
@@ -52,3 +56,13 @@ def test_good_share_without_events_is_no_number() -> None:
     assert wording.good_share(ObjectiveStatus(name="a", revision="r", verdict="Unknown")) == "-"
     some = ObjectiveStatus(name="a", revision="r", verdict="Healthy", good=3, total=4)
     assert wording.good_share(some) == "75.00%"
+
+
+def test_a_mean_error_is_written_as_such() -> None:
+    """Errors that count by their size are told as their mean, not as good events."""
+    status = ObjectiveStatus(
+        name="a", revision="r", verdict="Healthy", good=990, total=1000, mean_absolute_error="0.1"
+    )
+    assert wording.counted(status) == "mean absolute error 0.1 over 1,000 labels"
+    right = status.model_copy(update={"mean_absolute_error": None})
+    assert wording.counted(right) == "990 of 1,000 good (99.00%)"

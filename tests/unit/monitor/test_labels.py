@@ -12,13 +12,15 @@ from modelward.monitor.labels import (
     LabelQueue,
     SeenReceipts,
     agrees,
+    bad_share,
 )
 from modelward.monitor.receipts import Prediction
 
 EXACT = AccuracyObjectiveConfig(name="exact", config="1")
 NEAR = AccuracyObjectiveConfig(name="near", config="1", tolerance=10)
+SIZED = AccuracyObjectiveConfig(name="sized", config="1", clip=10)
 LATENCY = LatencyObjectiveConfig(name="latency", config="1", within_ms=1)
-OBJECTIVES = (EXACT, NEAR, LATENCY)
+OBJECTIVES = (EXACT, NEAR, SIZED, LATENCY)
 
 
 def label(time_s: float = 0, truth: Prediction = 1, revision: str = "own") -> Label:
@@ -26,7 +28,7 @@ def label(time_s: float = 0, truth: Prediction = 1, revision: str = "own") -> La
     return Label(revision, "unknown", time_s, 1, truth, None)
 
 
-def verdicts(events: EventCounts, objective: str, revision: str = "own") -> dict[str, int]:
+def verdicts(events: EventCounts, objective: str, revision: str = "own") -> dict[str, float]:
     """Counts of an objective by result."""
     return {key[3]: value for key, value in events.current() if key[:2] == (revision, objective)}
 
@@ -72,6 +74,33 @@ def test_release_counts_each_accuracy_objective() -> None:
     assert verdicts(events, "exact") == {"good": 0, "bad": 1}
     assert verdicts(events, "near") == {"good": 1, "bad": 0}
     assert verdicts(events, "latency") == {"good": 0, "bad": 0}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "share"),
+    [
+        (1, 1, 0),
+        (1.0, 3.5, 0.25),
+        (3.5, 1, 0.25),
+        ("2", 12, 1),
+        (0, 1e300, 1),
+        ("inf", 1, 1),
+        ("nan", 1, 1),
+        ("cat", 1, 1),
+    ],
+)
+def test_an_error_counts_by_its_size(prediction: Prediction, truth: Prediction, share: float) -> None:
+    """The bad share is the error over the clip, at most one; what is no number could not be further off."""
+    assert bad_share(Label("r", "unknown", 0, prediction, truth, None), SIZED) == share
+
+
+def test_errors_add_up_to_the_labels() -> None:
+    """Each label is one event, in two parts: bad by the size of its error and good by the rest."""
+    events, queue = counts(), LabelQueue()
+    for truth in (1, 2, 6, 90):
+        queue.put(label(truth=truth))
+    queue.release(events, OBJECTIVES, 0)
+    assert verdicts(events, "sized") == {"good": pytest.approx(2.4), "bad": pytest.approx(1.6)}
 
 
 def test_release_is_in_order_and_bounded() -> None:

@@ -9,7 +9,12 @@ import yaml
 from pydantic import ValidationError
 
 from modelward import conventions as names
-from modelward.api.monitorconfig import MonitorConfig, StorageObjectiveConfig, TrafficMode
+from modelward.api.monitorconfig import (
+    AccuracyObjectiveConfig,
+    MonitorConfig,
+    StorageObjectiveConfig,
+    TrafficMode,
+)
 from modelward.api.objectives import Objective, OnBreach, Storage, event_config
 from modelward.api.spec import Telemetry
 from modelward.decide.placement import MonitorMode, Placement
@@ -68,6 +73,18 @@ def test_an_objectives_definition_is_what_the_monitor_counts_by() -> None:
     assert [each.config for each in (latency, availability, accuracy)] == [
         event_config(objective) for objective in objectives
     ]
+
+
+def test_errors_that_count_by_their_size_reach_the_monitor() -> None:
+    """The clip is the one of spec; where there is none, labels are right or wrong."""
+    by_size, by_tolerance = (
+        Objective.model_validate({"name": "accuracy", "accuracy": accuracy, "target": "95%"})
+        for accuracy in ({"meanAbsoluteError": {"clip": "2.5"}}, {"tolerance": "1"})
+    )
+    sized, tolerant = objective_configs([by_size, by_tolerance])
+    assert isinstance(sized, AccuracyObjectiveConfig)
+    assert isinstance(tolerant, AccuracyObjectiveConfig)
+    assert (sized.clip, tolerant.clip, tolerant.tolerance) == (2.5, None, 1.0)
 
 
 def test_a_slow_store_is_slow_for_the_monitor_at_the_same_time() -> None:
