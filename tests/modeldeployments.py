@@ -275,7 +275,7 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "a read of the store of no time",
         _store(storage={"within": "0ms"}),
-        "write a duration from 1ms to 1h",
+        "write a duration from 1ms to 10s",
     ),
     Wrong(
         "an objective's name in capitals",

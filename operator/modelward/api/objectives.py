@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 import orjson
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from modelward.api.base import APIType
 from modelward.api.quantities import (
@@ -247,6 +248,12 @@ class Objective(APIType):
             "!has(self.storage) || self.onBreach != 'Rollback'",
             "a slow store is no fault of the model: write onBreach: Hold or onBreach: Alert",
             lambda objective: objective.storage is None or objective.on_breach is not OnBreach.ROLLBACK,
+        ),
+        Rule(
+            "!has(self.storage) || !has(self.versusStable) || "
+            + " && ".join(f"!has(self.versusStable.{to_camel(name)})" for name in VersusStable.model_fields),
+            "the store is the same for every revision, and none is compared by it: leave out versusStable",
+            lambda objective: objective.storage is None or objective.versus_stable == VersusStable(),
         ),
     )
 
