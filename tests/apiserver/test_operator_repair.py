@@ -148,6 +148,22 @@ async def test_someone_elses_secret_is_reported(world: World) -> None:
         await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
 
 
+async def test_deleted_keys_come_back_as_they_were(world: World) -> None:
+    """The Secret of the keys, deleted by hand, is made again with the same keys, so receipts stay good."""
+    async with world.operator():
+        await serving(world)
+        before = await world.get(kinds.SECRET, "electricity-modelward")
+        await world.delete(kinds.SECRET, "electricity-modelward")
+
+        async def made_again() -> dict[str, Any] | None:
+            return await world.get_or_none(kinds.SECRET, "electricity-modelward")
+
+        await world.until(made_again)
+        after = await world.get(kinds.SECRET, "electricity-modelward")
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        assert after["data"] == before["data"]
+
+
 async def test_monitors_obey_a_deployment_made_anew(world: World) -> None:
     """Made again over pods that survived it, a deployment tells their monitors what they take for newer."""
     address = "127.99.7.1"

@@ -5,10 +5,8 @@ so that the comparison never holds, what our last apply came to is remembered: t
 same live content sends nothing either.
 """
 
-import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
 from typing import Final
 
 from modelward import conventions as names
@@ -17,6 +15,7 @@ from modelward.control.cache import Cache, Record
 from modelward.control.client import CONFLICT, NOT_FOUND, ApiError, Client, Manifest
 from modelward.control.comparison import covers
 from modelward.control.kinds import Kind
+from modelward.control.refusals import Retries
 from modelward.signals.key import Key
 
 log: Final = logging.getLogger(__name__)
@@ -32,30 +31,6 @@ class NotOursError(ApiError):
         super().__init__(CONFLICT, "NotOurs", message)
 
 
-class Refusals:
-    """Collects what the API server did not take, so that one bad object does not keep the others back."""
-
-    def __init__(self) -> None:
-        self.errors: list[tuple[str, ApiError]] = []
-        """Kind and name of the object, and why."""
-        self.unrendered: list[str] = []
-        """Why objects could not be made at all, and what to do; to try again is no use."""
-
-    @contextlib.contextmanager
-    def of(self, manifest: Manifest) -> Iterator[None]:
-        """Note an ApiError of the block instead of raising it."""
-        try:
-            yield
-        except ApiError as error:
-            self.errors.append((f"{manifest['kind']} {manifest['metadata']['name']}", error))
-
-    @property
-    def message(self) -> str:
-        """Say what was refused and why; empty if nothing was, or only for a moment."""
-        refused = (f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
-        return "; ".join((*refused, *self.unrendered))
-
-
 class Applier:
     """Writes children. What it wrote is put into the cache at once, so that the next look sees it."""
 
@@ -64,6 +39,7 @@ class Applier:
         self._cache = cache
         self._settled: dict[Key, dict[tuple[str, str], tuple[str, bytes]]] = {}
         """By plural and name: hash of the manifest applied, and fingerprint of what it came to."""
+        self._retries = Retries()
 
     async def find(self, key: Key, kind: Kind, name: str) -> Record | None:
         """Return an object of a deployment, also one that the watches have not shown yet.
@@ -109,26 +85,49 @@ class Applier:
         """Apply a manifest if it says anything new.
 
         Raises:
-            ApiError: the API server refused it or could not be reached.
+            RefusedError: the API server did not take it or could not be reached, now or lately.
         """
         kind, name = kinds.kind_of(manifest), manifest["metadata"]["name"]
-        await self.find(key, kind, name)
-        if self.is_settled(key, manifest):
-            return
-        log.info("applying %s %s", kind.name, name, extra={"deployment": str(key)})
-        self._cache.put(kind, await self._client.apply(kind, manifest))
+        live = self._cache.get(key, kind, name)
+        asked = (_rendered(manifest), _fingerprint(live) if live else b"")
+        with self._retries.of(key, kind, name, asked):
+            await self.find(key, kind, name)
+            if self.is_settled(key, manifest):
+                return
+            log.info("applying %s %s", kind.name, name, extra={"deployment": str(key)})
+            self._cache.put(kind, await self._client.apply(kind, manifest))
         live = self._cache.get(key, kind, name)
         if live is not None:
             self._settled.setdefault(key, {})[kind.plural, name] = (_rendered(manifest), _fingerprint(live))
 
+    async def make(self, key: Key, manifest: Manifest) -> None:
+        """Make an object if there is none of its name; one that exists stays as it is.
+
+        Raises:
+            RefusedError: the API server did not take it or could not be reached, now or lately.
+        """
+        kind, name = kinds.kind_of(manifest), manifest["metadata"]["name"]
+        with self._retries.of(key, kind, name, "make"):
+            if await self.find(key, kind, name) is None:
+                # Not by create: the API server keeps the bytes of a ControllerRevision's `data` as they were
+                # sent then, and takes every later patch of metadata for a change of them, because it writes
+                # them in its own order.
+                self._cache.put(kind, await self._client.apply(kind, manifest))
+                log.info("made %s %s", kind.name, name, extra={"deployment": str(key)})
+
     async def annotate(self, key: Key, kind: Kind, name: str, annotation: str, value: str) -> None:
-        """Set one annotation of an object; one that is gone meanwhile is no error."""
+        """Set one annotation of an object; one that is gone meanwhile is no error.
+
+        Raises:
+            RefusedError: the API server did not take it or could not be reached, now or lately.
+        """
         change = {"metadata": {"annotations": {annotation: value}}}
-        try:
-            self._cache.put(kind, await self._client.merge(kind, key.namespace, name, change))
-        except ApiError as error:
-            if error.status != NOT_FOUND:
-                raise
+        with self._retries.of(key, kind, name, (annotation, value)):
+            try:
+                self._cache.put(kind, await self._client.merge(kind, key.namespace, name, change))
+            except ApiError as error:
+                if error.status != NOT_FOUND:
+                    raise
 
     async def delete(self, record: Record) -> None:
         """Delete an object as it was seen; one that is gone or was made anew is no error."""
@@ -139,8 +138,9 @@ class Applier:
                 raise
 
     def forget(self, key: Key) -> None:
-        """Forget what was applied for a deployment that is gone."""
+        """Forget what was applied for a deployment that is gone, and what was refused."""
         self._settled.pop(key, None)
+        self._retries.forget(key)
 
 
 def _rendered(manifest: Manifest) -> str:

@@ -9,10 +9,11 @@ from typing import Final
 from modelward import conventions as names
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.control import kinds, observe, traffic
-from modelward.control.apply import Applier, Refusals
+from modelward.control.apply import Applier
 from modelward.control.cache import Cache
 from modelward.control.client import Manifest
 from modelward.control.monitors import Monitors, Reading
+from modelward.control.refusals import Refusals
 from modelward.control.revisions import Revisions
 from modelward.decide.placement import Targets
 from modelward.render import children
@@ -50,19 +51,28 @@ class Children:
         self._monitors = monitors
         self._revisions = revisions
         self._platform = platform
+        self._keys: dict[Key, KeyMaterial] = {}
 
     async def keys(self, key: Key) -> KeyMaterial:
-        """Return the deployment's keys: those in its Secret, or new ones where it has none yet.
+        """Return the deployment's keys: those in its Secret, else those last known, else new ones.
+
+        So a Secret that someone deletes comes back with the same keys, and receipts stay good.
 
         Raises:
             ApiError: the API server could not be asked, or a Secret of that name is someone else's.
         """
         secret = await self._applier.find(key, kinds.SECRET, keys_secret_name(key.name))
         data = secret.manifest().get("data") or {} if secret else {}
-        return KeyMaterial(
-            receipt_keys=_decoded(data, names.FILE_RECEIPT_KEY) or _new_receipt_key(),
-            admin_token=_decoded(data, names.FILE_ADMIN_TOKEN) or secrets.token_urlsafe(KEY_BYTES),
+        known = self._keys.get(key) or _new_keys()
+        self._keys[key] = KeyMaterial(
+            receipt_keys=_decoded(data, names.FILE_RECEIPT_KEY) or known.receipt_keys,
+            admin_token=_decoded(data, names.FILE_ADMIN_TOKEN) or known.admin_token,
         )
+        return self._keys[key]
+
+    def forget(self, key: Key) -> None:
+        """Forget the keys of a deployment that is gone."""
+        self._keys.pop(key, None)
 
     async def bring_about(
         self, key: Key, wanted: Wanted, readings: Mapping[str, Reading], refusals: Refusals
@@ -95,7 +105,7 @@ class Children:
         )
         for manifest in manifests:
             if manifest not in route.manifests:
-                with refusals.of(manifest):
+                with refusals.of_manifest(manifest):
                     await self._applier.apply(key, manifest)
         await traffic.move(self._applier, self._monitors, key, route, refusals)
 
@@ -124,5 +134,6 @@ def _decoded(data: Mapping[str, str], file: str) -> str:
     return base64.b64decode(data.get(file, "")).decode()
 
 
-def _new_receipt_key() -> str:
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+def _new_keys() -> KeyMaterial:
+    receipt_key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return KeyMaterial(receipt_keys=receipt_key, admin_token=secrets.token_urlsafe(KEY_BYTES))

@@ -146,7 +146,7 @@ class Operator:
             prometheus_rule_labels=settings.monitoring_labels.prometheus_rule,
             runbook_base_url=settings.runbook_base_url,
         )
-        revisions = Revisions(self._client, self._cache, self._applier, images)
+        revisions = Revisions(self._cache, self._applier, images)
         return Reconciler(
             client=self._client,
             cache=self._cache,

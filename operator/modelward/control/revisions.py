@@ -14,7 +14,7 @@ from modelward.api.spec import ModelDeploymentSpec
 from modelward.control import kinds, observe
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
-from modelward.control.client import Client
+from modelward.control.refusals import Refusals
 from modelward.render.children import superfluous_revisions
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.revision import (
@@ -33,8 +33,7 @@ log: Final = logging.getLogger(__name__)
 class Revisions:
     """Makes and reads the revisions of deployments."""
 
-    def __init__(self, client: Client, cache: Cache, applier: Applier, images: Images) -> None:
-        self._client = client
+    def __init__(self, cache: Cache, applier: Applier, images: Images) -> None:
         self._cache = cache
         self._applier = applier
         self._images = images
@@ -65,32 +64,25 @@ class Revisions:
         """Return the name of the revision that spec asks for, which exists from then on.
 
         Raises:
-            ApiError: the API server refused it or could not be reached.
+            RefusedError: the API server did not take it or could not be reached, now or lately.
         """
         wanted = new_record(identity, spec, self._next_number(key), self._images)
-        if await self._applier.find(key, kinds.CONTROLLER_REVISION, wanted.name) is None:
-            manifest = controller_revision(identity, wanted)
-            # Not by create: the API server keeps the bytes of `data` as they were sent then, and takes every
-            # later patch of metadata for a change of them, because it writes them in its own order.
-            made = await self._client.apply(kinds.CONTROLLER_REVISION, manifest)
-            self._cache.put(kinds.CONTROLLER_REVISION, made)
-            log.info("made revision %s", wanted.name, extra={"deployment": str(key)})
+        await self._applier.make(key, controller_revision(identity, wanted))
         return wanted.name
 
-    async def record_digests(self, key: Key) -> None:
+    async def record_digests(self, key: Key, refusals: Refusals) -> None:
         """Note the digest of each revision whose pods have reported one for the first time.
 
         Where pods that start together report different ones none is noted; that is a problem of its own.
-
-        Raises:
-            ApiError: the API server refused it or could not be reached.
         """
+        kind = kinds.CONTROLLER_REVISION
         for revision in observe.revisions(self._cache, key).values():
             if not revision.recorded_digest and len(revision.reported_digests) == 1:
                 (digest,) = revision.reported_digests
-                await self._applier.annotate(
-                    key, kinds.CONTROLLER_REVISION, revision.name, names.ANNOTATION_MODEL_DIGEST, digest
-                )
+                with refusals.of(kind.name, revision.name):
+                    await self._applier.annotate(
+                        key, kind, revision.name, names.ANNOTATION_MODEL_DIGEST, digest
+                    )
 
     async def prune(self, key: Key, spec: ModelDeploymentSpec, kept: Collection[str]) -> None:
         """Delete revisions beyond the limit, with what was made for them; those in `kept` stay.

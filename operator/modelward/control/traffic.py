@@ -14,10 +14,11 @@ from typing import Final
 
 from modelward import conventions as names
 from modelward.control import kinds
-from modelward.control.apply import Applier, Refusals
+from modelward.control.apply import Applier
 from modelward.control.client import Manifest
 from modelward.control.monitors import Monitors, Reading
 from modelward.control.observe import PodsOfRevision
+from modelward.control.refusals import Refusals
 from modelward.decide.placement import MonitorMode, Placement, Targets
 from modelward.render.config import traffic_config
 from modelward.render.identity import DeploymentIdentity
@@ -66,10 +67,10 @@ async def move(applier: Applier, monitors: Monitors, key: Key, route: Route, ref
     for group in (withdrawn, others):
         await asyncio.gather(*(_tell(monitors, route, placement, behind[placement]) for placement in group))
     for manifest in sorted(route.manifests, key=lambda manifest: manifest["kind"] != kinds.SERVICE.name):
-        with refusals.of(manifest):
+        with refusals.of_manifest(manifest):
             await applier.apply(key, manifest)
     for pod in (pod for pods in behind.values() for pod in pods):
-        with refusals.of({"kind": kinds.POD.name, **pod}):
+        with refusals.of(kinds.POD.name, pod["metadata"]["name"]):
             await _annotate(applier, key, pod, route.targets.generation)
 
 
