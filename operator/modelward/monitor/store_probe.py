@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,7 +66,8 @@ class _Reader:
                 stdin.write(b"read\n")
                 await stdin.drain()
                 line = await stdout.readline()
-        except ConnectionError as error:
+        except (ConnectionError, RuntimeError) as error:
+            # uvloop raises the latter for a pipe whose other end is gone.
             raise ProbeError("the probe's process has ended") from error
         return _parse(line)
 
@@ -74,7 +76,7 @@ class _Reader:
         process, self._process = self._process, None
         if process is None:
             return
-        if process.returncode is None:
+        with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
 

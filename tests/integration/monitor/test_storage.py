@@ -1,11 +1,15 @@
 """Events marked by how fast the store was: as the server says, or as the monitor's own reads say."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from modelward.conventions import (
@@ -52,6 +56,13 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
     while not await holds():
         assert time.monotonic() < limit, f"waited {PATIENCE_SECONDS:.0f} s for {what}"
+
+
+def reading_process(monitor: MonitorProcess) -> int:
+    """Return the id of the process that reads the store for a monitor."""
+    assert monitor.process is not None
+    number = monitor.process.pid
+    return int(Path(f"/proc/{number}/task/{number}/children").read_text())
 
 
 def answering(server: ModelServer, status: str, *headers: str) -> None:
@@ -188,3 +199,65 @@ async def test_an_objective_that_comes_and_goes(
         await until("the objective to go", forgotten)
         await client.ask(infer())
     assert await counts(monitor, "availability") == {("good", "unknown"): 2, ("good", "fast"): 1}
+
+
+async def test_the_reading_process_ends_with_the_monitor(
+    start_monitor: MonitorFactory, server: ModelServer, store: SlowStore
+) -> None:
+    """A monitor that is told to end leaves no process behind and ends well."""
+    monitor = start_monitor(server.port, objectives=OBJECTIVES, model=store.url)
+
+    async def read() -> bool:
+        return bool(await counts(monitor, "storage"))
+
+    await until("a read", read)
+    reader = reading_process(monitor)
+    assert monitor.stop() == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(reader, 0)
+
+
+@pytest.mark.parametrize("asks_at_once", [True, False])
+async def test_a_reading_process_that_dies_is_no_news(
+    start_monitor: MonitorFactory, server: ModelServer, store: SlowStore, asks_at_once: bool
+) -> None:
+    """Without the process nothing is known of the store, and it is counted; another one goes on reading."""
+    monitor = start_monitor(server.port, objectives=OBJECTIVES, model=store.url)
+
+    async def reads() -> float:
+        return sum((await counts(monitor, "storage")).values())
+
+    async def read() -> bool:
+        return await reads() > 0
+
+    await until("a read", read)
+    before = await reads()
+    reader = reading_process(monitor)
+    os.kill(reader, signal.SIGKILL)
+
+    async def is_gone() -> bool:
+        try:
+            os.kill(reader, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    if not asks_at_once:
+        await until("its end", is_gone)
+    answering(server, "500 Oops")
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(infer())
+
+        async def failed() -> bool:
+            shown = await monitor.scrape("/metrics")
+            return bool(shown.get(METRIC_STORAGE_FAILURES, reason="probe"))
+
+        await until("the failure", failed)
+        await client.ask(infer())
+    assert (await counts(monitor, "availability"))[("bad", "unknown")] > 0
+
+    async def read_again() -> bool:
+        return await reads() > before
+
+    await until("another read", read_again)
+    assert (await counts(monitor, "storage")).keys() == {("good", "fast")}
