@@ -178,7 +178,10 @@ async def test_request_that_cannot_be_done_is_refused_with_what_to_write(world: 
         refused = await told(world, "CommandRefused")
         assert {event["type"] for event in refused} == {"Warning"}
         assert sorted(event["note"] for event in refused) == [
-            "abort: no rollout is in progress",
+            (
+                "abort: no rollout is in progress; to leave the revision that serves, write "
+                f"{names.ANNOTATION_UNDO}: REVISION@TOKEN with one of: {second}"
+            ),
             (
                 f"retry: 'electricity-unknown' is neither rejected nor held; rejected are: {second}; "
                 f"write {names.ANNOTATION_RETRY}: REVISION@TOKEN"

@@ -26,7 +26,12 @@ def abort(situation: Situation, finding: Finding) -> Change:
     """Reject the candidate, whatever the evidence."""
     answered = {"last_handled_abort": situation.observation.commands.abort}
     if not situation.status.candidate_revision:
-        return _refused(situation, answered, "abort: no rollout is in progress")
+        return _refused(
+            situation,
+            answered,
+            "abort: no rollout is in progress; to leave the revision that serves, write "
+            f"{_undo_to_write(_earlier(situation))}",
+        )
     change = (reject if situation.is_split else reject_before_traffic)(situation, finding)
     return Change(change.status.model_copy(update=answered), change.announcements)
 
@@ -82,7 +87,7 @@ def undo(situation: Situation, finding: Finding) -> Change:
     asked = situation.observation.commands.undo
     answered = {"last_handled_undo": asked}
     target = asked.partition("@")[0]
-    known = sorted(r for r in situation.observation.revisions if r != situation.status.stable_revision)
+    known = _earlier(situation)
     if not situation.status.stable_revision:
         return _refused(situation, answered, "undo: no revision serves yet; change spec instead")
     if situation.is_split:
@@ -93,8 +98,7 @@ def undo(situation: Situation, finding: Finding) -> Change:
         return _refused(
             situation,
             answered,
-            f"undo: {target!r} is no earlier revision; write modelward.dev/undo: REVISION@TOKEN with one of: "
-            + (", ".join(known) or "(there is none)"),
+            f"undo: {target!r} is no earlier revision; write {_undo_to_write(known)}",
         )
     if situation.status.candidate_revision:
         situation = Situation(
@@ -110,6 +114,14 @@ def undo(situation: Situation, finding: Finding) -> Change:
     return Change(
         change.status.model_copy(update=answered | {"rejected_revisions": kept}), change.announcements
     )
+
+
+def _earlier(situation: Situation) -> list[str]:
+    return sorted(r for r in situation.observation.revisions if r != situation.status.stable_revision)
+
+
+def _undo_to_write(known: list[str]) -> str:
+    return f"modelward.dev/undo: REVISION@TOKEN with one of: {', '.join(known) or '(there is none)'}"
 
 
 def _refused(situation: Situation, answered: dict[str, str], message: str) -> Change:

@@ -67,10 +67,15 @@ def test_abort_rejects_a_candidate_without_traffic() -> None:
 
 
 def test_abort_without_a_rollout_is_refused() -> None:
-    """Nothing to abort is said, once."""
+    """Nothing to abort is said, once, with what to write instead."""
     world = serving()
     world.commands = Commands(abort="1")
-    assert world.step().announcements[0].reason == "CommandRefused"
+    (refused,) = world.step().announcements
+    assert refused.reason == "CommandRefused"
+    assert refused.message == (
+        "abort: no rollout is in progress; to leave the revision that serves, write "
+        "modelward.dev/undo: REVISION@TOKEN with one of: (there is none)"
+    )
     assert world.settle() == []
 
 
