@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
 from dev.demo.record import Traffic
@@ -78,7 +79,7 @@ def _traffic_trouble(traffic: Traffic) -> Iterator[str]:
     if failed:
         first = failed[0]
         yield f"{len(failed)} requests failed, the first with {first.status or 'no answer'}: {first.error}"
-    refused = [answer for answer in traffic.answers if not answer.failed and answer.status != 200]  # noqa: PLR2004
+    refused = [answer for answer in traffic.answers if not answer.failed and answer.status != HTTPStatus.OK]
     if refused:
         yield f"{len(refused)} requests were refused, the first with {refused[0].status}: {refused[0].error}"
     unlabelled = [batch for batch in traffic.labels if batch.error]

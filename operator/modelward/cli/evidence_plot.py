@@ -32,8 +32,7 @@ def draw(evidence: Lines, drift: Lines, entries: Sequence[Entry], path: Path) ->
     if path.suffix not in _SUFFIXES:
         raise CommandError(f"--plot {path}: write a file name that ends in {' or '.join(_SUFFIXES)}")
     try:
-        # Not needed by any other command, and slow to load.
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only this needs it
     except ImportError as error:
         raise CommandError("--plot needs matplotlib; install modelward[plot]") from error
     panels = [("evidence, as a share of what a verdict takes", evidence)]

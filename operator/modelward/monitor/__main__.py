@@ -18,10 +18,10 @@ def main() -> None:
         except OSError as error:
             sys.exit(f"modelward-monitor drain: process {arguments.pid} can't be told: {error.strerror}")
         return
-    # The preStop hook should tell the monitor at once, not after a second of imports that it has no use for.
-    import uvloop  # noqa: PLC0415
+    # The preStop hook should tell the monitor at once, not after a second of imports.
+    import uvloop  # noqa: PLC0415 - `drain` has no use for it
 
-    from modelward.monitor import log, process  # noqa: PLC0415
+    from modelward.monitor import log, process  # noqa: PLC0415 - `drain` has no use for them
 
     chosen = settings.from_arguments(arguments)
     log.set_up(chosen.log_level.upper())

@@ -22,11 +22,11 @@ class Tracing:
         self._provider = None
         if not any(environment.get(name) for name in _VARIABLES):
             return
-        # Imported here because they cost some 15 MB that an operator without tracing need not hold.
-        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        # They cost some 15 MB that an operator without tracing need not hold.
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415 - only where needed
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only where needed
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - only where needed
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - only where needed
 
         self._provider = TracerProvider(resource=Resource.create({"service.name": "modelward-operator"}))
         self._provider.add_span_processor(BatchSpanProcessor(trace_exporter.OTLPSpanExporter()))
