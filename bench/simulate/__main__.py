@@ -1,6 +1,7 @@
-"""Operating characteristics of the shipping evidence engine: a table, and exit code 1 outside its limits.
+"""Operating characteristics of the shipping evidence and decisions: tables, and exit code 1 outside limits.
 
-Usage: python -m bench.simulate [--quick | --write]. The full table takes some minutes on two cores.
+First the tests one by one, then how often the cause of an incident is right (`matrix`).
+Usage: python -m bench.simulate [--quick | --write]. The full tables take some minutes on two cores.
 """
 
 import argparse
@@ -9,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bench.simulate import table
+from bench.simulate import matrix, table
 from bench.simulate.case import Case
 from bench.simulate.cases import CASES, CURVES
+from bench.simulate.incident import QUICK_SETTINGS, SETTINGS
+from bench.simulate.matrix import Matrix
 from bench.simulate.plot import draw
 from bench.simulate.runs import Result, simulate
 
@@ -36,11 +39,14 @@ def main() -> None:
         print(table.line(result), flush=True)
         found[result.case.name] = result
     results = [found[name] for name in CASES]
+    settings = QUICK_SETTINGS if arguments.quick else SETTINGS
+    causes = Matrix([finding for findings in matrix.simulate(settings) for finding in findings])
+    print(f"\n{matrix.text(causes)}")
     if arguments.write:
-        _write(results)
+        _write(results, causes)
     outside = [result.case.name for result in results if not result.is_within_limit]
     print(f"\n{len(results)} cases in {time.monotonic() - began:.0f} s, {len(outside)} outside their limits")
-    sys.exit(1 if outside else 0)
+    sys.exit(1 if outside or not causes.is_within_limits else 0)
 
 
 def _full(case: Case) -> int:
@@ -51,13 +57,14 @@ def _quick(case: Case) -> int:
     return case.runs.quick
 
 
-def _write(results: list[Result]) -> None:
+def _write(results: list[Result], causes: Matrix) -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         sys.exit(f"{PAGE} needs the lines {BEGIN} and {END}; put them back around its tables")
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table.markdown(results)}\n\n{END}{after}", encoding="utf-8")
+    tables = f"{table.markdown(results)}\n\n{matrix.markdown(causes)}"
+    PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", encoding="utf-8")
     cases = [case for curve in CURVES.values() for case in curve.values()]
     drawn = {result.case.name: result for result in simulate(cases, _full)}
     PLOT.parent.mkdir(parents=True, exist_ok=True)

@@ -21,12 +21,13 @@ BLOCK_SECONDS: Final = 1
 
 @dataclass(slots=True)
 class PrometheusServer:
-    """One Prometheus: its folder, its port, and which Exporter it scrapes."""
+    """One Prometheus: its folder, its port, which Exporter it scrapes, and its name among replicas."""
 
     folder: Path
     port: int
     exporter_port: int
     rules: str = ""
+    replica: str = "a"
 
     @property
     def endpoint(self) -> Endpoint:
@@ -96,7 +97,13 @@ class PrometheusServer:
         interval = f"{SCRAPE_SECONDS * 1000:.0f}ms"
         paths = [f"/slots/{slot}" for slot in range(SLOTS)] + [f"/pages/{page}" for page in PAGES]
         return {
-            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1s"},
+            "global": {
+                "scrape_interval": interval,
+                "scrape_timeout": interval,
+                "evaluation_interval": "1s",
+                # Replicas scrape a target at moments that depend on these.
+                "external_labels": {"replica": self.replica},
+            },
             "rule_files": [str(self.folder / "rules.yml")],
             "scrape_configs": [
                 {

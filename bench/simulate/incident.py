@@ -1,0 +1,128 @@
+"""Incidents whose cause is known: what goes wrong, how badly, at whom, and where in a deployment's life."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import Final
+
+from modelward.api.status import Cause
+
+OBJECTIVES: Final = ("latency", "availability", "accuracy")
+USUAL: Final = {"latency": 0.002, "availability": 0.001, "accuracy": 0.28}
+"""Bad fractions while nothing is wrong."""
+SEVERITIES: Final = (0.05, 0.2, 0.5, 1.0)
+"""Share of events that go wrong besides the usual ones."""
+DRIFT_SEVERITIES: Final = (0.3, 0.5, 0.75, 1.0)
+"""Likewise of drifted inputs: with less, accuracy hardly misses its target, which takes long to show."""
+TRAFFIC: Final = (10, 100)
+"""Requests per second in all."""
+REPEATS: Final = 4
+RESTING_SECONDS: Final = 30
+"""Between two reads of a storage probe while nothing bad is seen."""
+EARLIEST_ONSET_SECONDS: Final = 60
+DRIFT_SECONDS: Final = 60
+"""From the onset of drift until its detector says so."""
+SPELL_SECONDS: Final = 40
+"""Length of a slow spell of storage, and of the pause after it."""
+
+
+class Place(Enum):
+    """When it happens, by the share of traffic that the newer revision has."""
+
+    CANARY = "rollout at 10%"
+    HALF = "rollout at 50%"
+    MOST = "rollout at 90%"
+    PROMOTED = "after promotion, warm standby"
+
+    @property
+    def candidate_share(self) -> float:
+        """Of the traffic, while the candidate is on its step."""
+        return {Place.CANARY: 0.1, Place.HALF: 0.5, Place.MOST: 0.9, Place.PROMOTED: 0.5}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where incidents begin that share their past: one deployment, at one moment."""
+
+    place: Place
+    requests_per_second: int
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident.
+
+    Args:
+        setting: where it begins.
+        cause: what is at fault. Unknown: something that every revision suffers from and nothing explains.
+        severity: share of events that go wrong besides the usual ones.
+        onset_seconds: from the setting's end until it begins, which is anywhere between two storage probes.
+    """
+
+    setting: Setting
+    cause: Cause
+    severity: float
+    onset_seconds: int
+
+    @property
+    def objective(self) -> str:
+        """The objective that suffers."""
+        if self.cause is Cause.INFRASTRUCTURE:
+            return "latency"
+        if self.cause is Cause.DRIFT:
+            return "accuracy"
+        return OBJECTIVES[self.setting.repeat % 2]
+
+    @property
+    def comes_in_spells(self) -> bool:
+        """Whether storage is slow again and again rather than all the time."""
+        return self.setting.repeat % 2 == 1
+
+    def bad_fraction(self, objective: str, newer: bool, slow: bool) -> float:  # noqa: FBT001 - facts, no switch
+        """Bad fraction of a revision's events once it has begun.
+
+        Args:
+            objective: whose events.
+            newer: whether the revision is the newer one, which alone suffers from a bad model.
+            slow: whether storage is slow.
+        """
+        usual = USUAL[objective]
+        suffers = {
+            Cause.MODEL: newer,
+            Cause.INFRASTRUCTURE: slow,
+            Cause.DRIFT: True,
+            Cause.UNKNOWN: True,
+        }[self.cause]
+        if objective != self.objective or not suffers:
+            return usual
+        return usual + (1 - usual) * self.severity
+
+    def storage_is_slow(self, since_onset_seconds: int) -> bool:
+        """Whether storage is slow so many seconds after the onset."""
+        if self.cause is not Cause.INFRASTRUCTURE or since_onset_seconds < 0:
+            return False
+        return not self.comes_in_spells or since_onset_seconds // SPELL_SECONDS % 2 == 0
+
+    def has_drifted(self, since_onset_seconds: int) -> bool:
+        """Whether the drift detector is above its threshold."""
+        return self.cause is Cause.DRIFT and since_onset_seconds >= DRIFT_SECONDS
+
+
+def incidents(setting: Setting) -> Iterator[Incident]:
+    """The incidents of one setting: every cause at every severity."""
+    for number, cause in enumerate(Cause):
+        severities = DRIFT_SEVERITIES if cause is Cause.DRIFT else SEVERITIES
+        for rank, severity in enumerate(severities):
+            onset = EARLIEST_ONSET_SECONDS + (7 * (4 * number + rank) + 11 * setting.repeat) % RESTING_SECONDS
+            yield Incident(setting, cause, severity, onset)
+
+
+SETTINGS: Final = tuple(
+    Setting(place, rate, repeat) for place, rate, repeat in product(Place, TRAFFIC, range(REPEATS))
+)
+QUICK_SETTINGS: Final = tuple(
+    Setting(place, TRAFFIC[rank % len(TRAFFIC)], rank // 2) for rank, place in enumerate(Place)
+)
+"""One for each place."""
