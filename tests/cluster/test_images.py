@@ -1,6 +1,7 @@
 """Images: their archives, their tags, and how other clusters are given them."""
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -48,6 +49,17 @@ def test_short_hash_keeps_parts_apart() -> None:
     """Moving a byte from one part to the next is another content."""
     assert images.short_hash(b"ab", b"c") != images.short_hash(b"a", b"bc")
     assert images.short_hash(b"ab", b"c") == images.short_hash(b"ab", b"c")
+
+
+def test_containerfiles_of_the_project_are_alike() -> None:
+    """Those of operator and monitor differ in what is installed and what is run, and in nothing else."""
+    files = [(CHECKOUT / "images" / name / "Containerfile").read_text() for name in ("operator", "monitor")]
+    own = re.compile(
+        r"^#.*\n|^ARG STORES.*\n|--extra operator|\\\n +\$\(printf .*\)|^ENTRYPOINT .*\n", re.MULTILINE
+    )
+    operator, monitor = (own.sub("", file) for file in files)
+    assert operator == monitor
+    assert operator.count("\n") > 20
 
 
 @pytest.fixture
