@@ -1,5 +1,6 @@
 """Gathers what speaks against a revision, and writes it in words with its numbers."""
 
+import math
 from typing import Final
 
 from modelward.api.objectives import INFRASTRUCTURE_KINDS, Objective, OnBreach, kind_of
@@ -16,6 +17,10 @@ CALM_SHARE: Final = 1 / 3
 GOOD_SHARE: Final = 1 / 4
 """The other revision is good while the evidence against it is below this share: in a shared incident both
 rise together, and the one that crosses first is no worse for that."""
+LEAST_DIFFERENCE: Final = math.log(100)
+"""Nor is the one with little traffic any better for being slow to show what both suffer from: while they
+share traffic, the other's bad fraction must be lower by this much (nats, n KL)."""
+_ALMOST_ALL: Final = 1 - 1e-9
 
 
 def of_candidate(situation: Situation, action: OnBreach) -> Signs:
@@ -23,7 +28,9 @@ def of_candidate(situation: Situation, action: OnBreach) -> Signs:
     candidate, stable = situation.status.candidate_revision, situation.status.stable_revision
     breached = situation.breaches(candidate, action)
     both = tuple(a for a in breached if _share(situation, stable, a.objective) >= 1)
-    alone = tuple(a for a in breached if _share(situation, stable, a.objective) < GOOD_SHARE)
+    alone = tuple(
+        a for a in breached if _share(situation, stable, a.objective) < GOOD_SHARE and _is_worse_off(a)
+    )
     return Signs(
         suspect=candidate,
         other=stable,
@@ -110,3 +117,21 @@ def _share(situation: Situation, revision: str, name: str) -> float:
     if found is None or found.target is Verdict.UNKNOWN:
         return 0.0
     return 1.0 if found.target is Verdict.BREACHED else found.target_log_evidence / found.target_log_threshold
+
+
+def _is_worse_off(found: Assessment) -> bool:
+    """Return whether chance hardly gives stable so few bad events in the same blocks at the candidate's rate.
+
+    By Chernoff's bound that chance is at most exp(-n KL(stable's bad fraction, the candidate's)), n being
+    stable's events. Where stable has none there is nothing to compare.
+    """
+    if not found.stable_total:
+        return True
+    stable = 1 - found.stable_good / found.stable_total
+    candidate = min(1 - found.good / found.total, _ALMOST_ALL) if found.total else 0.0
+    if stable >= candidate:
+        return False
+    difference = (1 - stable) * math.log((1 - stable) / (1 - candidate))
+    if stable:
+        difference += stable * math.log(stable / candidate)
+    return found.stable_total * difference >= LEAST_DIFFERENCE

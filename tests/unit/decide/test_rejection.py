@@ -40,6 +40,37 @@ def test_breached_alone_is_rejected() -> None:
     assert "500 of 1000 bad (50.00%) against 1.00% allowed" in world.status.rejected_revisions[0].message
 
 
+@pytest.mark.parametrize(
+    ("candidate", "stable", "is_rejected"),
+    [
+        ((500, 1000), (0, 0), True),
+        ((0, 1000), (10, 10), True),
+        ((500, 1000), (10, 10), True),
+        ((950, 1000), (99, 100), False),
+        ((950, 1000), (990, 1000), True),
+        ((950, 1000), (100, 100), True),
+        ((950, 1000), (95, 100), False),
+        ((950, 1000), (90, 100), False),
+        ((0, 0), (100, 100), False),
+    ],
+)
+def test_little_traffic_of_stable_makes_it_no_better(
+    candidate: tuple[int, int], stable: tuple[int, int], *, is_rejected: bool
+) -> None:
+    """Breached before stable is no fault of the model until stable does better by more than chance."""
+    world = stepping()
+    found = replace(
+        breached("m-2"),
+        good=candidate[0],
+        total=candidate[1],
+        stable_good=stable[0],
+        stable_total=stable[1],
+    )
+    world.see(found)
+    world.step()
+    assert bool(world.status.rejected_revisions) is is_rejected
+
+
 def test_breached_on_both_holds_and_goes_on_when_it_clears() -> None:
     """A breach that stable shares moves no traffic; when it is gone the rollout goes on by itself."""
     world = stepping()
