@@ -16,7 +16,8 @@ from modelward.control import logs
 from modelward.control.client import configuration
 from modelward.control.faults import VARIABLE, Faults
 from modelward.control.lease import LeaseLostError
-from modelward.control.operator import KindsChangedError, Operator
+from modelward.control.listing import KindsChangedError
+from modelward.control.operator import Operator
 from modelward.control.settings import DEFAULT_PATH, Settings, SettingsError, read
 from modelward.signals.tracing import Tracing
 

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -14,15 +13,16 @@ from typing import Final
 from kubernetes.aio.client import Configuration
 
 from modelward.api.reading import InvalidManifestError, read_spec, read_status
-from modelward.control import handlers, kinds, listing
+from modelward.control import handlers, kinds
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
 from modelward.control.children import Children
-from modelward.control.client import ApiError, Client
+from modelward.control.client import Client
 from modelward.control.evidence_book import EvidenceBook
 from modelward.control.faults import Faults
 from modelward.control.kinds import Kind
 from modelward.control.lease import Lease
+from modelward.control.listing import Lists
 from modelward.control.monitors import Monitors
 from modelward.control.polling import Polling
 from modelward.control.queue import WorkQueue
@@ -42,11 +42,6 @@ log: Final = logging.getLogger(__name__)
 
 FINISH_SECONDS: Final = 20.0
 """How long reconciles under way may take to finish after SIGTERM."""
-RETRY_SECONDS: Final = 2.0
-
-
-class KindsChangedError(Exception):
-    """Another set of kinds is served than is watched; a new start watches the right ones."""
 
 
 class Operator:
@@ -57,6 +52,7 @@ class Operator:
         self._api = api
         self._client = Client(api, faults)
         self._cache = Cache()
+        self._lists = Lists(self._client, self._cache, settings.namespaces)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._book = EvidenceBook()
         self._telemetry = Telemetry()
@@ -87,7 +83,8 @@ class Operator:
         server = self._server()
         await server.start()
         try:
-            watched = await self._fill_cache()
+            watched = await self._lists.fill()
+            self._synced = True
             await self._run_parts(watched)
         finally:
             self._queue.close()
@@ -107,7 +104,7 @@ class Operator:
         ]
         parts = [
             asyncio.create_task(self._lead(reconciler, leading)),
-            asyncio.create_task(self._relist(watched)),
+            asyncio.create_task(self._lists.repeat(watched, self._settings.relist_minutes * 60, self._wake)),
             asyncio.create_task(
                 handlers.watch(
                     handlers.Scope(self._api, watched, self._settings.namespaces),
@@ -187,41 +184,6 @@ class Operator:
                     manifest = record.manifest()
                     reconciler.follow(key, record.uid, read_spec(manifest), read_status(manifest))
         await self._polling.ask(())
-
-    async def _fill_cache(self) -> tuple[Kind, ...]:
-        """List everything once; the kinds to watch from then on."""
-        while True:
-            try:
-                watched = await listing.served_kinds(self._client)
-                began = time.perf_counter()
-                for kind in watched:
-                    await listing.refresh(self._client, kind, self._settings.namespaces, self._cache)
-            except ApiError as error:
-                log.warning("cannot list: %s; trying again in %.0f s", error, RETRY_SECONDS)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            self._synced = True
-            deployments, seconds = len(self._cache.deployments()), time.perf_counter() - began
-            log.info("listed %d deployments", deployments, extra={"seconds": round(seconds, 3)})
-            return watched
-
-    async def _relist(self, watched: Sequence[Kind]) -> None:
-        """List everything anew from time to time; raises when other kinds are served than are watched."""
-        while True:
-            await asyncio.sleep(self._settings.relist_minutes * 60)
-            try:
-                served = await listing.served_kinds(self._client)
-                for kind in watched:
-                    self._wake(
-                        await listing.refresh(self._client, kind, self._settings.namespaces, self._cache)
-                    )
-            except ApiError as error:
-                log.warning("cannot list: %s", error)
-                continue
-            if set(served) != set(watched):
-                names = ", ".join(sorted(kind.plural for kind in set(served) ^ set(watched)))
-                message = f"{names} came or went; a new start watches what is served now"
-                raise KindsChangedError(message)
 
     def _wake(self, keys: Iterable[Key]) -> None:
         for key in keys:
