@@ -156,12 +156,12 @@ class Situation:
         return next((name for name in known if not self.breaches(name, OnBreach.ROLLBACK)), "")
 
     def alert_against(self, revision: str) -> FiringAlert | None:
-        """Return an alert of the team's that means this revision.
+        """Return the oldest alert of the team's that means this revision.
 
         One that names no revision means the serving one, if it began after that one's promotion and no
         candidate shares the traffic.
         """
-        for alert in self.observation.alerts:
+        for alert in sorted(self.observation.alerts, key=lambda alert: (alert.started_at, alert.name)):
             if alert.revision == revision:
                 return alert
             promoted = self.status.promoted_at

@@ -1,21 +1,42 @@
 """What must hold for any sequence of specs, evidence, alerts, outages, commands and clock jumps."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from modelward.api.spec import ModelDeploymentSpec, OnInconclusive, OnUnknownCause
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.decide import decide, targets
-from modelward.decide.observation import Commands, FiringAlert, MetricsState, ProblemReason
+from modelward.decide.observation import Commands, DriftSignal, FiringAlert, MetricsState, ProblemReason
+from modelward.decide.situation import Situation
 from modelward.decide.transitions import TABLE
-from tests.unit.decide.world import World, assessment, breached, worse
+from tests.unit.decide.world import World, assessment, breached, explained, spec_of, worse
 
 REVISIONS = st.sampled_from(["m-1", "m-2", "m-3"])
 OBJECTIVES = st.sampled_from(["availability", "accuracy"])
+STORAGE = {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"}
+READ_EVIDENCE = {
+    "PassStep",
+    "EndStep",
+    "HoldOnBreach",
+    "Resume",
+    "Probe",
+    "ShareTraffic",
+    "EndProbe",
+    "Recover",
+}
+"""Rows that must not fire while nothing is known."""
 ROWS = {row.name: row for row in TABLE}
 MAX_STATUS_BYTES = 16 * 1024
+
+
+def spec_with_storage() -> ModelDeploymentSpec:
+    """Two objectives of the model, and one of its storage."""
+    known = [objective.model_dump(by_alias=True, mode="json") for objective in spec_of().objectives]
+    return spec_of(objectives=[*known, STORAGE])
 
 
 class Deployment(RuleBasedStateMachine):
@@ -24,8 +45,9 @@ class Deployment(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Start with a new deployment."""
         super().__init__()
-        self.world = World()
+        self.world = World(spec=spec_with_storage())
         self.before = self.world.status
+        self.rolled_back_at: list[datetime] = []
 
     @initialize()
     def first_reconcile(self) -> None:
@@ -38,6 +60,22 @@ class Deployment(RuleBasedStateMachine):
         self.before = self.world.status
         self.world.step()
         self.check_the_row()
+        if self.world.rules[-1] == "RollBack":
+            self.check_the_budget()
+            self.rolled_back_at.append(self.world.now)
+
+    @rule()
+    def several_reconciles(self) -> None:
+        """Decide several times, pods following at once."""
+        for _ in range(4):
+            self.world.let_pods_follow()
+            self.reconcile()
+
+    def check_the_budget(self) -> None:
+        """No more automatic rollbacks in a window than spec allows."""
+        budget = self.world.spec.rollback.budget
+        recent = [time for time in self.rolled_back_at if self.world.now - time < budget.within]
+        assert len(recent) < budget.max
 
     def check_the_row(self) -> None:
         """The row that fired leads where the table says."""
@@ -57,6 +95,19 @@ class Deployment(RuleBasedStateMachine):
     def scale_or_pause(self, replicas: int, paused: bool) -> None:
         """Spec is scaled or paused."""
         self.world.spec = self.world.spec.model_copy(update={"replicas": replicas, "paused": paused})
+
+    @rule(
+        unknown=st.sampled_from(OnUnknownCause),
+        inconclusive=st.sampled_from(OnInconclusive),
+        rollbacks=st.integers(1, 3),
+    )
+    def policy_changes(self, unknown: OnUnknownCause, inconclusive: OnInconclusive, rollbacks: int) -> None:
+        """Spec asks for something else when in doubt, and allows more or fewer rollbacks."""
+        spec = self.world.spec
+        budget = spec.rollback.budget.model_copy(update={"max": rollbacks})
+        rollback = spec.rollback.model_copy(update={"on_unknown_cause": unknown, "budget": budget})
+        rollout = spec.rollout.model_copy(update={"on_inconclusive": inconclusive})
+        self.world.spec = spec.model_copy(update={"rollback": rollback, "rollout": rollout})
 
     @rule()
     def pods_follow(self) -> None:
@@ -90,24 +141,53 @@ class Deployment(RuleBasedStateMachine):
         assert callable(make)
         self.world.see(make(revision, objective))
 
+    @rule(revision=REVISIONS, objective=OBJECTIVES, make=st.sampled_from([breached, worse]))
+    def slow_storage_explains(self, revision: str, objective: str, make: object) -> None:
+        """A revision is breached or worse, but only where storage was slow."""
+        assert callable(make)
+        self.world.see(explained(make(revision, objective)))
+
+    @rule(revision=REVISIONS, make=st.sampled_from([breached, assessment]))
+    def storage_changes(self, revision: str, make: object) -> None:
+        """The store's reads are slow for a revision, or fast."""
+        assert callable(make)
+        self.world.see(make(revision, "storage"))
+
+    @rule(values=st.dictionaries(st.sampled_from(["price", "demand"]), st.sampled_from([0.1, 0.3])))
+    def inputs_change(self, values: dict[str, float]) -> None:
+        """Drift detectors say something else, or nothing."""
+        self.world.drift = tuple(DriftSignal(name, value, 0.2) for name, value in values.items())
+
+    @rule(revision=REVISIONS)
+    def evidence_of_one_is_lost(self, revision: str) -> None:
+        """Nothing is known of a revision any more."""
+        self.world.evidence = {k: v for k, v in self.world.evidence.items() if k[0] != revision}
+
     @rule()
-    def evidence_is_lost(self) -> None:
-        """The operator restarts without its evidence."""
+    def operator_restarts(self) -> None:
+        """Without its evidence; status is read back as it was written."""
         self.world.evidence.clear()
+        written = self.world.status.model_dump_json(by_alias=True)
+        self.world.status = ModelDeploymentStatus.model_validate_json(written)
 
     @rule(state=st.sampled_from(MetricsState))
     def metrics_change(self, state: MetricsState) -> None:
         """Prometheus goes away or comes back."""
         self.world.metrics = state
 
-    @rule(revision=st.none() | REVISIONS, age=st.integers(-3600, 3600))
-    def alert_fires(self, revision: str | None, age: int) -> None:
+    @rule(
+        name=st.sampled_from(["Page", "Ticket"]),
+        revision=st.none() | REVISIONS,
+        age=st.integers(-3600, 3600),
+    )
+    def alert_fires(self, name: str, revision: str | None, age: int) -> None:
         """One of the team's alerts fires."""
-        self.world.alerts = (FiringAlert("Page", revision, self.world.now - timedelta(seconds=age)),)
+        alert = FiringAlert(name, revision, self.world.now - timedelta(seconds=age))
+        self.world.alerts = (*self.world.alerts[-2:], alert)
 
     @rule()
-    def alert_resolves(self) -> None:
-        """The alert resolves."""
+    def alerts_resolve(self) -> None:
+        """The alerts resolve."""
         self.world.alerts = ()
 
     @rule(revision=REVISIONS, token=st.integers(0, 2), kind=st.sampled_from(["retry", "abort", "undo"]))
@@ -147,14 +227,38 @@ class Deployment(RuleBasedStateMachine):
             assert targets(self.world.spec, status).selected
 
     @invariant()
+    def nothing_unknown_is_promoted(self) -> None:
+        """A step ends with everything known of the candidate that it is judged by."""
+        last = self.world.last
+        goes_on = last is not None and self.world.status.phase in {Phase.STEPPING, Phase.PROMOTING}
+        if last is None or not goes_on or last.rule not in {"PassStep", "EndStep"}:
+            return
+        world = self.world
+        assert not Situation(world.spec, self.before, world.observation(), world.now).unknown_objectives
+
+    @invariant()
     def nothing_is_judged_without_data(self) -> None:
-        """With metrics away no row that reads evidence fires."""
+        """With metrics away no row that reads evidence fires, and nothing is rolled back for want of data."""
         if self.world.last is None or self.world.metrics is MetricsState.AVAILABLE:
             return
-        assert self.world.last.rule not in {"PassStep", "EndStep", "HoldOnBreach", "Resume"}
+        assert self.world.last.rule not in READ_EVIDENCE
         newest = self.world.status.rejected_revisions[:1]
         if self.world.last.rule in {"RejectCandidate", "RollBack"}:
             assert newest[0].reason == "AlertFiring"
+
+    @invariant()
+    def the_order_of_equal_signals_does_not_matter(self) -> None:
+        """Whatever was seen at one time gives one decision, in whatever order it came in."""
+        world, seen = self.world, self.world.observation()
+        turned = replace(
+            seen,
+            revisions=dict(reversed(seen.revisions.items())),
+            assessments=seen.assessments[::-1],
+            alerts=seen.alerts[::-1],
+            drift=seen.drift[::-1],
+        )
+        decisions = [decide(world.spec, world.status, each, world.now) for each in (seen, turned)]
+        assert decisions[0] == decisions[1]
 
     @invariant()
     def status_stays_small(self) -> None:
