@@ -1,7 +1,7 @@
 """The monitor: the sidecar in front of a model server that forwards, counts and attributes each request.
 
 Bytes are forwarded on paired connections: one connection to the server for each client connection,
-no pool. A watcher (framing.py) finds where messages begin and end; everything else follows from
+no pool. Watchers (heads.py, bodies.py) find where messages begin and end; everything else follows from
 that: events for the objectives, receipts, labels, spans, and which revision answers.
 
 What is changed in the forwarded bytes, and nothing else is:

@@ -18,9 +18,10 @@ from modelward.api.monitorconfig import TrafficMode
 from modelward.conventions import PATH_FEEDBACK
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
+from modelward.monitor.bodies import FramingError
 from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.feedback import RETRY_AFTER_SECONDS
-from modelward.monitor.framing import MAX_HEAD_BYTES, FramingError, parse_request
+from modelward.monitor.heads import MAX_HEAD_BYTES, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Relay
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from modelward.conventions import HEADER_RECEIPT
 from modelward.monitor import predictions, server_timing
+from modelward.monitor.bodies import Body
 from modelward.monitor.counters import BAD, GOOD, STORE_SERVER
 from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
-from modelward.monitor.framing import Body, RequestHead, ResponseHead, rewrite, upgrade_headers
+from modelward.monitor.heads import RequestHead, ResponseHead, rewrite, upgrade_headers
 from modelward.monitor.receipts import Receipt, new_id, sign
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import TRACEPARENT, SpanFacts, TraceContext, Tracer, decide

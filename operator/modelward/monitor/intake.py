@@ -8,7 +8,8 @@ import httptools
 
 from modelward.monitor import feedback
 from modelward.monitor.answers import CONTINUE, JSON, error_body
-from modelward.monitor.framing import Body, RequestHead
+from modelward.monitor.bodies import Body
+from modelward.monitor.heads import RequestHead
 from modelward.monitor.state import MonitorState
 
 _FRAMING_ALLOWANCE: Final = 2

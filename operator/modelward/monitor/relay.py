@@ -12,9 +12,10 @@ from typing import Final, Protocol
 
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
+from modelward.monitor.bodies import UntilCloseBody
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import Exchange, Port
-from modelward.monitor.framing import ResponseHead, UntilCloseBody
+from modelward.monitor.heads import ResponseHead
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import Tracer
 from modelward.monitor.traffic import Target

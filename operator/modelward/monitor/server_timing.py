@@ -10,7 +10,7 @@ import math
 import re
 from typing import Final
 
-from modelward.monitor.framing import Head
+from modelward.monitor.heads import Head
 
 HEADER: Final = b"server-timing"
 METRIC: Final = b"storage"

@@ -4,14 +4,8 @@ import asyncio
 import time
 from typing import Final, Protocol, cast
 
-from modelward.monitor.framing import (
-    MAX_HEAD_BYTES,
-    Body,
-    FramingError,
-    ResponseHead,
-    UntilCloseBody,
-    parse_response,
-)
+from modelward.monitor.bodies import Body, FramingError, UntilCloseBody
+from modelward.monitor.heads import MAX_HEAD_BYTES, ResponseHead, parse_response
 from modelward.monitor.traffic import Target
 
 MAX_IDLE_SECONDS: Final = 1.0

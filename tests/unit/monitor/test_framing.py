@@ -4,17 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelward.monitor.framing import (
+from modelward.monitor.bodies import (
     MAX_CHUNK_LINE_BYTES,
     ChunkedBody,
     FramingError,
     LengthBody,
     UntilCloseBody,
-    parse_request,
-    parse_response,
-    rewrite,
-    upgrade_headers,
 )
+from modelward.monitor.heads import parse_request, parse_response, rewrite, upgrade_headers
 
 
 def chunked(content: list[bytes], trailer: bytes = b"") -> bytes:

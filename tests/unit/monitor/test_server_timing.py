@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelward.monitor.framing import parse_response
+from modelward.monitor.heads import parse_response
 from modelward.monitor.server_timing import storage_ms
 
 

@@ -1,126 +1,22 @@
-"""Where HTTP/1 messages begin and end in a stream of bytes (RFC 9112), without copying the bodies.
+"""Heads of HTTP/1 messages (RFC 9112): parsed, and written anew with other headers.
 
-Heads are checked by llhttp (httptools) in its strict mode: lone line feeds, folded lines, two
-lengths, a length beside chunks and unknown codings are refused. httptools gives no positions and
-copies bodies, so the end of a body is found here: by counting for a length, by following the chunk
-sizes for chunks.
+They are checked by llhttp (httptools) in its strict mode: lone line feeds, folded lines, two lengths, a
+length beside chunks and unknown codings are refused.
 """
 
-import re
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import httptools
 
+from modelward.monitor.bodies import Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
+
 MAX_HEAD_BYTES: Final = 64 * 1024
-MAX_CHUNK_LINE_BYTES: Final = 16 * 1024
-"""Bound of one chunk-size line with its extensions, and of one trailer line."""
 
 _UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204
 _STATUS_NOT_MODIFIED: Final = 304
-_CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-
-
-class FramingError(Exception):
-    """The bytes are not HTTP/1.x as RFC 9112 has it; the text says what is wrong."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-        """Status that answers such a request."""
-
-
-class Body(Protocol):
-    """Follows one body through the stream."""
-
-    complete: bool
-
-    def take(self, data: bytes, start: int) -> int:
-        """Follow `data` from `start`; returns the position after the last byte of this body in it.
-
-        Raises FramingError when the body's framing is broken.
-        """
-        ...
-
-
-class LengthBody:
-    """A body of a known number of bytes."""
-
-    __slots__ = ("complete", "remaining")
-
-    def __init__(self, length: int) -> None:
-        self.remaining = length
-        self.complete = length == 0
-
-    def take(self, data: bytes, start: int) -> int:
-        """Count bytes off the length."""
-        end = min(len(data), start + self.remaining)
-        self.remaining -= end - start
-        self.complete = self.remaining == 0
-        return end
-
-
-class ChunkedBody:
-    """A body in chunks, up to the empty line after the last chunk and its trailers."""
-
-    __slots__ = ("_in_trailers", "_line", "_skip", "complete")
-
-    def __init__(self) -> None:
-        self.complete = False
-        self._skip = 0  # bytes of chunk data, with its CRLF, still to come
-        self._line = b""  # a size or trailer line that was cut by the end of a read
-        self._in_trailers = False
-
-    def take(self, data: bytes, start: int) -> int:
-        """Follow chunk by chunk."""
-        position = start
-        while position < len(data) and not self.complete:
-            if self._skip:
-                step = min(self._skip, len(data) - position)
-                self._skip -= step
-                position += step
-                continue
-            end = data.find(b"\n", position) + 1
-            piece = data[position : end or len(data)]
-            self._line += piece
-            position += len(piece)
-            if len(self._line) > MAX_CHUNK_LINE_BYTES:
-                msg = f"a chunk's size line or trailer is longer than {MAX_CHUNK_LINE_BYTES} bytes"
-                raise FramingError(msg)
-            if end:
-                self._end_of_line()
-        return position
-
-    def _end_of_line(self) -> None:
-        line, self._line = self._line, b""
-        if self._in_trailers:
-            self.complete = line == b"\r\n"
-            return
-        match = _CHUNK_SIZE.fullmatch(line)
-        if match is None:
-            msg = f"{line[:32]!r} is no chunk size"
-            raise FramingError(msg)
-        size = int(match[1], 16)
-        if size:
-            self._skip = size + 2
-        else:
-            self._in_trailers = True
-
-
-class UntilCloseBody:
-    """The body of a response that ends when its connection ends."""
-
-    __slots__ = ("complete",)
-
-    def __init__(self) -> None:
-        self.complete = False
-
-    def take(self, data: bytes, start: int) -> int:
-        """Everything belongs to it."""
-        _ = start
-        return len(data)
 
 
 @dataclass(slots=True)
