@@ -13,7 +13,7 @@ from tests.apiserver.serving_pods import OBJECTIVE, Stage
 
 pytestmark = pytest.mark.apiserver
 
-SHORT_STEP = {"steps": [{"weight": 50, "duration": "15s", "minRequests": 20}]}
+SHORT_STEP = {"steps": [{"weight": 50, "duration": "20s", "minRequests": 20}]}
 LONG_STEP = {"steps": [{"weight": 50, "duration": "30m", "minRequests": 1_000_000_000}]}
 """A step that nothing ends but evidence against the candidate."""
 ROLLOUT_SECONDS = 300

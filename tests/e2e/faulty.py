@@ -27,7 +27,7 @@ OBJECTIVES: Final = [
 ]
 Rollout: TypeAlias = dict[str, Any]
 SHORT_STEP: Final[Rollout] = {
-    "steps": [{"weight": 50, "duration": "15s", "minRequests": 60}],
+    "steps": [{"weight": 50, "duration": "20s", "minRequests": 60}],
     "standby": {"retain": "30m"},
 }
 """For a good candidate: it is over soon."""
