@@ -20,7 +20,7 @@ pytestmark = pytest.mark.apiserver
 MOST_STARTS = 80
 HANDED_OVER_SECONDS = 12
 """Less than a lease lasts that nobody released."""
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d:?\d\d:?\d\d(\.\d+)?Z")
 _RANDOM = (
     "modelward.dev/rendered-hash",
     "uid",
@@ -53,11 +53,14 @@ async def is_settled(world: World, phase: str, *, pods: int) -> bool:
     if status.get("phase") != phase:
         return False
     generation = "modelward.dev/traffic-generation"
-    digests = [config["data"]["model-digest"] for config in await world.all(kinds.CONFIG_MAP)]
+    configs = {config["metadata"]["name"]: config["data"] for config in await world.all(kinds.CONFIG_MAP)}
+    decided = configs.pop("electricity-decisions", {})
+    digests = [data["model-digest"] for data in configs.values()]
     told = [pod["metadata"].get("annotations", {}).get(generation) for pod in await world.all(kinds.POD)]
     conditions = {condition["type"]: condition for condition in status["conditions"]}
     return (
-        len(digests) == pods
+        len(decided) == 1
+        and len(digests) == pods
         and all(digests)
         and told == [str(status["trafficGeneration"])] * pods
         and conditions["Ready"]["reason"] == "Serving"

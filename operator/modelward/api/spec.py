@@ -161,6 +161,18 @@ class Rollout(APIType):
     )
     """Bound on the probability that one rollout rejects a candidate as good as stable, in quotes."""
     standby: Standby = Standby()
+    holdback: (
+        Annotated[
+            str,
+            Field(max_length=4),
+            matches("([1-9]|[1-4][0-9]|50)%", 'not a share of traffic: write a string from "1%" to "50%"'),
+        ]
+        | None
+    ) = None
+    """Share of the traffic that the previous stable revision keeps after a promotion, to compare with.
+
+    At least one pod's share. The standby is retained for as long. A new candidate ends it first.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -15,6 +15,8 @@ from modelward.api.rules import ListMap
 Timestamp: TypeAlias = str
 MOST_ROLLBACKS: Final = 10
 """Rollbacks whose times are kept; the most that spec.rollback.budget may allow."""
+MOST_EVIDENCE: Final = 20
+"""Lines of evidence in the record of a decision."""
 VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
 
 
@@ -197,6 +199,53 @@ class HistoryEntry(_Recorded):
     """Why, with the numbers."""
 
 
+class EvidenceRecord(_Recorded):
+    """What one objective's evidence on one revision was when a decision was made.
+
+    Evidence is the log10 of an e-value, "of" the log10 at which it counts.
+    """
+
+    objective: str
+    """The objective's name."""
+    revision: str
+    """The revision whose events were counted."""
+    bad: str
+    """Bad events, "of" all."""
+    against_target: str
+    """Evidence against the target."""
+    against_other: str = ""
+    """Evidence that it is worse than the revision compared with; empty if there is none."""
+    others_bad: str = ""
+    """Bad events of the revision compared with, "of" all."""
+    while_storage_fast: str = ""
+    """Bad events that came while storage was fast, "of" all such."""
+    while_storage_slow: str = ""
+    """Bad events that came while storage was slow, "of" all such."""
+
+
+class DecisionRecord(_Recorded):
+    """One decision with the numbers it was made from; ConfigMap NAME-decisions keeps the newest twenty."""
+
+    time: Timestamp
+    """When it was made."""
+    rule: str
+    """The row of the transition table that fired; docs/rollout.md has the table."""
+    revision: str = ""
+    """The revision that it is about."""
+    action: str
+    """What was done, as in history."""
+    reason: str
+    """Why, in one word."""
+    cause: Cause
+    """What was found to be at fault."""
+    message: Annotated[str, Field(max_length=512)] = ""
+    """Why, with the numbers."""
+    evidence: Annotated[tuple[EvidenceRecord, ...], Field(max_length=MOST_EVIDENCE)] = ()
+    """By objective and revision, what weighed most first."""
+    drift: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """Drift detectors, each with its value "of" its threshold."""
+
+
 class Condition(_Recorded):
     """A metav1.Condition."""
 
@@ -259,6 +308,8 @@ class ModelDeploymentStatus(_Recorded):
     """Revisions that are not tried again by themselves."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = ()
     """The last decisions, newest first."""
+    last_decision: DecisionRecord | None = None
+    """The newest decision with its numbers; earlier ones are in ConfigMap NAME-decisions."""
     conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=10)] = ()
     """The state in a few words; docs/reference/conditions.md lists types and reasons."""
     last_handled_retry: str = ""

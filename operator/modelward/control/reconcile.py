@@ -16,7 +16,7 @@ from modelward.api.reading import InvalidManifestError, read_spec, read_status
 from modelward.api.reasons import Reason
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
-from modelward.control import events, kinds, observe, stalled, traffic
+from modelward.control import decisions, events, kinds, observe, stalled, traffic
 from modelward.control.apply import Applier, NotOursError
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
@@ -125,12 +125,15 @@ class Reconciler:
         await self.revisions.record_digests(key, refusals)
         self.follow(key, identity.uid, spec, deployment.status)
         keys = await self.children.keys(key)
+        await decisions.keep(self.applier, key, identity, deployment.status.last_decision, refusals)
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
         observation = self._observation(deployment, wanted, found, readings)
         status = _above_what_was_told(deployment.status, found, readings)
         decision = decide(spec, status, observation, self.clock())
         await self._write_down(deployment, decision)
+        if decision.status.last_decision != deployment.status.last_decision:
+            await decisions.keep(self.applier, key, identity, decision.status.last_decision, refusals)
         placed = targets(spec, decision.status)
         await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})

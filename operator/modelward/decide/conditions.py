@@ -10,7 +10,7 @@ from modelward.decide.clock import stamp
 from modelward.decide.observation import MetricsState
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation, is_split
-from modelward.decide.sizing import unmet_weight
+from modelward.decide.sizing import unmet_holdback, unmet_weight
 
 _TRUE, _FALSE, _UNKNOWN = "True", "False", "Unknown"
 _Said = tuple[str, Reason, str]
@@ -101,12 +101,7 @@ def _stalled(situation: Situation, status: ModelDeploymentStatus) -> _Said:
 def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said:  # noqa: PLR0911 - a list of cases
     candidate = status.candidate_revision
     if not candidate:
-        rejected = _wanted_rejection(situation, status)
-        if rejected:
-            return _FALSE, Reason.REVISION_REJECTED, rejected
-        if status.withdrawal:
-            return _TRUE, Reason.PROMOTING, f"traffic moves to {status.withdrawal.to}"
-        return _TRUE, Reason.ROLLOUT_COMPLETE, f"{status.stable_revision} is the revision that spec asks for"
+        return _not_progressing(situation, status)
     if situation.spec.paused:
         return _FALSE, Reason.PAUSED, "spec.paused is true"
     if status.phase is Phase.HELD and status.rollout:
@@ -126,6 +121,17 @@ def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said: 
         Reason.NEW_REVISION,
         f"pods of {candidate} start" + (f": {problem.message}" if problem else ""),
     )
+
+
+def _not_progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    rejected = _wanted_rejection(situation, status)
+    if rejected:
+        return _FALSE, Reason.REVISION_REJECTED, rejected
+    if status.withdrawal:
+        return _TRUE, Reason.PROMOTING, f"traffic moves to {status.withdrawal.to}"
+    if status.control and (unmet := unmet_holdback(situation.spec)):
+        return _TRUE, Reason.WEIGHT_NOT_MET, unmet
+    return _TRUE, Reason.ROLLOUT_COMPLETE, f"{status.stable_revision} is the revision that spec asks for"
 
 
 def _wanted_rejection(situation: Situation, status: ModelDeploymentStatus) -> str:

@@ -12,6 +12,7 @@ from modelward.decide.decision import Announcement, Decision
 from modelward.decide.incident import LOOK_AGAIN, with_doubt
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
+from modelward.decide.record import record
 from modelward.decide.situation import Situation, is_split
 from modelward.decide.summary import summarized
 from modelward.decide.transitions import first_that_fires
@@ -39,6 +40,9 @@ def decide(
         row, finding = fired
         change = row.change(situation, finding)
         rule, after, announcements = row.name, change.status, change.announcements
+        if after.history[:1] != status.history[:1]:
+            newest = record(situation, rule, finding, after.history[0])
+            after = after.model_copy(update={"last_decision": newest})
     after = _with_readiness(Situation(spec, after, observation, now))
     after = with_doubt(Situation(spec, after, observation, now))
     if targets(spec, after).routing != targets(spec, status).routing:
@@ -78,7 +82,8 @@ def _look_again_after(situation: Situation) -> timedelta | None:
             for wait in (FULL_CAPACITY_WAIT, spec.rollout.progress_deadline)
         ]
     if status.control and status.control.shared_at:
-        waits.append(spec.rollback.probe.duration - elapsed(status.control.shared_at, now))
+        since = max(status.control.shared_at, status.control.started_at)
+        waits.append(spec.rollback.probe.duration - elapsed(since, now))
     if status.incident:
         waits.append(LOOK_AGAIN)
     if status.standby_revision and status.standby_until:

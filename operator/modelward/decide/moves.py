@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from modelward.api.spec import OnInconclusive
 from modelward.api.status import (
@@ -11,11 +12,13 @@ from modelward.api.status import (
     RolloutStatus,
     WithdrawalStatus,
 )
+from modelward.decide import holdback
 from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.judgement import SUSPECTED
+from modelward.decide.placement import holdback_replicas
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import switched
 
@@ -153,31 +156,32 @@ def resume(situation: Situation, finding: Finding) -> Change:
 
 
 def promote(situation: Situation, finding: Finding) -> Change:
-    """Make the candidate stable and send it all traffic; the old one becomes the standby."""
-    old = situation.status.stable_revision
-    retain = situation.spec.rollout.standby.retain
-    keeps_standby = retain > timedelta(0) and situation.spec.rollout.standby.replicas != "0%"
-    status = changed(
-        situation.status,
-        phase=Phase.PROMOTING,
-        stable_revision=situation.status.candidate_revision,
-        candidate_revision="",
-        standby_revision=old if keeps_standby else "",
-        standby_until=stamp(situation.now + retain) if keeps_standby else None,
-        promoted_at=stamp(situation.now),
-        withdrawal=WithdrawalStatus(
+    """Make the candidate stable and send it the traffic; the old one is the standby, or keeps a share."""
+    old, rollout = situation.status.stable_revision, situation.spec.rollout
+    keeps_standby = rollout.standby.retain > timedelta(0) and rollout.standby.replicas != "0%"
+    fields: dict[str, Any] = {
+        "phase": Phase.PROMOTING,
+        "stable_revision": situation.status.candidate_revision,
+        "candidate_revision": "",
+        "standby_revision": old if keeps_standby else "",
+        "standby_until": stamp(situation.now + rollout.standby.retain) if keeps_standby else None,
+        "promoted_at": stamp(situation.now),
+        "rollout": None,
+        "incident": None,
+        "cause": None,
+    }
+    if holdback_replicas(situation.spec):
+        fields |= holdback.held_back(situation, old)
+    else:
+        fields["withdrawal"] = WithdrawalStatus(
             revision=old,
             to=situation.status.candidate_revision,
             started_at=stamp(situation.now),
             reason="Promoted",
             replicas=situation.spec.replicas,
             switched=True,
-        ),
-        rollout=None,
-        incident=None,
-        cause=None,
-    )
-    return recorded(situation, status, "Promoted", finding)
+        )
+    return recorded(situation, changed(situation.status, **fields), "Promoted", finding)
 
 
 def reject(situation: Situation, finding: Finding) -> Change:

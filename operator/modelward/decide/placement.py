@@ -10,9 +10,9 @@ from fractions import Fraction
 from math import ceil
 
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.api.status import ControlPurpose, ModelDeploymentStatus, Phase
 from modelward.decide.situation import is_shared, is_split
-from modelward.decide.sizing import candidate_replicas
+from modelward.decide.sizing import candidate_replicas, holdback_percent
 
 
 class MonitorMode(StrEnum):
@@ -92,7 +92,8 @@ def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> lis
     if status.stable_revision:
         placements.append(Placement(status.stable_revision, full, split_mode))
     if control := status.control:
-        placements.append(Placement(control.revision, control.replicas, split_mode))
+        pods = control.replicas if control.purpose is ControlPurpose.PROBE else holdback_replicas(spec)
+        placements.append(Placement(control.revision, pods, split_mode))
     if moving := status.withdrawal:
         placements.append(Placement(moving.to, full, split_mode))
         mode = MonitorMode.WITHDRAW if moving.switched else split_mode
@@ -118,3 +119,9 @@ def standby_replicas(spec: ModelDeploymentSpec) -> int:
 def probe_replicas(spec: ModelDeploymentSpec) -> int:
     """Return how many pods a probe gives the control: those of the standby, and one at least."""
     return max(1, standby_replicas(spec))
+
+
+def holdback_replicas(spec: ModelDeploymentSpec) -> int:
+    """Return how many pods keep spec.rollout.holdback; 0 without one."""
+    percent = holdback_percent(spec)
+    return candidate_replicas(spec.replicas, percent) if percent else 0

@@ -7,6 +7,7 @@ the serving revision is shown to be worse. If it is not, going back would not he
 
 from typing import Any
 
+from modelward.api.reasons import Reason
 from modelward.api.status import Cause, ControlPurpose, ControlStatus, Phase, WithdrawalStatus
 from modelward.decide import incident, signs
 from modelward.decide.attribution import Action, Signs, attribute
@@ -14,8 +15,9 @@ from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.judgement import budget_is_spent
 from modelward.decide.observation import Problem, ProblemReason
-from modelward.decide.placement import probe_replicas
+from modelward.decide.placement import holdback_replicas, probe_replicas
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
 
@@ -97,17 +99,25 @@ def probe_is_over(situation: Situation) -> Finding | None:
     if control.shared_at and situation.pods(control.revision).ready == 0:
         message = f"{control.revision} has no ready pod any more"
         return Finding("ControlGone", message, status.stable_revision)
+    return _nothing_to_gain(situation)
+
+
+def _nothing_to_gain(situation: Situation) -> Finding | None:
+    """Return why going back would not help, or may not be done; None while that is not known."""
     against = signs.of_stable(situation)
     row = attribute(against)
-    if row and row.after_promotion is Action.STAY:
-        message = signs.describe(situation, against)
-        return Finding(incident.REASONS[row.cause].value, message, status.stable_revision, row.cause)
-    why = _acquitted(against) or _timed_out(situation)
+    cause = row.cause if row else Cause.UNKNOWN
+    reason = incident.REASONS[cause]
+    if budget_is_spent(situation):
+        reason, why = Reason.ROLLBACK_BUDGET_EXHAUSTED, "no rollback is allowed any more"
+    elif row and row.after_promotion is Action.STAY:
+        why = "storage was slow"
+    else:
+        why = _acquitted(against) or _timed_out(situation)
     if not why:
         return None
-    cause = row.cause if row else Cause.UNKNOWN
     message = f"{why}; {signs.describe(situation, against)}".removesuffix("; ")
-    return Finding(incident.REASONS[cause].value, message, status.stable_revision, cause)
+    return Finding(reason.value, message, situation.status.stable_revision, cause)
 
 
 def _acquitted(against: Signs) -> str:
@@ -120,22 +130,28 @@ def _acquitted(against: Signs) -> str:
 
 def _timed_out(situation: Situation) -> str:
     control, duration = situation.status.control, situation.spec.rollback.probe.duration
-    if control is None or elapsed(control.shared_at, situation.now) < duration:
+    if control is None or control.shared_at is None:
+        return ""
+    # One that was held back has had a share since before the probe.
+    if elapsed(max(control.shared_at, control.started_at), situation.now) < duration:
         return ""
     return f"not shown to be worse than {control.revision} in {duration}"
 
 
 def end_probe(situation: Situation, finding: Finding) -> Change:
-    """Put the share back where it was, and keep in mind what was found."""
+    """Put the share back where it was, to none or a holdback, and keep in mind what was found."""
     status, control = situation.status, situation.status.control
     assert control is not None  # noqa: S101 - the guard has looked at it
     fields: dict[str, Any] = {"phase": Phase.SERVING, "control": None}
     if finding.reason == "Recovered":
         fields |= {"incident": None, "cause": None}
     elif finding.reason != "ControlGone":
-        found = incident.of(situation, finding, probed_at=stamp(situation.now))
+        is_told = finding.reason != Reason.ROLLBACK_BUDGET_EXHAUSTED
+        found = incident.of(situation, finding, probed_at=stamp(situation.now) if is_told else None)
         fields |= {"incident": found, "cause": finding.cause}
-    if control.shared_at:
+    if control.shared_at and holdback_replicas(situation.spec):
+        fields["control"] = control.model_copy(update={"purpose": ControlPurpose.HOLDBACK})
+    elif control.shared_at:
         fields |= {"phase": Phase.RESTORING, "withdrawal": _withdrawn(situation, control, finding.reason)}
     status = changed(status, **fields)
     if finding.reason == "Recovered":

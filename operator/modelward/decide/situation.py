@@ -158,15 +158,22 @@ class Situation:
     def alert_against(self, revision: str) -> FiringAlert | None:
         """Return the oldest alert of the team's that means this revision.
 
-        One that names no revision means the serving one, if it began after that one's promotion and no
-        candidate shares the traffic.
+        One that names no revision means the serving one, if it began after that one's promotion and neither a
+        candidate nor the control of a probe shares the traffic.
         """
         for alert in sorted(self.observation.alerts, key=lambda alert: (alert.started_at, alert.name)):
             if alert.revision == revision:
                 return alert
             promoted = self.status.promoted_at
             means_serving = alert.revision is None and revision == self.status.stable_revision
-            if means_serving and not self.is_split and promoted and alert.started_at > read(promoted):
+            is_probed = self.is_shared and self.status.phase is Phase.PROBING
+            if (
+                means_serving
+                and not self.is_split
+                and not is_probed
+                and promoted
+                and alert.started_at > read(promoted)
+            ):
                 return alert
         return None
 

@@ -23,9 +23,26 @@ def share_percent(candidate_pods: int, stable_pods: int) -> int:
     return round(100 * candidate_pods / total) if total else 0
 
 
+def holdback_percent(spec: ModelDeploymentSpec) -> int:
+    """Return spec.rollout.holdback in percent; 0 without one."""
+    return int((spec.rollout.holdback or "0%").removesuffix("%"))
+
+
 def unmet_weight(spec: ModelDeploymentSpec, step: int) -> str:
     """Return what to write instead of a step's weight that cannot be met, or an empty string."""
     weight = spec.rollout.steps[step].weight
+    return _unmet(spec, f"spec.rollout.steps[{step}].weight", weight, ("candidate", "weight: {}"))
+
+
+def unmet_holdback(spec: ModelDeploymentSpec) -> str:
+    """Return what to write instead of a holdback that cannot be met, or an empty string."""
+    if not spec.rollout.holdback:
+        return ""
+    return _unmet(spec, "spec.rollout.holdback", holdback_percent(spec), ("control", 'holdback: "{}%"'))
+
+
+def _unmet(spec: ModelDeploymentSpec, field: str, weight: int, words: tuple[str, str]) -> str:
+    role, instead = words
     pods = candidate_replicas(spec.replicas, weight)
     real = share_percent(pods, spec.replicas)
     if not spec.replicas or abs(real - weight) <= TOLERANCE_PERCENT:
@@ -34,6 +51,6 @@ def unmet_weight(spec: ModelDeploymentSpec, step: int) -> str:
         f"at least {-(-(100 - weight) // weight)} replicas" if weight < real else "a weight of at most 50"
     )
     return (
-        f"spec.rollout.steps[{step}].weight is {weight} but {spec.replicas} stable and {pods} candidate pods "
-        f"give {real}; write weight: {real}, or {needed}"
+        f"{field} is {weight} but {spec.replicas} stable and {pods} {role} pods give {real}; "
+        f"write {instead.format(real)}, or {needed}"
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.status import Phase
-from modelward.decide import commands, guards, incident, judgement, moves, probe, withdrawal
+from modelward.decide import commands, guards, holdback, incident, judgement, moves, probe, withdrawal
 from modelward.decide.change import Change
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
@@ -175,6 +175,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         needs_split=True,
     ),
     Transition(
+        "EndHoldback", holdback.holdback_is_over, holdback.end_holdback, _from(_SERVING, to=_RESTORING)
+    ),
+    Transition(
         "Begin",
         guards.wanted_is_new,
         moves.begin,
@@ -207,7 +210,11 @@ TABLE: Final[tuple[Transition, ...]] = (
         {_STEPPING: (_STEPPING, _PROMOTING, _HELD, _ROLLING_BACK)},
     ),
     Transition(
-        "Promote", guards.promotion_is_ready, moves.promote, _staying_in(_PROMOTING), needs_split=True
+        "Promote",
+        guards.promotion_is_ready,
+        moves.promote,
+        {_PROMOTING: (_PROMOTING, _SERVING)},
+        needs_split=True,
     ),
     Transition("ExpireStandby", guards.standby_is_expired, moves.retire_standby, _staying_in(_SERVING)),
 )

@@ -1,8 +1,12 @@
 """A status stays small, whatever is said in it."""
 
 from modelward.api.status import (
+    MOST_EVIDENCE,
     Cause,
+    DecisionRecord,
+    EvidenceRecord,
     HistoryEntry,
+    IncidentStatus,
     ModelDeploymentStatus,
     ObjectiveStatus,
     Phase,
@@ -55,6 +59,37 @@ def longest_status() -> ModelDeploymentStatus:
             )
             for revision in REVISIONS
         ),
+        rollbacks=(time,) * 10,
+        incident=IncidentStatus(
+            revision=REVISIONS[0],
+            cause=Cause.INFRASTRUCTURE,
+            reason="RollbackBudgetExhausted",
+            message=WHY,
+            since=time,
+        ),
+        last_decision=DecisionRecord(
+            time=time,
+            rule="RollBack",
+            revision=REVISIONS[0],
+            action="RolledBack",
+            reason="A" * 40 + "WorseThanStable",
+            cause=Cause.INFRASTRUCTURE,
+            message=WHY,
+            evidence=tuple(
+                EvidenceRecord(
+                    objective=f"{number:040d}",
+                    revision=REVISIONS[0],
+                    bad="1.23456e+09 of 1.23456e+09",
+                    against_target="16.1 of 15.2",
+                    against_other="16.1 of 15.2",
+                    others_bad="1.23456e+09 of 1.23456e+09",
+                    while_storage_fast="1.23456e+09 of 1.23456e+09",
+                    while_storage_slow="1.23456e+09 of 1.23456e+09",
+                )
+                for number in range(MOST_EVIDENCE)
+            ),
+            drift=tuple(f"{number:040d} 0.123456 of 0.2" for number in range(10)),
+        ),
     )
 
 
@@ -66,11 +101,17 @@ def test_the_longest_status_fits_and_its_newest_reasons_stay() -> None:
     assert status.rejected_revisions[0].message == WHY
     assert [entry.message for entry in status.history[1:]] == [""] * 9
     assert [entry.revision for entry in status.rejected_revisions] == REVISIONS
+    assert status.last_decision is not None
+    assert longest_status().last_decision is not None
+    assert 0 < len(status.last_decision.evidence) < MOST_EVIDENCE
+    assert status.last_decision.evidence[0].objective == f"{0:040d}"
 
 
 def test_a_status_that_fits_is_left_alone() -> None:
     """Nothing is shortened without need."""
-    status = longest_status().model_copy(update={"history": longest_status().history[:2], "objectives": ()})
+    status = longest_status().model_copy(
+        update={"history": longest_status().history[:2], "objectives": (), "last_decision": None}
+    )
     small = status.model_copy(update={"rejected_revisions": status.rejected_revisions[:2]})
     assert bounded(small) == small
 

@@ -1,0 +1,123 @@
+"""A share that the previous stable revision keeps after a promotion."""
+
+from dataclasses import replace
+
+from modelward.api.status import Cause, ControlPurpose, Phase
+from modelward.decide import evidence_plan, targets
+from modelward.decide.placement import MonitorMode
+from modelward.evidence.ledger import Comparison
+from modelward.evidence.verdict import Verdict
+from modelward.evidence.versus import Form
+from tests.unit.decide.world import World, breached, serving, worse
+
+ROLLOUT = {"steps": [{"weight": 33}, {"weight": 50}], "deadline": "1h", "holdback": "1%"}
+
+
+def held_back(**changes: object) -> World:
+    """Build a world in which m-2 was promoted and m-1 keeps a share."""
+    world = serving("m-1", rollout=ROLLOUT | changes, replicas=4)
+    world.wanted = "m-2"
+    for _ in range(8):
+        world.settle()
+        world.all_healthy("m-1", "m-2", not_worse=True)
+        world.let_pods_follow()
+    assert world.status.stable_revision == "m-2"
+    return world
+
+
+def test_the_old_revision_keeps_one_pod_and_its_share() -> None:
+    """No withdrawal: the Service selects both, and both are compared for as long as that lasts."""
+    world = held_back()
+    assert (world.status.phase, world.status.withdrawal) == (Phase.SERVING, None)
+    wanted = targets(world.spec, world.status)
+    assert wanted.selected == ("m-2", "m-1")
+    assert {p.revision: (p.replicas, p.mode) for p in wanted.placements} == {
+        "m-2": (4, MonitorMode.REBALANCE),
+        "m-1": (1, MonitorMode.REBALANCE),
+    }
+    assert {s.revision: s.weight for s in world.status.traffic} == {"m-2": 80, "m-1": 20}
+    comparison = evidence_plan(world.spec, world.status).comparison
+    assert comparison == Comparison("m-2", "m-1", step=0, steps=1, form=Form.PERMANENT)
+    world.pass_time(days=20)
+    assert world.settle() == []
+
+
+def test_a_share_that_pods_cannot_make_is_said() -> None:
+    """One pod beside four has a fifth: the condition says what to write instead."""
+    world = held_back()
+    condition = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert (condition.status, condition.reason) == ("True", "WeightNotMet")
+    assert 'holdback is 1 but 4 stable and 1 control pods give 20; write holdback: "20%"' in condition.message
+    assert "at least 99 replicas" in condition.message
+    met = held_back(holdback="20%")
+    assert met.conditions()["Progressing"] == ("True", "RolloutComplete")
+
+
+def test_worse_than_the_one_held_back_goes() -> None:
+    """The comparison that never ends convicts without a breach of any target."""
+    world = held_back()
+    world.see(worse("m-2"))
+    assert world.step().rule == "RollBack"
+    assert world.status.rejected_revisions[0].cause is Cause.MODEL
+    assert targets(world.spec, world.status).selected == ("m-2", "m-1")
+    world.let_pods_follow()
+    assert world.step().rule == "SwitchTraffic"
+    world.drain("m-2")
+    assert (world.status.stable_revision, world.status.control) == ("m-1", None)
+
+
+def test_a_breach_gives_it_a_larger_share_and_then_its_own_back() -> None:
+    """A probe uses what is held back; when it is no better the share is as before."""
+    world = held_back()
+    world.pass_time(days=2)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-2": 4,
+        "m-1": 4,
+    }
+    world.let_pods_follow()
+    assert world.settle() == []
+    world.see(replace(breached("m-2"), not_worse=True, versus=Verdict.HEALTHY))
+    assert world.step().rule == "EndProbe"
+    assert world.status.phase is Phase.SERVING
+    assert world.status.control is not None
+    assert world.status.control.purpose is ControlPurpose.HOLDBACK
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-2": 4,
+        "m-1": 1,
+    }
+    assert world.settle() == []
+
+
+def test_a_new_candidate_ends_it_first() -> None:
+    """Pods of exactly two revisions share traffic: the share is withdrawn before the candidate begins."""
+    world = held_back()
+    world.wanted = "m-3"
+    assert world.settle() == ["EndHoldback"]
+    assert world.status.phase is Phase.RESTORING
+    world.drain("m-1")
+    assert "Begin" in world.settle()
+    assert world.status.candidate_revision == "m-3"
+
+
+def test_it_ends_when_spec_says_so_and_the_standby_stays_its_time() -> None:
+    """Without the field the share is withdrawn; the revision is warm for the time of any standby."""
+    world = held_back()
+    rollout = world.spec.rollout.model_copy(update={"holdback": None})
+    world.spec = world.spec.model_copy(update={"rollout": rollout})
+    assert world.settle() == ["EndHoldback"]
+    world.drain("m-1")
+    assert world.status.standby_revision == "m-1"
+    world.now += world.spec.rollout.standby.retain
+    assert world.settle() == ["ExpireStandby"]
+
+
+def test_it_follows_the_number_of_replicas() -> None:
+    """Scaled up, the share needs more pods."""
+    world = held_back(holdback="20%")
+    world.spec = world.spec.model_copy(update={"replicas": 8})
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-2": 8,
+        "m-1": 2,
+    }

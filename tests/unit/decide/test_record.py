@@ -1,0 +1,60 @@
+"""What is kept of a decision: enough to see how it was come to."""
+
+from dataclasses import replace
+
+from modelward.api.status import Cause
+from modelward.decide.observation import DriftSignal
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import breached, explained, probing, promoted, serving, worse
+
+
+def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
+    """The record names the rule, the cause, and the evidence with what it was compared with."""
+    world = probing()
+    world.drift = (DriftSignal("psi", 0.25, 0.2), DriftSignal("aaa", 0.1, 0.2))
+    world.see(replace(worse("m-2"), target=Verdict.BREACHED, target_log_evidence=16.0))
+    world.step()
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.rule, record.action, record.revision, record.cause) == (
+        "RollBack",
+        "RolledBack",
+        "m-2",
+        Cause.MODEL,
+    )
+    assert (record.time, record.message) == (world.status.history[0].time, world.status.history[0].message)
+    first = record.evidence[0]
+    assert (first.objective, first.revision, first.bad) == ("availability", "m-2", "100 of 1000")
+    assert (first.against_target, first.against_other) == ("6.9 of 6.5", "2.2 of 2.0")
+    assert first.others_bad == "10 of 1000"
+    assert {(line.objective, line.revision) for line in record.evidence} == {
+        ("availability", "m-1"),
+        ("availability", "m-2"),
+        ("accuracy", "m-1"),
+        ("accuracy", "m-2"),
+    }
+    assert record.drift == ("aaa 0.1 of 0.2", "psi 0.25 of 0.2")
+
+
+def test_the_split_by_storage_is_recorded_where_there_is_one() -> None:
+    """Slow storage as the cause is shown by its own numbers; without a comparison none is made up."""
+    world = promoted()
+    world.see(explained(breached("m-2")))
+    world.step()
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.rule, record.cause) == ("BearBreach", Cause.INFRASTRUCTURE)
+    first = record.evidence[0]
+    assert (first.while_storage_slow, first.while_storage_fast) == ("400 of 500", "5 of 500")
+    assert (first.against_other, first.others_bad) == ("", "")
+
+
+def test_a_reconcile_that_decides_nothing_records_nothing() -> None:
+    """The record stays that of the last decision."""
+    world = serving()
+    record = world.status.last_decision
+    assert record is not None
+    assert record.action == "Promoted"
+    world.pass_time(hours=1)
+    world.step()
+    assert world.status.last_decision is record
