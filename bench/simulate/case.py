@@ -34,6 +34,7 @@ class Part(Enum):
     TARGET = "against the target"
     STABLE = "against stable"
     NOT_WORSE = "not worse"
+    STORAGE = "explained by slow storage"
 
 
 @dataclass(frozen=True, slots=True)

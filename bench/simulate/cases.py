@@ -10,6 +10,7 @@ from typing import Final
 from bench.simulate.case import Case, Figure, Part, Runs
 from bench.simulate.judges import AgainstStable, AgainstTarget, NotWorse
 from bench.simulate.rivals import Tolerance
+from bench.simulate.storage import storage_cases
 from bench.simulate.streams import (
     FOUR_HOURS,
     HOUR,
@@ -232,7 +233,7 @@ def _not_worse() -> Iterator[Case]:
 
 
 CASES: Final[Mapping[str, Case]] = {
-    case.name: case for case in chain(_targets(), _nulls(), _rejections(), _not_worse())
+    case.name: case for case in chain(_targets(), _nulls(), _rejections(), _not_worse(), storage_cases())
 }
 """The table's rows by name, in order."""
 

@@ -99,11 +99,13 @@ class Stream:
         judged: events of the revision that is judged.
         stable: events of stable in the same blocks; None where the revision is alone.
         before: events of stable in the hour before; None where the revision is alone.
+        slow: those of the judged revision's events that came while storage was slow; None: nobody knows.
     """
 
     judged: Events
     stable: Events | None = None
     before: Events | None = None
+    slow: Events | None = None
 
 
 class Source(Protocol):
