@@ -13,8 +13,11 @@ from kubernetes import client, config, watch
 from kubernetes.config.config_exception import ConfigException
 
 from modelward import conventions
+from modelward.api.status import DecisionRecord
+from modelward.cli.decisions import read_records
 from modelward.cli.failure import CommandError
 from modelward.cli.resource import Deployment, read
+from modelward.render.decisions import decisions_name
 
 _TIMEOUT_SECONDS: Final = 10
 _WATCH_SECONDS: Final = 300
@@ -67,6 +70,20 @@ class Access:
         if scope.name is not None and not found:
             raise CommandError(self._not_found(scope))
         return tuple(found)
+
+    def decisions(self, deployment: Deployment) -> tuple[DecisionRecord, ...]:
+        """Return the records of a deployment's decisions, newest first.
+
+        Whoever may not read its ConfigMap gets the newest alone, which is in status too.
+        """
+        name = decisions_name(deployment.name)
+        try:
+            found = client.CoreV1Api(self._api.api_client).read_namespaced_config_map(
+                name, deployment.namespace, _request_timeout=_TIMEOUT_SECONDS
+            )
+        except (client.ApiException, urllib3.exceptions.HTTPError):
+            return read_records({}, deployment.status.last_decision)
+        return read_records(found.data or {}, deployment.status.last_decision)
 
     def follow(self, scope: Scope) -> Iterator[tuple[Deployment, ...]]:
         """Yield what `list` returns, now and after each change, until the caller stops.

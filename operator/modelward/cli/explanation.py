@@ -3,14 +3,15 @@
 What happens next is said from the phase alone; docs/rollout.md has the whole transition table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelward import conventions
 from modelward.api.quantities import format_duration
-from modelward.api.spec import OnInconclusive, Step
-from modelward.api.status import Phase, RolloutStatus
+from modelward.api.spec import OnInconclusive, OnUnknownCause, Step
+from modelward.api.status import DecisionRecord, Phase, RolloutStatus
+from modelward.cli import decisions
 from modelward.cli.resource import Deployment, Role, read_time
 from modelward.cli.wording import ago, counted, criterion, evidence_share, plural, span
 
@@ -23,13 +24,22 @@ class Section:
     lines: tuple[str, ...]
 
 
-def explain(deployment: Deployment, now: datetime) -> tuple[Section, ...]:
-    """Return what serves, what is tried, what was rejected, what was decided and what comes next."""
+def explain(
+    deployment: Deployment, now: datetime, records: Sequence[DecisionRecord] = ()
+) -> tuple[Section, ...]:
+    """Return what serves, what is tried, what was rejected, what was decided and what comes next.
+
+    Args:
+        deployment: the deployment.
+        now: the time.
+        records: the records of its decisions, newest first.
+    """
     sections = (
         Section("What serves", tuple(_serving(deployment, now))),
         Section("What is being tried", tuple(_trying(deployment, now))),
         Section("What was rejected", tuple(_rejected(deployment, now))),
         Section("What was decided, newest first", tuple(_history(deployment, now))),
+        Section("What the last decisions were made from", tuple(decisions.sentences(records, now))),
         Section("What is not as it should be", tuple(_troubles(deployment))),
         Section("What happens next", tuple(_next(deployment, now))),
     )
@@ -53,6 +63,14 @@ def _serving(deployment: Deployment, now: datetime) -> Iterator[str]:
     if status.standby_revision:
         until = f" until {status.standby_until}" if status.standby_until else ""
         yield f"{status.standby_revision} is kept warm as standby{until}."
+    if status.control is not None:
+        purpose = "to find the cause of a breach" if status.phase is Phase.PROBING else "as a holdback"
+        yield f"{status.control.revision} is compared with it, {purpose}."
+    if status.incident is not None:
+        yield (
+            f"It has been breached since {ago(status.incident.since, now)} and nothing is rolled back: "
+            f"{status.incident.reason}, cause {status.incident.cause}."
+        )
     yield from _numbers(deployment, status.stable_revision)
 
 
@@ -122,8 +140,7 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
             yield "The first revision serves as soon as its pods are ready."
         case Phase.SERVING:
             yield "Nothing while the stable revision meets its objectives; a changed spec begins a rollout."
-            if status.standby_revision:
-                yield f"If it breaches one, traffic goes back to {status.standby_revision}."
+            yield from _after_breach(deployment)
         case Phase.STARTING:
             limit = format_duration(deployment.spec.rollout.progress_deadline)
             yield f"The candidate gets traffic when its pods are ready; if not in {limit}, it is rejected."
@@ -135,9 +152,32 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
             yield from _after_rollback(deployment)
         case Phase.HELD:
             yield "The rollout waits for a person, or for what holds it to pass."
+        case Phase.PROBING | Phase.RESTORING:
+            yield from _after_comparison(deployment)
     if deployment.spec.paused:
         yield "spec.paused is true: no step ends and no candidate gets traffic; a rollback still happens."
     yield from _commands(deployment)
+
+
+def _after_comparison(deployment: Deployment) -> Iterator[str]:
+    stable = deployment.status.stable_revision
+    if deployment.status.phase is Phase.RESTORING:
+        yield f"All traffic is back on {stable} once the other answers no request any more."
+        return
+    limit = format_duration(deployment.spec.rollback.probe.duration)
+    yield f"If {stable} is shown to be worse it is rolled back."
+    yield f"If not, or not in {limit}, the share is put back and it goes on serving."
+
+
+def _after_breach(deployment: Deployment) -> Iterator[str]:
+    """Say what follows a breach of the stable revision while a standby is warm."""
+    if standby := deployment.status.standby_revision:
+        what = {
+            OnUnknownCause.PROBE: f"{standby} gets a share to compare them; the worse goes",
+            OnUnknownCause.ROLLBACK: f"for no known cause, traffic goes back to {standby}",
+            OnUnknownCause.ALERT: "for no known cause, it goes on serving and an alert fires",
+        }[deployment.spec.rollback.on_unknown_cause]
+        yield f"If it breaches one, {what}."
 
 
 def _after_rollback(deployment: Deployment) -> Iterator[str]:

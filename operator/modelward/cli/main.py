@@ -93,7 +93,7 @@ def explain(
     """Say what serves, what was rejected and why, with the numbers, and what happens next."""
     access = Access(kubeconfig, context)
     (deployment,) = access.list(Scope(namespace or access.namespace, name))
-    sections = explanation.explain(deployment, _now())
+    sections = explanation.explain(deployment, _now(), access.decisions(deployment))
     if output is Format.TABLE:
         console = Console()
         (console if console.is_terminal else _wide_console()).print(sentences(deployment, sections))

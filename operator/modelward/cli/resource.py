@@ -20,6 +20,7 @@ class Role(StrEnum):
     STABLE = "stable"
     CANDIDATE = "candidate"
     STANDBY = "standby"
+    CONTROL = "control"
     REJECTED = "rejected"
     OTHER = ""
 
@@ -48,6 +49,7 @@ class Deployment:
             self.status.stable_revision: Role.STABLE,
             self.status.candidate_revision: Role.CANDIDATE,
             self.status.standby_revision: Role.STANDBY,
+            self.status.control.revision if self.status.control else "": Role.CONTROL,
         }
         rejected = {each.revision: Role.REJECTED for each in self.status.rejected_revisions}
         return (rejected | roles).get(revision, Role.OTHER)

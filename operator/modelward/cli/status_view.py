@@ -26,6 +26,7 @@ _PHASE_STYLES: Final = {
     Phase.SERVING: "green",
     Phase.ROLLING_BACK: "bold red",
     Phase.HELD: "bold yellow",
+    Phase.PROBING: "bold yellow",
 }
 _ROLE_STYLES: Final = {Role.STABLE: "green", Role.CANDIDATE: "cyan", Role.REJECTED: "red"}
 _GOOD_WHEN_FALSE: Final = frozenset({"Reconciling", "Stalled"})
@@ -101,6 +102,8 @@ def _headline(deployment: Deployment, now: datetime) -> Text:
             line.append(f", began {ago(rollout.step_started_at, now)}")
     if rollout is not None and rollout.held:
         line.append(f"  held: {rollout.held}", "yellow")
+    if status.incident is not None:
+        line.append(f"  incident: {status.incident.reason}", "yellow")
     line.append("  verdict ").append_text(_verdict(status.verdict))
     if status.cause is not None:
         line.append("  cause ").append(status.cause, "bold")

@@ -158,3 +158,60 @@ def test_a_rollback_that_waits_for_pods_says_for_which() -> None:
     assert f"electricity-older is rejected and {recorded.STABLE} goes on serving" in text
     switched = changed(waiting, {}, {"withdrawal": {**withdrawal, "switched": True}})
     assert "has ready pods" not in section(switched, "What happens next")
+
+
+CONTROL = {
+    "revision": "iris-control",
+    "purpose": "Probe",
+    "replicas": 2,
+    "startedAt": "2026-01-01T11:59:00Z",
+    "sharedAt": "2026-01-01T11:59:01Z",
+}
+INCIDENT = {
+    "revision": recorded.STABLE,
+    "cause": "Infrastructure",
+    "reason": "InfrastructureSuspected",
+    "since": "2026-01-01T11:00:00Z",
+}
+
+
+def test_a_comparison_after_promotion_is_told_with_its_end() -> None:
+    """Who is compared with whom, and what follows either way."""
+    manifest = changed(recorded.REJECTED, {}, {"phase": "Probing", "control": CONTROL})
+    assert "iris-control is compared with it, to find the cause of a breach." in section(
+        manifest, "What serves"
+    )
+    text = section(manifest, "What happens next")
+    assert f"If {recorded.STABLE} is shown to be worse it is rolled back." in text
+    assert "not in 10m, the share is put back" in text
+    restoring = changed(recorded.REJECTED, {}, {"phase": "Restoring"})
+    assert f"All traffic is back on {recorded.STABLE} once" in section(restoring, "What happens next")
+
+
+def test_an_incident_is_told_with_its_cause() -> None:
+    """A breach that is borne is said to be so, and so is a holdback."""
+    held_back = {**CONTROL, "purpose": "Holdback"}
+    manifest = changed(
+        recorded.REJECTED, {}, {"phase": "Serving", "incident": INCIDENT, "control": held_back}
+    )
+    text = section(manifest, "What serves")
+    assert "nothing is rolled back: InfrastructureSuspected, cause Infrastructure." in text
+    assert "iris-control is compared with it, as a holdback." in text
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("Probe", "iris-old gets a share to compare them"),
+        ("Rollback", "traffic goes back to iris-old"),
+        ("Alert", "it goes on serving and an alert fires"),
+    ],
+)
+def test_what_follows_a_breach_is_what_the_policy_says(policy: str, said: str) -> None:
+    """While a standby is warm, what it is for depends on spec.rollback.onUnknownCause."""
+    manifest = changed(
+        recorded.REJECTED,
+        {"rollback": {"onUnknownCause": policy}},
+        {"phase": "Serving", "standbyRevision": "iris-old"},
+    )
+    assert said in section(manifest, "What happens next")
