@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
-# Runs every test, those on the real cluster beside the others. What they need is built first, so that no
-# test's time is spent on building; a cluster that they brought up goes again, however they end.
+# Runs every test, or those of the paths given, the ones on the real cluster beside the others. Programs are
+# built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the
+# tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Most tests wait for something rather than compute: more processes than the two cores that it was tried on.
+# Most tests wait rather than compute: more processes than the two cores that this was tried on.
 readonly processes=3
 
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
-if [[ ! -e "$(cluster kubeconfig)" ]]; then
-    trap 'cluster down 2>/dev/null || cluster down' EXIT
-fi
+leave_nothing() {
+    pkill -TERM -P $$ -f pytest || true # there still, if a signal ended this script
+    wait
+    [[ "$was_up" ]] || cluster down 2>/dev/null || cluster down
+}
+
+was_up=""
+[[ ! -e "$(cluster kubeconfig)" ]] || was_up=yes
+trap leave_nothing EXIT
 cluster programs >/dev/null
-cluster images >/dev/null
-.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadgroup --no-loadscope-reorder "$@"
+# The first tests need no image; those that do wait for this.
+cluster images >/dev/null 2>&1 &
+.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadgroup --no-loadscope-reorder "${@:-tests}"
