@@ -252,7 +252,7 @@ class Deployment(RuleBasedStateMachine):
         world, seen = self.world, self.world.observation()
         turned = replace(
             seen,
-            revisions=dict(reversed(seen.revisions.items())),
+            revisions=dict(list(seen.revisions.items())[::-1]),
             assessments=seen.assessments[::-1],
             alerts=seen.alerts[::-1],
             drift=seen.drift[::-1],
