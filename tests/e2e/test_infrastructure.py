@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev.demo.infrastructure.story import Story
+from dev.demo.infrastructure.story import AS_ON_A_BUSY_MACHINE, Story
 from dev.demo.slow_store import SlowStore
 from tests.e2e.faulty import Faulty
 
@@ -16,7 +16,7 @@ def test_slow_storage_is_no_fault_of_the_model(faulty: Faulty) -> None:
     """
     store = SlowStore(faulty.stage)
     store.furnish()
-    story = Story(faulty.stage, store)
+    story = Story(faulty.stage, store, AS_ON_A_BUSY_MACHINE)
     story.run()
     assert story.steps[-1].seen == "none fires"
     failed = [answer for answer in faulty.end_traffic().answers if answer.failed]

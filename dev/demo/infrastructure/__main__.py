@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dev.cluster.errors import ClusterError
 from dev.demo.cluster import DemoError, this_cluster
-from dev.demo.infrastructure.story import BENCH, Step, Story
+from dev.demo.infrastructure.story import AS_ON_A_QUIET_MACHINE, BENCH, Step, Story
 from dev.demo.screen import Screen
 from dev.demo.slow_store import SlowStore
 from dev.demo.stage import EXAMPLE, SYSTEM, Stage
@@ -30,7 +30,7 @@ def main() -> int:
         screen = Screen(console)
         stage = Stage(this_cluster(), NAMESPACE, screen)
         with screen:
-            story = Story(stage, SlowStore(stage))
+            story = Story(stage, SlowStore(stage), AS_ON_A_QUIET_MACHINE)
             prepare(story)
             story.run()
             failed = [
