@@ -17,7 +17,7 @@ DRIFT_SEVERITIES: Final = (0.3, 0.5, 0.75, 1.0)
 """Likewise of drifted inputs: with less, accuracy hardly misses its target, which takes long to show."""
 TRAFFIC: Final = (10, 100)
 """Requests per second in all."""
-REPEATS: Final = 4
+REPEATS: Final = 3
 RESTING_SECONDS: Final = 30
 """Between two reads of a storage probe while nothing bad is seen."""
 EARLIEST_ONSET_SECONDS: Final = 60
@@ -34,11 +34,17 @@ class Place(Enum):
     HALF = "rollout at 50%"
     MOST = "rollout at 90%"
     PROMOTED = "after promotion, warm standby"
+    HELD_BACK = "after promotion, holdback of 10%"
 
     @property
     def candidate_share(self) -> float:
         """Of the traffic, while the candidate is on its step."""
-        return {Place.CANARY: 0.1, Place.HALF: 0.5, Place.MOST: 0.9, Place.PROMOTED: 0.5}[self]
+        return {Place.CANARY: 0.1, Place.MOST: 0.9}.get(self, 0.5)
+
+    @property
+    def is_rollout(self) -> bool:
+        """Whether the newer revision is still a candidate."""
+        return self in {Place.CANARY, Place.HALF, Place.MOST}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,29 +21,31 @@ from modelward.evidence.counts import Block, Count, StorageSplit
 from modelward.evidence.ledger import Key, Ledger
 
 START: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-REPLICAS: Final = {Place.CANARY: 9, Place.HALF: 4, Place.MOST: 4, Place.PROMOTED: 4}
+REPLICAS: Final = {Place.CANARY: 9, Place.HELD_BACK: 9}
+"""Nine and one pod more are the shares of these; the others have `FEW_REPLICAS`."""
+FEW_REPLICAS: Final = 4
 OLDER, NEWER = "m-1", "m-2"
 SETTLED_BLOCKS: Final = 60
-"""Served by the promoted revision, or on its step by the candidate, before an incident may begin."""
+"""Served by the promoted revision before an incident may begin."""
 PATIENCE: Final = 400
 """Blocks within which a setting must be reached."""
 
 
 def spec_of(place: Place) -> ModelDeploymentSpec:
     """What the team asks for: one long step, or a short one that leads to a promotion."""
-    is_rollout = place is not Place.PROMOTED
     manifest: dict[str, Any] = {
         "model": {"uri": "s3://models/m/1"},
         "server": {"template": {"spec": {"containers": [{"name": "model", "image": "server:1"}]}}},
-        "replicas": REPLICAS[place],
+        "replicas": REPLICAS.get(place, FEW_REPLICAS),
         "rollout": {
             "steps": [
                 {
                     "weight": min(round(place.candidate_share * 100), 50),
-                    "duration": "12h" if is_rollout else "1m",
-                    "minRequests": 100_000_000 if is_rollout else 100,
+                    "duration": "12h" if place.is_rollout else "1m",
+                    "minRequests": 100_000_000 if place.is_rollout else 100,
                 }
             ],
+            **({"holdback": "10%"} if place is Place.HELD_BACK else {}),
             "deadline": "24h",
             "standby": {"replicas": "100%", "retain": "6h"},
         },
@@ -109,7 +111,7 @@ class Served:
         else:
             msg = f"{self.setting} was not reached: {self.status.phase}"
             raise RuntimeError(msg)
-        for _ in range(SETTLED_BLOCKS if self.setting.place is Place.PROMOTED else 0):
+        for _ in range(0 if self.setting.place.is_rollout else SETTLED_BLOCKS):
             self.live()
 
     def fork(self, incident: Incident, rng: np.random.Generator) -> "Served":
@@ -142,7 +144,7 @@ class Served:
 
     @property
     def _is_reached(self) -> bool:
-        if self.setting.place is not Place.PROMOTED:
+        if self.setting.place.is_rollout:
             return self.status.phase is Phase.STEPPING
         return self.status.phase is Phase.SERVING and self.status.stable_revision == NEWER
 
