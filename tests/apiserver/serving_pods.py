@@ -74,6 +74,8 @@ class Stage:
     pods: ServingPods
     bad_share: dict[str, float] = field(default_factory=dict)
     """By revision: share of requests answered with an error."""
+    storage_when_bad: str = "fast"
+    """What storage was like when those came."""
     is_quiet: bool = False
     """Whether there are no requests."""
 
@@ -104,7 +106,8 @@ class Stage:
             and pod.monitor.mode != "Withdraw"
         ):
             bad = REQUESTS_A_LOOK * self.bad_share.get(pod.revision, 0.0)
-            pod.scraped.count(REQUESTS_A_LOOK - bad, bad, OBJECTIVE["name"])
+            pod.scraped.count(REQUESTS_A_LOOK - bad, 0, OBJECTIVE["name"])
+            pod.scraped.count(0, bad, OBJECTIVE["name"], storage=self.storage_when_bad)
             pod.monitor.requests_total += REQUESTS_A_LOOK
 
 

@@ -31,8 +31,6 @@ def stable_must_go(situation: Situation) -> Finding | None:
 def wish_to_go_back(situation: Situation) -> Finding | None:
     """Return why the serving revision should go, whether or not it can; None if nothing says so."""
     stable = situation.status.stable_revision
-    if not stable:
-        return None
     if alert := situation.alert_against(stable):
         return _alerted(alert, stable)
     if not situation.metrics_are_available:

@@ -7,7 +7,14 @@ import aiohttp
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelward.api.status import ModelDeploymentStatus, Phase, TrafficShare
+from modelward.api.status import (
+    Cause,
+    IncidentStatus,
+    ModelDeploymentStatus,
+    Phase,
+    RolloutStatus,
+    TrafficShare,
+)
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import ObjectivePlan, Plan
@@ -159,6 +166,44 @@ async def test_deployment_is_shown_and_gone_with_its_snapshot(running: Running) 
     running.snapshots = []
     _, _, text = await running.get("/metrics")
     assert 'deployment="web"' not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "reason"),
+    [
+        (
+            ModelDeploymentStatus(
+                incident=IncidentStatus(
+                    revision="web-1",
+                    cause=Cause.INFRASTRUCTURE,
+                    reason="InfrastructureSuspected",
+                    since="2026-01-01T00:00:00Z",
+                )
+            ),
+            "Infrastructure",
+            "InfrastructureSuspected",
+        ),
+        (
+            ModelDeploymentStatus(
+                cause=Cause.UNKNOWN,
+                rollout=RolloutStatus(started_at="2026-01-01T00:00:00Z", held="StableAlsoBreached"),
+            ),
+            "Unknown",
+            "StableAlsoBreached",
+        ),
+    ],
+)
+async def test_a_breach_that_is_borne_is_shown_with_its_cause(
+    running: Running, status: ModelDeploymentStatus, cause: str, reason: str
+) -> None:
+    """By the serving revision or by a held rollout; and no longer than that."""
+    whose = {"namespace": "team", "deployment": "web"}
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", status, (), [])]
+    labels = {**whose, "cause": cause, "reason": reason}
+    assert await running.metric("modelward_deployment_incident", **labels) == [1]
+    over = ModelDeploymentStatus(cause=Cause.MODEL)
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", over, (), [])]
+    assert await running.metric("modelward_deployment_incident", **whose) == []
 
 
 async def test_alerts_port_stays_closed_without_a_token(running: Running) -> None:

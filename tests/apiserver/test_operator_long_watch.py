@@ -1,0 +1,102 @@
+"""A revision that is breached after its promotion, on real counts in a real Prometheus."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from modelward.api.status import DecisionRecord
+from modelward.control import kinds
+from tests.apiserver.operators import World, condition, server
+from tests.apiserver.serving_pods import OBJECTIVE, Stage
+
+pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(900)]
+
+ROLLOUT = {"steps": [{"weight": 50, "duration": "20s", "minRequests": 20}]}
+LIMIT_SECONDS = 300
+
+
+async def until(world: World, is_so: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Wait for a status."""
+    return await world.until_status(is_so, limit_seconds=LIMIT_SECONDS)
+
+
+async def two_promoted(stage: Stage, **rollback: Any) -> tuple[str, str]:
+    """Promote a second revision after a first; return both."""
+    first = await _promoted(stage.world, "mlserver:1", rollback, before="")
+    return first, await _promoted(stage.world, "mlserver:2", rollback, before=first)
+
+
+async def _promoted(world: World, image: str, rollback: dict[str, Any], before: str) -> str:
+    await world.apply(server=server(image), objectives=[OBJECTIVE], rollout=ROLLOUT, rollback=rollback)
+
+    def is_promoted(status: dict[str, Any]) -> bool:
+        return status.get("stableRevision", "") not in {"", before} and status["phase"] == "Serving"
+
+    stable: str = (await until(world, is_promoted))["stableRevision"]
+    return stable
+
+
+async def records(world: World) -> list[DecisionRecord]:
+    """Return the records of decisions, oldest first."""
+    data = (await world.get(kinds.CONFIG_MAP, "electricity-decisions"))["data"]
+    return [DecisionRecord.model_validate_json(data[key]) for key in sorted(data)]
+
+
+async def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(stage: Stage) -> None:
+    """The standby gets a share, the comparison convicts, and the record has the numbers of both."""
+    world = stage.world
+    async with world.operator():
+        first, second = await two_promoted(stage)
+        stage.bad_share[second] = 0.5
+        status = await until(world, lambda status: status["phase"] == "Probing")
+        assert status["control"]["revision"] == first
+        status = await until(
+            world, lambda status: status["stableRevision"] == first and status["phase"] == "Serving"
+        )
+        (rejected,) = status["rejectedRevisions"]
+        assert (rejected["revision"], rejected["cause"]) == (second, "Model")
+        assert f"while {first} had 0 of" in rejected["message"]
+        assert stage.pods.told(second)[-1] == "Withdraw"
+        kept = await records(world)
+    assert [each.action for each in kept] == ["Promoted", "Promoted", "Probing", "RolledBack"]
+    assert kept[-1] == DecisionRecord.model_validate(status["lastDecision"])
+    line = next(each for each in kept[-1].evidence if each.revision == second)
+    assert line.others_bad.startswith("0 of ")
+
+
+async def test_slow_storage_rolls_nothing_back_and_recovers(stage: Stage) -> None:
+    """Only the events that came on slow storage are bad: traffic stays, and that is said until it is over."""
+    world = stage.world
+    async with world.operator():
+        _, second = await two_promoted(stage)
+        before = await world.status()
+        stage.storage_when_bad = "slow"
+        stage.bad_share[second] = 0.3
+        status = await until(world, lambda status: status.get("incident"))
+        assert (status["incident"]["reason"], status["cause"]) == (
+            "InfrastructureSuspected",
+            "Infrastructure",
+        )
+        assert condition(status, "ObjectivesMet")["reason"] == "InfrastructureSuspected"
+        assert status["trafficGeneration"] == before["trafficGeneration"]
+        stage.bad_share.clear()
+        status = await until(world, lambda status: not status.get("incident"))
+        assert (status["stableRevision"], status.get("rejectedRevisions", [])) == (second, [])
+        assert status["trafficGeneration"] == before["trafficGeneration"]
+        assert [each.action for each in await records(world)][-2:] == ["Stayed", "Recovered"]
+
+
+async def test_a_spent_budget_stays_where_it_is(stage: Stage) -> None:
+    """No rollback is allowed: the breach is borne, the deployment stalls, and traffic stays."""
+    world = stage.world
+    async with world.operator():
+        _, second = await two_promoted(stage, budget={"max": 0})
+        stage.bad_share[second] = 1.0
+        status = await until(
+            world, lambda status: condition(status, "Stalled").get("reason") == "RollbackBudgetExhausted"
+        )
+        assert (status["stableRevision"], status["phase"]) == (second, "Serving")
+        assert status.get("control") is None
+        events = {event["reason"] for event in await world.everything(kinds.EVENT)}
+    assert "RollbackBudgetExhausted" in events

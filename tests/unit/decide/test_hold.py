@@ -1,0 +1,163 @@
+"""A rollout that waits, for what is no fault of the candidate, and goes on by itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from modelward.api.status import Cause, Phase
+from modelward.decide.observation import DriftSignal, MetricsState
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import World, assessment, breached, explained, promoted, stepping, worse
+
+OBJECTIVES = [
+    {"name": "availability", "availability": {}, "target": "99%"},
+    {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"},
+]
+
+
+def held(world: World) -> tuple[str, Cause | None]:
+    """Return why the rollout is held, and what is at fault."""
+    assert world.status.rollout is not None
+    return world.status.rollout.held, world.status.cause
+
+
+def test_slow_storage_holds_a_rollout_and_lets_it_go_on() -> None:
+    """A breached storage objective that asks for it stops the rollout, with its numbers; then it resumes."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(breached("m-1", "storage"))
+    decision = world.step()
+    assert decision.rule == "HoldOnBreach"
+    assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
+    assert "storage: 500 of 1000 bad" in decision.announcements[0].message
+    assert world.status.rejected_revisions == ()
+    world.see(assessment("m-1", "storage"))
+    assert world.settle() == ["Resume"]
+    assert world.status.phase is Phase.STEPPING
+    assert world.status.cause is None
+
+
+def test_a_bad_candidate_is_found_while_storage_holds_the_rollout() -> None:
+    """Slow storage is no cover: what is worse in the same blocks is rejected, with the cause Model."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(breached("m-1", "storage"), breached("m-2", "storage"))
+    world.settle()
+    world.see(worse("m-2"))
+    assert world.step().rule == "RejectCandidate"
+    assert world.status.rejected_revisions[0].cause is Cause.MODEL
+
+
+@pytest.mark.parametrize("make", [worse, breached])
+def test_a_candidate_is_not_rejected_for_what_slow_storage_explains(make: object) -> None:
+    """Worse, or breached alone, but only while its storage was slow: the rollout waits instead."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(explained(worse("m-2") if make is worse else breached("m-2")))
+    assert world.settle() == ["HoldOnBreach"]
+    assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
+    assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
+
+
+def test_drifted_inputs_hold_when_both_are_breached() -> None:
+    """Both revisions bad on inputs that have drifted: nobody's fault but the inputs'."""
+    world = stepping()
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.settle() == ["HoldOnBreach"]
+    assert held(world) == ("DriftSuspected", Cause.DRIFT)
+
+
+def test_of_two_that_cross_together_none_is_to_blame() -> None:
+    """While stable's evidence rises with the candidate's it is too early to say which of them it is."""
+    world = stepping()
+    rising = assessment("m-1", good=700, target=Verdict.INCONCLUSIVE, target_log_evidence=10.0)
+    world.see(breached("m-2"), rising)
+    assert world.settle() == []
+    world.see(breached("m-1"))
+    assert world.settle() == ["HoldOnBreach"]
+    assert held(world) == ("StableAlsoBreached", Cause.UNKNOWN)
+
+
+@pytest.mark.parametrize("known", [None, Verdict.UNKNOWN])
+def test_a_breach_beside_a_stable_without_data_is_the_candidates(known: Verdict | None) -> None:
+    """Nothing is known against stable, and rejecting a candidate costs little."""
+    world = stepping()
+    if known is None:
+        del world.evidence["m-1", "availability"]
+    else:
+        world.see(assessment("m-1", target=known))
+    world.see(breached("m-2"))
+    assert world.step().rule == "RejectCandidate"
+
+
+def test_a_hold_does_not_waver() -> None:
+    """Evidence just below the threshold does not let the rollout go on, to be held again at once."""
+    world = stepping()
+    world.see(breached("m-1"), breached("m-2"))
+    world.settle()
+    nearly = replace(breached("m-2"), target=Verdict.INCONCLUSIVE, target_log_evidence=14.0)
+    world.see(nearly)
+    assert world.settle() == []
+    world.all_healthy("m-2")
+    assert world.settle() == ["Resume"]
+
+
+def test_the_deadline_does_not_run_while_it_is_held() -> None:
+    """An outage of storage that is longer than the deadline does not end the rollout."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(breached("m-1", "storage"))
+    world.settle()
+    world.pass_time(hours=2)
+    world.see(assessment("m-1", "storage"))
+    assert world.settle() == ["Resume"]
+    left = world.spec.rollout.deadline - timedelta(seconds=1)
+    world.pass_time(seconds=left.total_seconds())
+    world.all_healthy("m-1", "m-2")
+    assert "HoldAtDeadline" not in world.settle()
+
+
+def test_slow_storage_that_only_alerts_does_not_hold() -> None:
+    """onBreach: Alert leaves a rollout alone while nothing else is breached."""
+    alerting = [OBJECTIVES[0], OBJECTIVES[1] | {"onBreach": "Alert"}]
+    world = stepping(objectives=alerting)
+    world.see(breached("m-1", "storage"), breached("m-2", "storage"))
+    assert world.settle() == []
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.settle() == ["HoldOnBreach"]
+    assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
+
+
+def test_an_incident_is_neither_opened_nor_closed_without_data() -> None:
+    """With metrics away what is known stays as it is."""
+    world = promoted()
+    world.see(explained(breached("m-2")))
+    world.metrics = MetricsState.UNAVAILABLE
+    assert world.settle() == []
+    world.metrics = MetricsState.AVAILABLE
+    world.settle()
+    incident = world.status.incident
+    assert incident is not None
+    world.metrics = MetricsState.UNAVAILABLE
+    world.see(breached("m-2"))
+    assert world.settle() == []
+    assert world.status.incident == incident
+
+
+@pytest.mark.parametrize(
+    ("stable_bad", "stable_total", "rule"),
+    [
+        (400, 1000, "RejectCandidate"),
+        (0, 1000, "RejectCandidate"),
+        (0, 0, "RejectCandidate"),
+        (490, 1000, "Stay"),
+        (600, 1000, "Stay"),
+        (2, 5, "Stay"),
+    ],
+)
+def test_a_breach_is_the_candidates_alone_only_if_stable_does_better(
+    stable_bad: int, stable_total: int, rule: str
+) -> None:
+    """Half of its events are bad: stable's, in the same blocks, must show that it does not suffer."""
+    world = stepping()
+    counts = {"stable_good": stable_total - stable_bad, "stable_total": stable_total}
+    world.see(replace(breached("m-2"), **counts))
+    assert world.step().rule == rule
