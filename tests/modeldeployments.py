@@ -243,6 +243,21 @@ AGAINST_A_RULE: Final = (
         'not a share of replicas: write a string from "0%" to "100%"',
     ),
     Wrong(
+        "most of the traffic held back",
+        _rollout(holdback="60%"),
+        'not a share of traffic: write a string from "1%" to "50%"',
+    ),
+    Wrong(
+        "nothing held back",
+        _rollout(holdback="0%"),
+        'not a share of traffic: write a string from "1%" to "50%"',
+    ),
+    Wrong(
+        "a probe too short to tell",
+        {"spec": {"rollback": {"probe": {"duration": "10s"}}}},
+        "write a duration from 1m to 168h",
+    ),
+    Wrong(
         "an objective of two kinds",
         _objective(availability={}),
         "write exactly one of latency, availability, accuracy and storage",
@@ -414,6 +429,11 @@ AGAINST_THE_SCHEMA: Final = (
         "no step",
         _rollout(steps=[]),
         "spec.rollout.steps in body should have at least 1 items",
+    ),
+    Wrong(
+        "a policy that there is none of",
+        {"spec": {"rollback": {"onUnknownCause": "Hold"}}},
+        'onUnknownCause: Unsupported value: "Hold": supported values: "Probe", "Rollback", "Alert"',
     ),
     Wrong(
         "an unknown consequence",

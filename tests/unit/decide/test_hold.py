@@ -158,6 +158,5 @@ def test_a_breach_is_the_candidates_alone_only_if_stable_does_better(
 ) -> None:
     """Half of its events are bad: stable's, in the same blocks, must show that it does not suffer."""
     world = stepping()
-    counts = {"stable_good": stable_total - stable_bad, "stable_total": stable_total}
-    world.see(replace(breached("m-2"), **counts))
+    world.see(replace(breached("m-2"), stable_good=stable_total - stable_bad, stable_total=stable_total))
     assert world.step().rule == rule
