@@ -60,7 +60,7 @@ class _Reader:
             self._process = await asyncio.create_subprocess_exec(*_COMMAND, self.uri, stdin=PIPE, stdout=PIPE)
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 - both are pipes
-        assert stdout is not None  # noqa: S101
+        assert stdout is not None  # noqa: S101 - as above
         try:
             async with asyncio.timeout(STUCK_SECONDS):
                 stdin.write(b"read\n")
