@@ -114,7 +114,12 @@ def wanted_changed(situation: Situation) -> Finding | None:
 
 
 def wanted_is_new(situation: Situation) -> Finding | None:
-    """Does spec want a revision that neither serves nor is rejected?"""
+    """Does spec want a revision that neither serves nor is rejected, and is no share held back?"""
+    return None if situation.status.control else new_revision(situation)
+
+
+def new_revision(situation: Situation) -> Finding | None:
+    """Return the revision that spec wants, if it neither serves nor is rejected."""
     wanted = situation.observation.wanted_revision
     status = situation.status
     if status.candidate_revision or wanted == status.stable_revision or situation.is_rejected(wanted):

@@ -8,7 +8,7 @@ from modelward.decide.change import Change, changed
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
-from modelward.decide.guards import wanted_is_new
+from modelward.decide.guards import new_revision
 from modelward.decide.placement import holdback_replicas
 from modelward.decide.situation import Situation
 
@@ -28,9 +28,9 @@ def held_back(situation: Situation, old: str) -> dict[str, Any]:
 def holdback_is_over(situation: Situation) -> Finding | None:
     """Does spec ask for another revision, or for no holdback any more?"""
     control = situation.status.control
-    if control is None:
+    if control is None or situation.pods(situation.status.stable_revision).ready == 0:
         return None
-    if wanted := wanted_is_new(situation):
+    if wanted := new_revision(situation):
         return Finding("HoldbackEnded", f"{wanted.revision} is to be tried", control.revision)
     if not situation.spec.rollout.holdback:
         return Finding("HoldbackEnded", "spec.rollout.holdback is gone", control.revision)

@@ -92,7 +92,8 @@ def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> lis
     if status.stable_revision:
         placements.append(Placement(status.stable_revision, full, split_mode))
     if control := status.control:
-        pods = control.replicas if control.purpose is ControlPurpose.PROBE else holdback_replicas(spec)
+        is_probe = control.purpose is ControlPurpose.PROBE
+        pods = min(control.replicas, full) if is_probe else holdback_replicas(spec)
         placements.append(Placement(control.revision, pods, split_mode))
     if moving := status.withdrawal:
         placements.append(Placement(moving.to, full, split_mode))

@@ -94,6 +94,8 @@ def probe_is_over(situation: Situation) -> Finding | None:
     status, control = situation.status, situation.status.control
     if control is None or not situation.metrics_are_available:
         return None
+    if control.shared_at and situation.pods(status.stable_revision).ready == 0:
+        return None  # What is left of the traffic is the control's; there is nobody to give it back to.
     if not incident.stable_is_unwell(situation):
         return Finding("Recovered", "the breach is over", status.stable_revision)
     if control.shared_at and situation.pods(control.revision).ready == 0:

@@ -94,6 +94,9 @@ def test_a_new_candidate_ends_it_first() -> None:
     """Pods of exactly two revisions share traffic: the share is withdrawn before the candidate begins."""
     world = held_back()
     world.wanted = "m-3"
+    world.pods("m-2", ready=0)
+    assert world.settle() == [], "there is nobody to give the share back to"
+    world.pods("m-2", ready=4)
     assert world.settle() == ["EndHoldback"]
     assert world.status.phase is Phase.RESTORING
     world.drain("m-1")

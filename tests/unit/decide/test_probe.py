@@ -402,3 +402,24 @@ def test_a_deployment_without_pods_is_not_probed() -> None:
     world.spec = world.spec.model_copy(update={"replicas": 0})
     world.see(breached("m-2"))
     assert world.settle() == []
+
+
+def test_no_share_is_given_back_to_pods_that_are_not_ready() -> None:
+    """While no pod of the suspect is ready the control serves alone, whatever the time or the evidence."""
+    world = probing()
+    both_bad(world)
+    world.pods("m-2", ready=0)
+    world.pass_time(hours=1)
+    assert world.step().rule == "Stay"
+    world.pods("m-2", ready=2)
+    assert world.step().rule == "EndProbe"
+
+
+def test_a_control_is_never_more_than_half() -> None:
+    """Scaled down in the middle of a probe, the control has no more pods than the suspect."""
+    world = probing()
+    world.spec = world.spec.model_copy(update={"replicas": 1})
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-1": 1,
+        "m-2": 1,
+    }
