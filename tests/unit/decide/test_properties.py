@@ -100,13 +100,20 @@ class Deployment(RuleBasedStateMachine):
         unknown=st.sampled_from(OnUnknownCause),
         inconclusive=st.sampled_from(OnInconclusive),
         rollbacks=st.integers(1, 3),
+        holdback=st.sampled_from([None, "10%"]),
     )
-    def policy_changes(self, unknown: OnUnknownCause, inconclusive: OnInconclusive, rollbacks: int) -> None:
-        """Spec asks for something else when in doubt, and allows more or fewer rollbacks."""
+    def policy_changes(
+        self,
+        unknown: OnUnknownCause,
+        inconclusive: OnInconclusive,
+        rollbacks: int,
+        holdback: str | None,
+    ) -> None:
+        """Spec asks for something else when in doubt, for other rollbacks, and for a holdback or none."""
         spec = self.world.spec
         budget = spec.rollback.budget.model_copy(update={"max": rollbacks})
         rollback = spec.rollback.model_copy(update={"on_unknown_cause": unknown, "budget": budget})
-        rollout = spec.rollout.model_copy(update={"on_inconclusive": inconclusive})
+        rollout = spec.rollout.model_copy(update={"on_inconclusive": inconclusive, "holdback": holdback})
         self.world.spec = spec.model_copy(update={"rollback": rollback, "rollout": rollout})
 
     @rule()
