@@ -30,7 +30,7 @@ def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
 
 
 def test_a_firing_alert_is_answered_with_its_start(bench: Bench) -> None:
-    """Only alerts that fire, in the namespace asked for, with all of the labels, are answered; none of ours."""
+    """Only alerts that fire in the namespace asked for, with all the labels, are answered; none of ours."""
     alert = {"alertname": "TooSlow", "namespace": "ns", "severity": "page"}
     foreign = alert | {"namespace": "foreign"}
     pending = alert | {"alertname": "Pending"}

@@ -171,8 +171,8 @@ def test_suspected_infrastructure_names_the_store_with_its_numbers(alerts: Bench
         "summary": "shop: storage or what it depends on is suspected",
         "description": (
             "ModelDeployment shops/shop misses an objective, and the model is not at fault: nothing is "
-            "rolled back, and a rollout waits until this is over. Objective reads: 25% bad over the last 5 minutes. "
-            "See: kubectl modelward explain shop -n shops"
+            "rolled back, and a rollout waits until this is over. Objective reads: 25% bad over the last 5 "
+            "minutes. See: kubectl modelward explain shop -n shops"
         ),
         "runbook_url": "https://example.com/runbook#modelwardinfrastructuresuspected",
     }
