@@ -22,4 +22,4 @@ trap leave_nothing EXIT
 cluster programs >/dev/null
 # The first tests need no image; those that do wait for this.
 cluster images >/dev/null 2>&1 &
-.venv/bin/python -m pytest "${@:-tests}"
+.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadscope --no-loadscope-reorder "${@:-tests}"

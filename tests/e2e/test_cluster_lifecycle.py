@@ -14,7 +14,7 @@ import pytest
 
 from dev.cluster import host
 from dev.cluster.paths import CHECKOUT
-from tests.cluster.machine import Machine, separate
+from tests.e2e.machine import Machine, separate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
