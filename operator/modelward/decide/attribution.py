@@ -26,6 +26,8 @@ class Action(StrEnum):
     """Traffic stays where it is; a rollout waits, and a person is told."""
     PROBE_OR_STAY = "probe if onUnknownCause is Probe, else stay"
     """A coincidence: the suspect is compared with a good revision before it is believed."""
+    PROBE_LATER_OR_STAY = "stay for two minutes; then probe if onUnknownCause is Probe"
+    """What will be shown soon if it is so: traffic need not move for that."""
     POLICY = "as onUnknownCause says"
     """Nothing is known of the cause: spec.rollback.onUnknownCause."""
     PROBE = "probe"
@@ -82,6 +84,20 @@ class Attribution:
     after_promotion: Action
 
 
+FAST_EVENTS: Final = 20
+"""While storage was fast; with fewer nothing can be seen coming."""
+FAST_SHARE: Final = 1 / 4
+"""Of the bad fraction while storage was slow: the fast events are far better below it."""
+
+
+def _leans_to_storage(found: Assessment) -> bool:
+    """Return whether slow storage is about to be shown to explain a breach, as far as counts tell."""
+    fast_bad, slow_bad = found.fast_total - found.fast_good, found.slow_total - found.slow_good
+    if found.fast_total < FAST_EVENTS or slow_bad <= fast_bad:
+        return False
+    return fast_bad / found.fast_total <= FAST_SHARE * slow_bad / found.slow_total
+
+
 TABLE: Final = (
     Attribution(
         "WorseThanOther",
@@ -106,6 +122,14 @@ TABLE: Final = (
         Cause.INFRASTRUCTURE,
         in_rollout=Action.STAY,
         after_promotion=Action.STAY,
+    ),
+    Attribution(
+        "SlowStorageMayExplain",
+        "Did most bad events come while storage was slow, and far fewer while it was fast, if not shown yet?",
+        lambda signs: all(a.storage_explains or _leans_to_storage(a) for a in signs.against),
+        Cause.INFRASTRUCTURE,
+        in_rollout=Action.STAY,
+        after_promotion=Action.PROBE_LATER_OR_STAY,
     ),
     Attribution(
         "InfrastructureBreached",
@@ -150,6 +174,6 @@ def after_promotion(row: Attribution, policy: OnUnknownCause) -> Action:
             OnUnknownCause.ROLLBACK: Action.GO_BACK,
             OnUnknownCause.ALERT: Action.STAY,
         }[policy]
-    if row.after_promotion is Action.PROBE_OR_STAY:
+    if row.after_promotion in {Action.PROBE_OR_STAY, Action.PROBE_LATER_OR_STAY}:
         return Action.PROBE if policy is OnUnknownCause.PROBE else Action.STAY
     return row.after_promotion

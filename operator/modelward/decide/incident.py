@@ -11,7 +11,7 @@ from modelward.api.objectives import OnBreach
 from modelward.api.reasons import Reason
 from modelward.api.status import Cause, IncidentStatus, ModelDeploymentStatus
 from modelward.decide import signs
-from modelward.decide.attribution import Action, after_promotion, attribute
+from modelward.decide.attribution import Action, Attribution, after_promotion, attribute
 from modelward.decide.change import MESSAGE_LENGTH, Change, changed, recorded
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.findings import Finding
@@ -45,7 +45,7 @@ def stable_is_suspect(situation: Situation) -> Finding | None:
         return None
     if after_promotion(row, situation.spec.rollback.on_unknown_cause) is not Action.PROBE:
         return None
-    if _is_settled(situation):
+    if _is_settled(situation) or _is_too_early(situation, row):
         return None
     message = f"{signs.describe(situation, against)}; to be compared with {situation.last_good}"
     return Finding("Suspected", message, against.suspect, row.cause)
@@ -59,6 +59,11 @@ def _is_settled(situation: Situation) -> bool:
     if incident.reason == Reason.INFRASTRUCTURE_SUSPECTED and incident.probed_at is None:
         return elapsed(incident.unexplained_since, situation.now) < DOUBT
     return incident.probed_at is not None and elapsed(incident.probed_at, situation.now) < PROBE_AGAIN
+
+
+def _is_too_early(situation: Situation, row: Attribution) -> bool:
+    """Return whether the cause is about to show without a comparison; the incident bounds the waiting."""
+    return row.after_promotion is Action.PROBE_LATER_OR_STAY and situation.status.incident is None
 
 
 def breach_is_borne(situation: Situation) -> Finding | None:
@@ -82,9 +87,8 @@ def _borne(situation: Situation) -> Finding | None:
     if row is None:
         return None
     found = Finding(REASONS[row.cause].value, signs.describe(situation, against), against.suspect, row.cause)
-    if after_promotion(row, situation.spec.rollback.on_unknown_cause) is Action.PROBE and not _is_settled(
-        situation
-    ):
+    to_be_probed = after_promotion(row, situation.spec.rollback.on_unknown_cause) is Action.PROBE
+    if to_be_probed and not _is_settled(situation) and not _is_too_early(situation, row):
         return _hindered(situation, found)
     return found
 

@@ -100,7 +100,7 @@ def describe(situation: Situation, signs: Signs) -> str:
     said = [against_other(a, other) for a in signs.worse]
     worse = {a.objective for a in signs.worse}
     said += [against_target(objective(situation, a), a) for a in signs.breached if a.objective not in worse]
-    said += [storage_split(a) for a in signs.against if a.storage_explains]
+    said += [storage_split(a) for a in signs.against if a.slow_total]
     said += [against_target(objective(situation, a), a) for a in signs.infrastructure]
     return "; ".join([*said, *map(drift_value, signs.drifted)])
 

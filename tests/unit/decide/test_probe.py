@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -423,3 +424,33 @@ def test_a_control_is_never_more_than_half() -> None:
         "m-1": 1,
         "m-2": 1,
     }
+
+
+def test_what_slow_storage_is_about_to_explain_waits_for_two_minutes() -> None:
+    """Most bad events came on slow storage: no traffic moves until that is shown, or the time is over."""
+    world = promoted()
+    leaning = replace(explained(breached("m-2")), storage_explains=False)
+    world.see(leaning)
+    assert world.settle() == ["BearBreach"]
+    assert world.status.cause is Cause.INFRASTRUCTURE
+    assert world.status.incident is not None
+    assert "while storage was slow" in world.status.incident.message
+    world.pass_time(seconds=119)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fast_good": 19, "fast_total": 19},
+        {"fast_good": 300, "fast_total": 500, "slow_good": 200},
+        {"fast_good": 0, "fast_total": 500},
+    ],
+)
+def test_fast_events_that_are_few_or_bad_make_no_excuse(changes: dict[str, Any]) -> None:
+    """Nothing to be seen of storage as the cause: the comparison begins at once."""
+    world = promoted()
+    world.see(replace(explained(breached("m-2")), storage_explains=False, **changes))
+    assert world.settle() == ["Probe", "ShareTraffic"]
