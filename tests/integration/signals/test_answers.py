@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from modelward.decide.observation import MetricsState
-from modelward.evidence.counts import Count
+from modelward.evidence.counts import Count, StorageSplit
 from modelward.signals.answers import Grid, NoAnswerError, NonsenseAnswerError, PrometheusUnavailableError
 from modelward.signals.blocks import Subject
 from modelward.signals.clients import Clients
@@ -179,7 +179,7 @@ async def test_well_formed_answer_is_read(fake: FakePrometheus) -> None:
 
     polled = await poll(fake.endpoint())
 
-    blocks = ((BLOCK, {("web-1", "latency"): Count(12, 3)}),)
+    blocks = ((BLOCK, {("web-1", "latency"): Count(12, 3, StorageSplit(12, 3, 0, 0))}),)
     assert polled == Polled({"latency": "c1"}, blocks, MetricsState.AVAILABLE, "")
 
 
