@@ -58,6 +58,11 @@ def _objective(**fields: object) -> Manifest:
     }
 
 
+def _query(**fields: str) -> Manifest:
+    query = {"good": 'sum(g_total{r="$revision"})', "total": 'sum(a_total{r="$revision"})'} | fields
+    return {"spec": {"objectives": [{"name": "answers", "query": query, "target": "99%"}]}}
+
+
 def _accuracy(accuracy: Manifest) -> Manifest:
     return {"spec": {"objectives": [{"name": "accuracy", "accuracy": accuracy, "target": "65%"}]}}
 
@@ -260,12 +265,12 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "an objective of two kinds",
         _objective(availability={}),
-        "write exactly one of latency, availability, accuracy and storage",
+        "write exactly one of latency, availability, accuracy, storage and query",
     ),
     Wrong(
         "an objective of no kind",
         {"spec": {"objectives": [{"name": "latency", "target": "99%"}]}},
-        "write exactly one of latency, availability, accuracy and storage",
+        "write exactly one of latency, availability, accuracy, storage and query",
     ),
     Wrong(
         "a rollback because of a slow store",
@@ -361,6 +366,36 @@ AGAINST_A_RULE: Final = (
         "errors clipped at nothing",
         _accuracy({"meanAbsoluteError": {"clip": "0"}}),
         'write a number above "0" and up to "999999999"',
+    ),
+    Wrong(
+        "a query of nothing",
+        _query(good=" "),
+        "no query: write an expression in PromQL",
+    ),
+    Wrong(
+        "a query that cannot tell a candidate",
+        _query(good="sum(good_total)", total="sum(all_total)"),
+        'write revision="$revision" in good and total, or scope: AfterPromotion',
+    ),
+    Wrong(
+        "good of a revision and total of all",
+        _query(total="sum(all_total)"),
+        "good and total would be of different revisions: write $revision in both or in neither",
+    ),
+    Wrong(
+        "drift of a revision",
+        {"spec": {"drift": {"detectors": [{"name": "psi", "query": 'psi{revision="$revision"}'}]}}},
+        "every revision is given the same inputs: write the query without $revision",
+    ),
+    Wrong(
+        "a detector's name in capitals",
+        {"spec": {"drift": {"detectors": [{"name": "PSI", "query": "psi"}]}}},
+        "not a detector's name: write lower case letters, digits and -, beginning with a letter",
+    ),
+    Wrong(
+        "a threshold of words",
+        {"spec": {"drift": {"detectors": [{"name": "psi", "query": "psi", "threshold": "much"}]}}},
+        'not a decimal: write a non-negative number in quotes, such as "1.5"',
     ),
     Wrong(
         "no objective",

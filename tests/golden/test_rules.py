@@ -211,6 +211,43 @@ def test_a_breach_without_a_rollback_pages_once(alerts: Bench, cause: str, reaso
     alerts.expect(f'count(ALERTS{{alertname="{name}"}})', 1800, {})
 
 
+DRIFTING = {
+    **DOCUMENT,
+    "drift": {"detectors": [{"name": "price", "query": 'max(psi{ns="$namespace"})', "threshold": "0.25"}]},
+}
+
+
+def test_drifted_inputs_make_a_ticket_that_names_the_detector(alerts: Bench) -> None:
+    """The alert fires after five minutes above the threshold, with the value, and ends with it."""
+    alerts.rules = rules_of(DRIFTING)
+    alerts.inputs = [
+        series("psi", {"ns": "shops"}, "0.2x19 0.5x19 0.2x20"),
+        series("psi", {"ns": "other"}, "9x60"),
+    ]
+    texts = {
+        "summary": "shop: drift detector price is above its threshold",
+        "description": (
+            "Drift detector price of ModelDeployment shops/shop is at 0.5, above 0.25: the inputs are not "
+            "what the model was made for. Nothing is rolled back for this alone. "
+            "See: kubectl modelward explain shop -n shops"
+        ),
+        "runbook_url": "https://example.com/runbook#modelwardinputsdrifted",
+    }
+    labels = {"severity": "ticket", "detector": "price", names.ALERT_LABEL_DEPLOYMENT: "shop"}
+    alerts.expect_alert("ModelwardInputsDrifted", 870, [])
+    alerts.expect_alert("ModelwardInputsDrifted", 930, [{"exp_labels": labels, "exp_annotations": texts}])
+    alerts.expect_alert("ModelwardInputsDrifted", 1260, [])
+
+
+def test_a_query_objective_has_no_burn_rate() -> None:
+    """Its events are not recorded, so an alert on them could never fire."""
+    query = {"name": "own", "query": {"good": "g$revision", "total": "t$revision"}, "target": "99%"}
+    spec = cases.read({**DOCUMENT, "objectives": [*DOCUMENT["objectives"], query]})
+    rules = prometheus_rule(IDENTITY, spec, cases.PLATFORM)["spec"]["groups"][0]["rules"]
+    burning = [rule["labels"]["objective"] for rule in rules if rule.get("alert") == ALERT_BURN]
+    assert set(burning) == {"availability"}
+
+
 def test_another_deployments_incident_is_not_ours(alerts: Bench) -> None:
     """A namesake's in another namespace raises nothing here."""
     labels = {"namespace": "foreign", "deployment": "shop", "cause": "Unknown", "reason": "CauseUnknown"}

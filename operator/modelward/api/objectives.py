@@ -1,10 +1,11 @@
 """The objectives of a ModelDeployment: what makes an event good, and the hash of that definition."""
 
 import hashlib
+import re
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import Field
@@ -45,6 +46,7 @@ class ObjectiveKind(StrEnum):
     AVAILABILITY = "availability"
     ACCURACY = "accuracy"
     STORAGE = "storage"
+    QUERY = "query"
 
 
 INFRASTRUCTURE_KINDS: Final = frozenset({ObjectiveKind.STORAGE})
@@ -107,6 +109,41 @@ class Storage(APIType):
 
     within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(seconds=10))]
     """Longest time that a good read takes, such as 300ms. Events while reads take longer are marked slow."""
+
+
+REVISION: Final = re.compile(r"\$revision\b", re.ASCII)
+"""Stands for the name of a revision in a team's PromQL."""
+PromQL: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=1024),
+    matches(r"(?s).*\S.*", "no query: write an expression in PromQL"),
+]
+
+
+class Query(APIType):
+    """Good and all events as the team's own PromQL counts them.
+
+    Each must give exactly one series, a running total such as sum(my_answers_total{revision="$revision"}).
+    $revision, $deployment and $namespace stand for their names.
+    """
+
+    good: PromQL
+    """Running total of the good events."""
+    total: PromQL
+    """Running total of all events, good and bad."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            r"self.good.matches(r'\$revision\b') == self.total.matches(r'\$revision\b')",
+            "good and total would be of different revisions: write $revision in both or in neither",
+            lambda query: bool(REVISION.search(query.good)) == bool(REVISION.search(query.total)),
+        ),
+    )
+
+    @property
+    def is_of_a_revision(self) -> bool:
+        """Whether the counts are told apart by revision."""
+        return REVISION.search(self.total) is not None
 
 
 class Allowance(NamedTuple):
@@ -209,7 +246,7 @@ def _in_order(worse: Decimal | None, better: Decimal | None) -> bool:
 
 
 class Objective(APIType):
-    """A share of events must be good. Exactly one of latency, availability, accuracy, storage."""
+    """A share of events must be good. Exactly one of latency, availability, accuracy, storage, query."""
 
     name: Annotated[
         str,
@@ -224,6 +261,7 @@ class Objective(APIType):
     availability: Availability | None = None
     accuracy: Accuracy | None = None
     storage: Storage | None = None
+    query: Query | None = None
     target: Annotated[Percentage, percentage_between(Decimal(0), Decimal(1))]
     """Share of events that must be good, such as "99.5%"."""
     versus_stable: VersusStable = VersusStable()
@@ -254,6 +292,17 @@ class Objective(APIType):
             + " && ".join(f"!has(self.versusStable.{to_camel(name)})" for name in VersusStable.model_fields),
             "the store is the same for every revision, and none is compared by it: leave out versusStable",
             lambda objective: objective.storage is None or objective.versus_stable == VersusStable(),
+        ),
+        Rule(
+            "!has(self.query) || self.scope == 'AfterPromotion' || "
+            r"self.query.total.matches(r'\$revision\b')",
+            "without $revision a query cannot tell a candidate from what serves: "
+            'write revision="$revision" in good and total, or scope: AfterPromotion',
+            lambda objective: (
+                objective.query is None
+                or objective.scope is Scope.AFTER_PROMOTION
+                or objective.query.is_of_a_revision
+            ),
         ),
     )
 

@@ -36,6 +36,10 @@ class ConditionType(_Documented):
         "ObjectivesMet",
         "What evidence says of the revisions with traffic; Unknown is no good news.",
     )
+    QUERIES_VALID = (
+        "QueriesValid",
+        "Whether Prometheus can answer the team's own queries; only where spec has any.",
+    )
 
 
 class Reason(_Documented):
@@ -117,6 +121,15 @@ class Reason(_Documented):
         "Prometheus answers but never had a sample of this deployment: it does not select the PodMonitor.",
     )
 
+    QUERIES_ANSWERED = "QueriesAnswered", "Every query of the team gives one series that can be used."
+    QUERY_FAILED = (
+        "QueryFailed",
+        (
+            "A query of the team does not parse, is too slow, or gives no series, several, or nonsense: its "
+            "objective is Unknown, which holds a rollout. The message has Prometheus' own words."
+        ),
+    )
+
 
 REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
     ConditionType.READY: (Reason.SERVING, Reason.NO_REVISION_SERVES, Reason.SCALED_TO_ZERO),
@@ -159,6 +172,11 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
         Reason.NO_DATA,
         Reason.METRICS_UNAVAILABLE,
         Reason.NOT_SCRAPED,
+    ),
+    ConditionType.QUERIES_VALID: (
+        Reason.QUERIES_ANSWERED,
+        Reason.QUERY_FAILED,
+        Reason.METRICS_UNAVAILABLE,
     ),
 }
 """The reasons each condition may have, the one of a deployment at rest first."""

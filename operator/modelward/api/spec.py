@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from modelward.api.base import APIType
+from modelward.api.drift import Drift
 from modelward.api.objectives import Objective, default_objectives, judges_candidates
 from modelward.api.quantities import (
     DecimalString,
@@ -311,6 +312,7 @@ class ModelDeploymentSpec(APIType):
         ),
     ] = Field(default_factory=default_objectives)
     """What must hold while a revision serves. None named: 99.5% available, 99% answered within 1s."""
+    drift: Drift = Drift()
     rollback: Rollback = Rollback()
     telemetry: Telemetry = Telemetry()
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10

@@ -52,6 +52,8 @@ def criterion(objective: Objective) -> str:
         return f"mean absolute error at most {allowed}, each clipped at {format_decimal(clip)}"
     if objective.accuracy is not None and objective.accuracy.tolerance:
         return f"{share} right within {objective.accuracy.tolerance:f}"
+    if objective.query is not None:
+        return f"{share} good by its query"
     return f"{share} right"
 
 

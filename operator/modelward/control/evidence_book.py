@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from modelward.decide.observation import FiringAlert, MetricsState
+from modelward.decide.observation import DriftSignal, FiringAlert, MetricsState, QueryProblem
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import Plan
+from modelward.render.queries import NO_QUERIES, TeamQueries
 from modelward.signals.alerts import MatchLabels
 from modelward.signals.blocks import Subject, TimedBlock
 from modelward.signals.counts import Polled
@@ -30,6 +32,17 @@ class Pace(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """What is to be known about one deployment from now on."""
+
+    plan: Plan
+    pace: Pace
+    selectors: tuple[MatchLabels, ...] = ()
+    """rollback.alerts[].matchLabels."""
+    queries: TeamQueries = NO_QUERIES
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is known about one deployment."""
 
@@ -37,14 +50,22 @@ class Entry:
     """metadata.uid: a deployment that was deleted and made again begins without evidence."""
     plan: Plan
     pace: Pace
-    selectors: tuple[MatchLabels, ...]
-    """rollback.alerts[].matchLabels."""
+    selectors: tuple[MatchLabels, ...] = ()
+    queries: TeamQueries = NO_QUERIES
     ledger: Ledger | None = None
     """None until Prometheus has said what was exported before a restart: nothing may begin anew over that."""
     assessments: tuple[Assessment, ...] = ()
     metrics: MetricsState = MetricsState.UNAVAILABLE
     message: str = "Prometheus has not been asked yet"
     alerts: tuple[FiringAlert, ...] = ()
+    drift: tuple[DriftSignal, ...] = ()
+    problems: tuple[QueryProblem, ...] = ()
+
+    @property
+    def drift_unknown(self) -> tuple[str, ...]:
+        """Return the detectors that have no value."""
+        known = {signal.name for signal in self.drift}
+        return tuple(detector.name for detector in self.queries.drift if detector.name not in known)
 
     @property
     def verdicts(self) -> tuple[object, ...]:
@@ -53,7 +74,8 @@ class Entry:
             (a.objective, a.revision, a.target, a.versus, a.not_worse, a.storage_explains)
             for a in self.assessments
         )
-        return (lines, self.metrics, self.message, self.alerts)
+        drift = tuple((signal.name, signal.drifted) for signal in self.drift)
+        return (lines, self.metrics, self.message, self.alerts, drift, self.problems)
 
     @property
     def is_suspicious(self) -> bool:
@@ -79,20 +101,28 @@ class EvidenceBook:
         """Yield every deployment's entry."""
         yield from self._entries.items()
 
-    def follow(self, key: Key, uid: str, plan: Plan, pace: Pace, selectors: tuple[MatchLabels, ...]) -> None:
+    def follow(self, key: Key, uid: str, wanted: Followed) -> None:
         """Keep evidence for a plan from now on; what is known stays as far as the plan still asks for it.
 
         Nothing stays of another object that had the same name before.
         """
         before = self._entries.get(key)
         if before is None or before.uid != uid:
-            before = Entry(uid, plan, pace, selectors, assessments=Ledger().assess(plan))
+            before = Entry(uid, wanted.plan, wanted.pace, assessments=Ledger().assess(wanted.plan))
         assessments = before.assessments
-        if before.plan != plan:
-            assessments = (before.ledger or Ledger()).assess(plan)
-        alerts = before.alerts if before.selectors == selectors else ()
+        if before.plan != wanted.plan:
+            assessments = (before.ledger or Ledger()).assess(wanted.plan)
+        detectors = {(detector.name, detector.threshold) for detector in wanted.queries.drift}
         self._entries[key] = replace(
-            before, plan=plan, pace=pace, selectors=selectors, assessments=assessments, alerts=alerts
+            before,
+            plan=wanted.plan,
+            pace=wanted.pace,
+            selectors=wanted.selectors,
+            queries=wanted.queries,
+            assessments=assessments,
+            alerts=before.alerts if before.selectors == wanted.selectors else (),
+            drift=tuple(each for each in before.drift if (each.name, each.threshold) in detectors),
+            problems=before.problems if wanted.queries else (),
         )
 
     def forget(self, key: Key) -> None:
@@ -141,7 +171,7 @@ class EvidenceBook:
         entry = self._entries.get(key)
         if entry is None or entry.ledger is None:
             return None
-        return Subject(key, _configs(entry.plan), entry.ledger.time)
+        return Subject(key, _configs(entry.plan), entry.ledger.time, entry.queries)
 
     def take(self, results: Mapping[Key, Polled]) -> set[Key]:
         """Take in what a poll brought; return the deployments whose reconcile it should wake."""
@@ -157,6 +187,8 @@ class EvidenceBook:
                 assessments=ledger.assess(before.plan),
                 metrics=polled.metrics,
                 message=polled.message,
+                drift=_drift(before, polled),
+                problems=tuple(QueryProblem(*each) for each in sorted(polled.problems.items())),
             )
             self._entries[key] = after
             if after.pace is Pace.EVERY_BLOCK or after.verdicts != before.verdicts:
@@ -176,6 +208,20 @@ class EvidenceBook:
 
 def _configs(plan: Plan) -> dict[str, str]:
     return {objective.name: objective.config for objective in plan.objectives}
+
+
+def _drift(before: Entry, polled: Polled) -> tuple[DriftSignal, ...]:
+    """Return what the detectors say that have a value; one that stays drifted keeps its beginning."""
+    earlier = {signal.name: signal.since for signal in before.drift}
+    signals = []
+    for detector in before.queries.drift:
+        if detector.name in polled.drift and polled.blocks:
+            value, since = polled.drift[detector.name], None
+            if value > detector.threshold:
+                at = datetime.fromtimestamp(polled.blocks[-1][0], UTC)
+                since = earlier.get(detector.name) or at
+            signals.append(DriftSignal(detector.name, value, detector.threshold, since))
+    return tuple(signals)
 
 
 def _still_meant(plan: Plan, polled: Polled) -> tuple[TimedBlock, ...]:

@@ -21,7 +21,7 @@ from modelward.control.apply import Applier, NotOursError
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
-from modelward.control.evidence_book import EvidenceBook, Pace
+from modelward.control.evidence_book import EvidenceBook, Followed, Pace
 from modelward.control.monitors import Monitors, Reading
 from modelward.control.refusals import Refusals, RefusedError
 from modelward.control.revisions import Revisions
@@ -32,6 +32,7 @@ from modelward.decide.observation import Observation
 from modelward.decide.placement import Targets
 from modelward.decide.situation import to_go_back_to
 from modelward.render.identity import DeploymentIdentity
+from modelward.render.queries import team_queries
 from modelward.signals.key import Key
 from modelward.signals.telemetry import Telemetry
 
@@ -116,7 +117,9 @@ class Reconciler:
             is_watched_closely = status.standby_revision or status.control or status.incident
             pace = Pace.CLOSE if is_watched_closely else Pace.SETTLED
         selectors = tuple(alert.match_labels for alert in spec.rollback.alerts)
-        self.book.follow(key, uid, evidence_plan(spec, status), pace, selectors)
+        plan, selected = evidence_plan(spec, status), targets(spec, status).selected
+        queries = team_queries(key, spec, plan.revisions, selected)
+        self.book.follow(key, uid, Followed(plan, pace, selectors, queries))
 
     async def _reconcile(self, deployment: _Deployment) -> timedelta | None:
         key, spec, identity = deployment.key, deployment.spec, deployment.identity
@@ -183,6 +186,9 @@ class Reconciler:
             metrics=entry.metrics,
             metrics_message=entry.message,
             alerts=entry.alerts,
+            drift=entry.drift,
+            drift_unknown=entry.drift_unknown,
+            query_problems=entry.problems,
             commands=observe.commands(deployment.manifest),
             render_problem=self._refused.get(deployment.key, ""),
         )

@@ -26,6 +26,7 @@ def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> Mode
         ConditionType.STALLED: _stalled(situation, status),
         ConditionType.PROGRESSING: _progressing(situation, status),
         ConditionType.OBJECTIVES_MET: _objectives_met(situation, status),
+        **({ConditionType.QUERIES_VALID: _queries_valid(situation)} if _has_queries(situation) else {}),
     }
     before = {condition.type: condition for condition in situation.status.conditions}
     return status.model_copy(
@@ -182,3 +183,16 @@ def _named(reason: str) -> Reason:
     """Return the reason for a breach of this name; one that nobody documents is a breach."""
     allowed = REASONS_OF[ConditionType.OBJECTIVES_MET]
     return next((each for each in allowed if each == reason), Reason.BREACHED)
+
+
+def _has_queries(situation: Situation) -> bool:
+    spec = situation.spec
+    return bool(spec.drift.detectors) or any(objective.query is not None for objective in spec.objectives)
+
+
+def _queries_valid(situation: Situation) -> _Said:
+    if not situation.metrics_are_available:
+        return _UNKNOWN, Reason.METRICS_UNAVAILABLE, situation.observation.metrics_message
+    if problems := situation.observation.query_problems:
+        return _FALSE, Reason.QUERY_FAILED, "; ".join(f"{each.subject}: {each.message}" for each in problems)
+    return _TRUE, Reason.QUERIES_ANSWERED, "every query of the team gives one series"

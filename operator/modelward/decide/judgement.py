@@ -7,7 +7,7 @@ from modelward.api.status import Cause
 from modelward.decide import signs
 from modelward.decide.attribution import Action, Attribution, Signs, after_promotion, attribute
 from modelward.decide.clock import read
-from modelward.decide.findings import Finding
+from modelward.decide.findings import Finding, drift_value
 from modelward.decide.observation import FiringAlert
 from modelward.decide.situation import Situation
 from modelward.evidence.verdict import Verdict
@@ -64,7 +64,7 @@ def candidate_must_go(situation: Situation) -> Finding | None:
 
 
 def rollout_must_wait(situation: Situation) -> Finding | None:
-    """Is there a breach that asks for it, that stable shares, or that slow storage explains?"""
+    """Is there a breach that asks for it, that stable shares or slow storage explains, or drift that does?"""
     if not situation.metrics_are_available:
         return None
     candidate = situation.status.candidate_revision
@@ -79,6 +79,9 @@ def rollout_must_wait(situation: Situation) -> Finding | None:
             shared = "stable is breached too: " if row.cause is Cause.UNKNOWN else ""
             message = shared + signs.describe(situation, against)
             return Finding(SUSPECTED[row.cause], message, candidate, row.cause)
+    if situation.spec.drift.on_breach == "Hold" and (drifted := signs.drifted(situation)):
+        message = "; ".join(map(drift_value, drifted))
+        return Finding(SUSPECTED[Cause.DRIFT], message, candidate, Cause.DRIFT)
     return None
 
 
@@ -88,6 +91,8 @@ def hold_is_over(situation: Situation) -> Finding | None:
     if held not in SUSPECTED.values() or not situation.metrics_are_available:
         return None
     if rollout_must_wait(situation) or situation.unknown_objectives or _lingers(situation):
+        return None
+    if held == SUSPECTED[Cause.DRIFT] and situation.observation.drift_unknown:
         return None
     return Finding("HoldCleared", f"{held} no longer holds", situation.status.candidate_revision)
 

@@ -65,6 +65,16 @@ class FiringAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryProblem:
+    """One of the team's queries that gives no count or value."""
+
+    subject: str
+    """Whose query it is: `objective NAME` or `detector NAME`."""
+    message: str
+    """What is wrong with it, in Prometheus' own words where it said so."""
+
+
+@dataclass(frozen=True, slots=True)
 class DriftSignal:
     """What one drift detector says now. No data is no signal: see `Observation.drift_unknown`."""
 
@@ -112,6 +122,8 @@ class Observation:
     """What each drift detector that has a value says, drifted or not."""
     drift_unknown: tuple[str, ...] = ()
     """Names of the detectors without a value that can be used; that is news of neither kind."""
+    query_problems: tuple[QueryProblem, ...] = ()
+    """By subject, the team's queries that give nothing usable now."""
     commands: Commands = Commands()
     render_problem: str = ""
     """Why a child was refused by the API server; empty when all were taken."""

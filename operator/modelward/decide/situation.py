@@ -14,6 +14,8 @@ from modelward.evidence.ledger import Assessment
 from modelward.evidence.verdict import Verdict
 
 _NO_PODS = RevisionObservation()
+_NOT_OF_REQUESTS = frozenset({ObjectiveKind.ACCURACY, ObjectiveKind.QUERY})
+"""Kinds whose events are labels, or whatever a team counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Situation:
                 (
                     assessment.total
                     for objective, assessment in self.judged()
-                    if assessment and kind_of(objective) is not ObjectiveKind.ACCURACY
+                    if assessment and kind_of(objective) not in _NOT_OF_REQUESTS
                 ),
                 default=max((a.total for _, a in self.judged() if a), default=0),
             )

@@ -99,8 +99,8 @@ def traffic_config(identity: DeploymentIdentity, placement: Placement, generatio
 
 
 def objective_configs(objectives: Sequence[Objective]) -> tuple[ObjectiveConfig, ...]:
-    """Return how a monitor tells good events from bad, for each objective."""
-    return tuple(_objective_config(objective) for objective in objectives)
+    """Return how a monitor tells good events from bad, for each objective that it counts."""
+    return tuple(_objective_config(objective) for objective in objectives if objective.query is None)
 
 
 def _objective_config(objective: Objective) -> ObjectiveConfig:

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from modelward.api.drift import Detector
 from modelward.api.objectives import Objective, event_config
-from modelward.api.quantities import format_percentage
+from modelward.api.quantities import format_decimal, format_percentage
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render import promql
 from modelward.render.alert import alert
 from modelward.render.identity import DeploymentIdentity, Platform
 from modelward.render.incidents import incident_alerts
 from modelward.render.manifest import Manifest, deployment_labels, owned
+from modelward.render.queries import drift_expression
 
 KIND: Final = "PrometheusRule"
 ALERT_BURN: Final = "ModelwardErrorBudgetBurn"
 ALERT_NO_DATA: Final = "ModelwardNoData"
+ALERT_DRIFT: Final = "ModelwardInputsDrifted"
 _INTERVAL: Final = f"{promql.RECORD_INTERVAL_SECONDS}s"
 
 
@@ -57,8 +60,10 @@ def prometheus_rule(identity: DeploymentIdentity, spec: ModelDeploymentSpec, pla
     alerts = [
         _burn_alert(identity, objective, burn_rate, platform)
         for objective in spec.objectives
+        if objective.query is None  # whose events are not recorded: the team has its own series
         for burn_rate in BURN_RATES
     ]
+    alerts += [_drift_alert(identity, detector, platform) for detector in spec.drift.detectors]
     if spec.replicas > 0:
         alerts.append(_no_data_alert(identity, platform))
     alerts += incident_alerts(identity, spec, platform)
@@ -113,6 +118,22 @@ def _burn_alert(
         "short_window": burn_rate.short,
     }
     return alert(identity, platform, ALERT_BURN, expression, texts, labels)
+
+
+def _drift_alert(identity: DeploymentIdentity, detector: Detector, platform: Platform) -> dict[str, Any]:
+    key = (identity.namespace, identity.name)
+    texts = {
+        "summary": f"{identity.name}: drift detector {detector.name} is above its threshold",
+        "description": (
+            f"Drift detector {detector.name} of ModelDeployment {identity.namespace}/{identity.name} is at "
+            f'{{{{ printf "%.3g" $value }}}}, above {format_decimal(detector.threshold)}: the inputs are not '
+            "what the model was made for. Nothing is rolled back for this alone. "
+            f"See: kubectl modelward explain {identity.name} -n {identity.namespace}"
+        ),
+    }
+    labels = {"severity": "ticket", "detector": detector.name}
+    rule = alert(identity, platform, ALERT_DRIFT, drift_expression(key, detector), texts, labels)
+    return rule | {"for": "5m"}
 
 
 def _no_data_alert(identity: DeploymentIdentity, platform: Platform) -> dict[str, Any]:

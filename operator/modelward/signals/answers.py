@@ -24,6 +24,10 @@ class PrometheusUnavailableError(NoAnswerError):
     """No connection, no answer in time, an error status, or an answer that says it is partial."""
 
 
+class QueryTimeoutError(PrometheusUnavailableError):
+    """No answer in time, by the client's clock or by Prometheus' own."""
+
+
 class NonsenseAnswerError(NoAnswerError):
     """An answer that is not what the API promises."""
 
@@ -104,6 +108,15 @@ def error_text(body: bytes) -> str:
     if isinstance(answer, dict) and isinstance(answer.get("error"), str):
         return f"{answer.get('errorType', 'error')}: {answer['error'][:EXCERPT_CHARACTERS]}"
     return _excerpt(body)
+
+
+def is_timeout(body: bytes) -> bool:
+    """Whether an answer with an error status says that the query took too long."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(answer, dict) and answer.get("errorType") == "timeout"
 
 
 def _result(body: bytes, kind: str) -> list[Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from modelward.evidence.counts import MAX_EVENTS, Block, Count, StorageSplit
+from modelward.render.queries import NO_QUERIES, TeamQueries
 from modelward.signals.answers import Series
 from modelward.signals.key import Key
 
@@ -22,6 +23,8 @@ class Subject:
     """The current event definition's hash by objective: counts of another definition are not read."""
     consumed: int | None
     """End of the last block that was consumed, unix seconds; None: only the newest is wanted."""
+    queries: TeamQueries = NO_QUERIES
+    """The team's own, asked for the same blocks."""
 
 
 BlockOfRevisions: TypeAlias = Mapping[tuple[str, str], Block]

@@ -1,6 +1,7 @@
 """Which Prometheus is asked about which namespace."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +18,26 @@ class Clients:
         self._default = clients[default]
         self._by_namespace = {namespace: clients[endpoint] for namespace, endpoint in namespaces.items()}
         self._all = tuple(clients.values())
+        self._derived: list[Clients] = []
 
     def of(self, namespace: str) -> Prometheus:
         """Give the client to ask about a namespace."""
         return self._by_namespace.get(namespace, self._default)
+
+    def quicker(self, timeout_seconds: float) -> "Clients":
+        """Give clients of the same endpoints that wait at most so long, with connections of their own.
+
+        They are closed with these.
+        """
+
+        def limited(client: Prometheus) -> Endpoint:
+            endpoint = client.endpoint
+            return replace(endpoint, timeout_seconds=min(endpoint.timeout_seconds, timeout_seconds))
+
+        by_namespace = {namespace: limited(client) for namespace, client in self._by_namespace.items()}
+        clients = Clients(limited(self._default), by_namespace)
+        self._derived.append(clients)
+        return clients
 
     async def __aenter__(self) -> Self:
         """Nothing is connected before the first query."""
@@ -36,3 +53,5 @@ class Clients:
         """Close every connection."""
         for client in self._all:
             await client.close()
+        for clients in self._derived:
+            await clients.close()

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from modelward.conventions import BLOCK_SECONDS
@@ -23,6 +23,7 @@ from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Prometheus
 from modelward.signals.shards import SHARD_SIZE, batched, by_prometheus
+from modelward.signals.team import QUERY_SECONDS, Team
 from modelward.signals.telemetry import Telemetry
 from modelward.signals.tracing import TRACER
 
@@ -46,6 +47,10 @@ class Polled:
     metrics: MetricsState
     message: str
     """Why the state is not Available, for a person."""
+    drift: Mapping[str, float] = field(default_factory=dict)
+    """Value of each drift detector that has one, as of the last block."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with the team's queries, by objective and detector."""
 
 
 Deliver: TypeAlias = Callable[[Mapping[Key, Polled]], None]
@@ -71,7 +76,12 @@ class CountsPoller:
     block_seconds: int = BLOCK_SECONDS
     evaluation_delay_seconds: float = BLOCK_SECONDS
     shard_size: int = SHARD_SIZE
+    _team: Team = field(init=False)
     _under_way: set[Key] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Prepare clients for the teams' queries; nothing is connected yet."""
+        self._team = Team(self.clients.quicker(QUERY_SECONDS), self.block_seconds)
 
     def newest_block(self, now: float) -> int:
         """End of the newest block that may be asked for at `now`, both in unix seconds."""
@@ -91,18 +101,19 @@ class CountsPoller:
                 tasks.create_task(self._poll_shard(shard, deliver))
 
     def _shards(self, subjects: Iterable[Subject], newest: int) -> list[_Shard]:
-        groups: dict[int, dict[Key, Subject]] = {}
+        # Apart by whether there are queries of the team, so that nobody else waits for those.
+        groups: dict[tuple[int, bool], dict[Key, Subject]] = {}
         for subject in subjects:
             consumed = self._consumed(subject, newest)
             if consumed < newest:
-                groups.setdefault(consumed, {})[subject.key] = subject
+                groups.setdefault((consumed, bool(subject.queries)), {})[subject.key] = subject
         return [
             _Shard(
                 prometheus,
                 tuple(group[key] for key in keys),
                 tuple(range(consumed + self.block_seconds, newest + 1, self.block_seconds)),
             )
-            for consumed, group in groups.items()
+            for (consumed, _), group in groups.items()
             for prometheus, keys in by_prometheus(self.clients, group, self.shard_size)
         ]
 
@@ -116,7 +127,13 @@ class CountsPoller:
         keys = [subject.key for subject in shard.subjects]
         try:
             for times in batched(shard.times, MAX_BLOCKS_A_QUERY):
-                deliver(await self._ask(_Shard(shard.prometheus, shard.subjects, times)))
+                polled = await self._ask(_Shard(shard.prometheus, shard.subjects, times))
+                if not any(subject.queries for subject in shard.subjects):
+                    deliver(polled)
+                    continue
+                async with asyncio.TaskGroup() as tasks:
+                    for subject in shard.subjects:
+                        tasks.create_task(self._ask_team(subject, polled[subject.key], deliver))
         except NoAnswerError as error:
             self.telemetry.poll_failed(type(error).__name__)
             _log.warning("no counts for %d deployments: %s", len(keys), error)
@@ -150,6 +167,14 @@ class CountsPoller:
             )
             for subject in shard.subjects
         }
+
+    async def _ask_team(self, subject: Subject, polled: Polled, deliver: Deliver) -> None:
+        times = tuple(at for at, _ in polled.blocks)
+        if times:
+            answered = await self._team.ask(subject.key, subject.queries, times)
+            blocks = tuple((at, {**block, **answered.blocks[at]}) for at, block in polled.blocks)
+            polled = replace(polled, blocks=blocks, drift=answered.drift, problems=answered.problems)
+        deliver({subject.key: polled})
 
     async def _counted(self, shard: _Shard) -> Counted:
         keys = [subject.key for subject in shard.subjects]

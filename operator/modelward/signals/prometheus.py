@@ -19,9 +19,11 @@ from modelward.signals.answers import (
     Grid,
     NonsenseAnswerError,
     PrometheusUnavailableError,
+    QueryTimeoutError,
     Series,
     Span,
     error_text,
+    is_timeout,
     matrix,
     samples,
     vector,
@@ -31,6 +33,7 @@ from modelward.signals.credentials import SecretFile, SecretUnreadableError
 CONCURRENT_QUERIES: Final = 4
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 HTTP_OK: Final = 200
+HTTP_UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Prometheus:
                 async with asyncio.timeout(self.endpoint.timeout_seconds):
                     return await self._exchange(url, form)
             except TimeoutError as error:
-                raise PrometheusUnavailableError(
+                raise QueryTimeoutError(
                     f"{url} gave no answer within {self.endpoint.timeout_seconds:g} s"
                 ) from error
             except (aiohttp.ClientError, OSError, SecretUnreadableError) as error:
@@ -178,7 +181,10 @@ class Prometheus:
         ) as response:
             body = await self._bounded(response)
             if response.status != HTTP_OK:
-                raise PrometheusUnavailableError(f"{url} answered {response.status}: {error_text(body)}")
+                message = f"{url} answered {response.status}: {error_text(body)}"
+                if response.status == HTTP_UNAVAILABLE and is_timeout(body):
+                    raise QueryTimeoutError(message)
+                raise PrometheusUnavailableError(message)
             return body
 
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:

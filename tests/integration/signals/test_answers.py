@@ -11,6 +11,7 @@ from aiohttp import web
 
 from modelward.decide.observation import MetricsState
 from modelward.evidence.counts import Count, StorageSplit
+from modelward.render.queries import CountQuery, TeamQueries
 from modelward.signals.answers import Grid, NoAnswerError, NonsenseAnswerError, PrometheusUnavailableError
 from modelward.signals.blocks import Subject
 from modelward.signals.clients import Clients
@@ -231,6 +232,45 @@ async def test_hung_shard_leaves_the_others_alone(fake: FakePrometheus) -> None:
         MetricsState.AVAILABLE,
         MetricsState.UNAVAILABLE,
     ]
+
+
+async def test_a_slow_query_of_a_team_spoils_only_its_own_objective(fake: FakePrometheus) -> None:
+    """Counts and other deployments do not wait for it, and it is left alone for a while."""
+
+    async def hang_for_the_team(asked: Asked, request: web.Request) -> web.StreamResponse:
+        if asked.form["query"].startswith("team_"):
+            return await hang(asked, request)
+        if asked.path.endswith("query_range"):
+            return await success([], "matrix")(asked, request)
+        return await counts("12", "3")(asked, request)
+
+    def of_the_team() -> int:
+        return sum(asked.form["query"].startswith("team_") for asked in fake.asked)
+
+    fake.answer = hang_for_the_team
+    found: list[dict[Key, Polled]] = []
+    other = Key("team", "other")
+    queries = TeamQueries((CountQuery("own", "web-1", "team_good", "team_total"),))
+    subjects = [
+        Subject(KEY, {"latency": "c1", "own": "q1"}, BLOCK - 5, queries),
+        Subject(other, {"latency": "c1"}, BLOCK - 5),
+    ]
+    async with Clients(fake.endpoint()) as clients:
+        poller = CountsPoller(clients, Telemetry())
+        await poller.poll(subjects, NOW, lambda polled: found.append(dict(polled)))
+        asked_once = of_the_team()
+        await poller.poll(subjects, NOW, lambda polled: found.append(dict(polled)))
+        assert of_the_team() == asked_once == 2
+
+    assert [list(polled) for polled in found] == [[other], [KEY]] * 2
+    for polled in (found[1][KEY], found[3][KEY]):
+        ((_, block),) = polled.blocks
+        assert polled.metrics is MetricsState.AVAILABLE
+        assert block["web-1", "own"] is None
+        latency = block["web-1", "latency"]
+        assert latency is not None
+        assert (latency.good, latency.bad) == (12, 3)
+        assert "no answer within 2 s" in polled.problems["objective own"]
 
 
 async def test_deployment_under_way_is_not_asked_for_twice(fake: FakePrometheus) -> None:

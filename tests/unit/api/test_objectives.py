@@ -28,6 +28,7 @@ def _objective(**fields: object) -> Objective:
         ({"availability": {}}, ObjectiveKind.AVAILABILITY),
         ({"accuracy": {}}, ObjectiveKind.ACCURACY),
         ({"storage": {"within": "300ms"}, "onBreach": "Alert"}, ObjectiveKind.STORAGE),
+        ({"query": {"good": "a$revision", "total": "b$revision"}}, ObjectiveKind.QUERY),
     ],
 )
 def test_the_kind_is_the_field_that_is_set(fields: Manifest, kind: ObjectiveKind) -> None:
@@ -37,7 +38,9 @@ def test_the_kind_is_the_field_that_is_set(fields: Manifest, kind: ObjectiveKind
 
 def test_an_objective_of_no_kind_is_refused_when_made_past_the_rules() -> None:
     """Code that skips validation must not get a kind by chance."""
-    with pytest.raises(ValueError, match="write exactly one of latency, availability, accuracy and storage"):
+    with pytest.raises(
+        ValueError, match="write exactly one of latency, availability, accuracy, storage and query"
+    ):
         kind_of(Objective.model_construct(name="o", target=Decimal("0.99")))
 
 

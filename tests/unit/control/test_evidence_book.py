@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from modelward.control.evidence_book import EvidenceBook, Pace
-from modelward.decide.observation import FiringAlert, MetricsState
+from modelward.control.evidence_book import EvidenceBook, Followed, Pace
+from modelward.decide.observation import DriftSignal, FiringAlert, MetricsState, QueryProblem
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import ObjectivePlan, Plan
+from modelward.render.queries import DriftQuery, TeamQueries
 from modelward.signals.counts import Polled
 from modelward.signals.key import Key
 
@@ -29,7 +30,7 @@ def book(*paces: Pace) -> EvidenceBook:
     """Make a book that follows one deployment per pace, all restored."""
     made = EvidenceBook()
     for key, pace in zip((KEY, OTHER), paces, strict=False):
-        made.follow(key, UID, PLAN, pace, ())
+        made.follow(key, UID, Followed(PLAN, pace))
     made.restore({key: Ledger() for key in made.unrestored()})
     return made
 
@@ -44,7 +45,7 @@ def counted(time: int, good: float, bad: float) -> Polled:
 def test_nobody_is_asked_for_before_earlier_evidence_is_known() -> None:
     """A deployment whose exported state could not be read yet is not polled, and its state says why."""
     made = EvidenceBook()
-    made.follow(KEY, UID, PLAN, Pace.EVERY_BLOCK, ())
+    made.follow(KEY, UID, Followed(PLAN, Pace.EVERY_BLOCK))
     assert made.everyone() == []
     assert made.unrestored() == {KEY: UID}
     assert made.not_restored([KEY]) == {KEY}
@@ -70,9 +71,9 @@ def test_settled_ones_are_left_alone_between_their_polls() -> None:
     """Only what moves, what was promoted lately and what looks bad is asked for at every block."""
     made = book(Pace.EVERY_BLOCK, Pace.SETTLED)
     assert [subject.key for subject in made.attended()] == [KEY]
-    made.follow(KEY, UID, PLAN, Pace.CLOSE, ())
+    made.follow(KEY, UID, Followed(PLAN, Pace.CLOSE))
     assert [subject.key for subject in made.attended()] == [KEY]
-    made.follow(KEY, UID, PLAN, Pace.SETTLED, ())
+    made.follow(KEY, UID, Followed(PLAN, Pace.SETTLED))
     assert made.attended() == []
     made.take(
         {
@@ -114,7 +115,7 @@ def test_counts_of_an_earlier_definition_are_dropped() -> None:
     made = book(Pace.EVERY_BLOCK)
     changed = replace(PLAN.objectives[0], config="c2")
     other = replace(PLAN.objectives[0], name="latency", config="c3")
-    made.follow(KEY, UID, replace(PLAN, objectives=(changed, other)), Pace.EVERY_BLOCK, ())
+    made.follow(KEY, UID, Followed(replace(PLAN, objectives=(changed, other)), Pace.EVERY_BLOCK))
     block = {(REVISION, "availability"): Count(60, 40), (REVISION, "latency"): Count(90, 10)}
     asked = {"availability": "c1", "latency": "c3"}
     made.take({KEY: Polled(asked, ((5, block),), MetricsState.AVAILABLE, "")})
@@ -150,7 +151,7 @@ def test_alerts_of_other_selectors_are_forgotten() -> None:
     """When the team changes which alerts may trigger a rollback, one that matched before no longer counts."""
     made = book(Pace.SETTLED)
     made.take_alerts({KEY: (FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC)),)})
-    made.follow(KEY, UID, PLAN, Pace.SETTLED, ({"severity": "page"},))
+    made.follow(KEY, UID, Followed(PLAN, Pace.SETTLED, ({"severity": "page"},)))
     assert made[KEY].alerts == ()
 
 
@@ -159,9 +160,9 @@ def test_deployment_made_anew_begins_without_evidence() -> None:
     made = book(Pace.EVERY_BLOCK)
     made.take({KEY: counted(5, 60, 40)})
     made.take_alerts({KEY: (FiringAlert("Slow", None, datetime(2026, 1, 1, tzinfo=UTC)),)})
-    made.follow(KEY, UID, PLAN, Pace.EVERY_BLOCK, ())
+    made.follow(KEY, UID, Followed(PLAN, Pace.EVERY_BLOCK))
     assert (made[KEY].assessments[0].total, made.unrestored()) == (100, {})
-    made.follow(KEY, "uid-2", PLAN, Pace.EVERY_BLOCK, ())
+    made.follow(KEY, "uid-2", Followed(PLAN, Pace.EVERY_BLOCK))
     assert (made[KEY].assessments[0].total, made[KEY].alerts) == (0, ())
     assert (made.unrestored(), made.uids((KEY, OTHER))) == ({KEY: "uid-2"}, {KEY: "uid-2"})
 
@@ -173,3 +174,60 @@ def test_forgotten_deployment_is_not_asked_for() -> None:
     assert made.everyone() == []
     assert made.take({KEY: counted(5, 1, 0)}) == set()
     assert KEY not in made
+
+
+PSI = DriftQuery("psi", "psi", 0.2)
+WITH_PSI = Followed(PLAN, Pace.SETTLED, queries=TeamQueries(drift=(PSI,)))
+
+
+def drifting(time: int, **values: float) -> Polled:
+    """Make an answer with one block and the values of detectors."""
+    return replace(counted(time, 1, 0), drift=values)
+
+
+def test_a_detector_keeps_the_time_since_when_it_is_above() -> None:
+    """Each value is news only when it passes its threshold, and its beginning stays while it is above."""
+    made = book(Pace.SETTLED)
+    made.follow(KEY, UID, WITH_PSI)
+    assert made[KEY].drift_unknown == ("psi",)
+    assert made.take({KEY: drifting(5, psi=0.1)}) == {KEY}
+    assert made[KEY].drift == (DriftSignal("psi", 0.1, 0.2),)
+    assert made.take({KEY: drifting(10, psi=0.3)}) == {KEY}
+    since = datetime.fromtimestamp(10, UTC)
+    assert made[KEY].drift == (DriftSignal("psi", 0.3, 0.2, since),)
+    assert made.take({KEY: drifting(15, psi=0.4)}) == set()
+    assert made[KEY].drift == (DriftSignal("psi", 0.4, 0.2, since),)
+    assert made[KEY].drift_unknown == ()
+
+
+def test_a_detector_without_a_value_is_unknown() -> None:
+    """When a value is missing, or Prometheus is away, the last one does not go on."""
+    made = book(Pace.SETTLED)
+    made.follow(KEY, UID, WITH_PSI)
+    made.take({KEY: drifting(5, psi=0.3)})
+    assert made.take({KEY: drifting(10)}) == {KEY}
+    assert (made[KEY].drift, made[KEY].drift_unknown) == ((), ("psi",))
+    made.take({KEY: drifting(15, psi=0.3)})
+    made.take({KEY: Polled(CONFIGS, (), MetricsState.UNAVAILABLE, "no answer")})
+    assert (made[KEY].drift, made[KEY].drift_unknown) == ((), ("psi",))
+
+
+def test_another_threshold_forgets_what_was_said_of_the_earlier_one() -> None:
+    """A signal must be of the threshold that spec has now."""
+    made = book(Pace.SETTLED)
+    made.follow(KEY, UID, WITH_PSI)
+    made.take({KEY: drifting(5, psi=0.3)})
+    higher = TeamQueries(drift=(replace(PSI, threshold=0.5),))
+    made.follow(KEY, UID, Followed(PLAN, Pace.SETTLED, queries=higher))
+    assert made[KEY].drift == ()
+
+
+def test_what_is_wrong_with_queries_is_news_once() -> None:
+    """A reconcile is woken when a problem comes and when it goes, not while it stays."""
+    made = book(Pace.SETTLED)
+    made.take({KEY: counted(5, 1, 0)})
+    bad = {"objective own": "parse error"}
+    assert made.take({KEY: replace(counted(10, 1, 0), problems=bad)}) == {KEY}
+    assert made[KEY].problems == (QueryProblem("objective own", "parse error"),)
+    assert made.take({KEY: replace(counted(15, 1, 0), problems=bad)}) == set()
+    assert made.take({KEY: counted(20, 1, 0)}) == {KEY}

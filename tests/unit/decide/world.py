@@ -17,6 +17,7 @@ from modelward.decide.observation import (
     Observation,
     Problem,
     ProblemReason,
+    QueryProblem,
     RevisionObservation,
 )
 from modelward.evidence.ledger import Assessment
@@ -100,6 +101,8 @@ class World:
     metrics: MetricsState = MetricsState.AVAILABLE
     alerts: tuple[FiringAlert, ...] = ()
     drift: tuple[DriftSignal, ...] = ()
+    drift_unknown: tuple[str, ...] = ()
+    query_problems: tuple[QueryProblem, ...] = ()
     commands: Commands = field(default_factory=Commands)
     render_problem: str = ""
     rules: list[str] = field(default_factory=list)
@@ -150,6 +153,8 @@ class World:
             else "Prometheus: connection refused",
             alerts=self.alerts,
             drift=self.drift,
+            drift_unknown=self.drift_unknown,
+            query_problems=self.query_problems,
             commands=self.commands,
             render_problem=self.render_problem,
         )

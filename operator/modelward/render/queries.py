@@ -1,0 +1,91 @@
+"""The team's own PromQL of a deployment, ready to be asked: counts of objectives, and drift detectors."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from modelward.api.drift import Detector
+from modelward.api.objectives import Query
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.render.promql import DeploymentKey
+
+_PLACE: Final = re.compile(r"\$(revision|deployment|namespace)\b", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CountQuery:
+    """Running totals of one objective and revision."""
+
+    objective: str
+    revision: str
+    good: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftQuery:
+    """One drift detector."""
+
+    name: str
+    query: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class TeamQueries:
+    """All that a team asks of Prometheus for one deployment."""
+
+    counts: tuple[CountQuery, ...] = ()
+    drift: tuple[DriftQuery, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.counts or self.drift)
+
+
+NO_QUERIES: Final = TeamQueries()
+
+
+def team_queries(
+    key: DeploymentKey, spec: ModelDeploymentSpec, watched: Collection[str], selected: Collection[str]
+) -> TeamQueries:
+    """Return the queries to ask while these revisions are watched.
+
+    Args:
+        key: namespace and name.
+        spec: what has the queries.
+        watched: revisions that evidence is kept of.
+        selected: those of them that have traffic. A query that does not tell revisions apart is of the one
+            that serves; while two share the traffic nobody can say whose its events are, and it is not asked.
+    """
+    alone = tuple(selected) if len(selected) == 1 else ()
+    counts = tuple(
+        _count_query(key, objective.name, objective.query, revision)
+        for objective in spec.objectives
+        if objective.query is not None
+        for revision in (watched if objective.query.is_of_a_revision else alone)
+    )
+    return TeamQueries(counts, tuple(_drift_query(key, detector) for detector in spec.drift.detectors))
+
+
+def drift_expression(key: DeploymentKey, detector: Detector) -> str:
+    """Return the detector's value where it is above its threshold."""
+    # On lines of their own, for the query may end in a comment.
+    return f"(\n{_filled_in(detector.query, key)}\n) > {detector.threshold.normalize():f}"
+
+
+def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str) -> CountQuery:
+    good, total = (_filled_in(text, key, revision) for text in (query.good, query.total))
+    return CountQuery(objective, revision, good, total)
+
+
+def _drift_query(key: DeploymentKey, detector: Detector) -> DriftQuery:
+    return DriftQuery(detector.name, _filled_in(detector.query, key), float(detector.threshold))
+
+
+def _filled_in(query: str, key: DeploymentKey, revision: str = "") -> str:
+    """Put names in their places: lower case letters, digits and -, which no string of PromQL need escape."""
+    namespace, deployment = key
+    names: Mapping[str, str] = {"namespace": namespace, "deployment": deployment, "revision": revision}
+    return _PLACE.sub(lambda place: names[place[1]], query)

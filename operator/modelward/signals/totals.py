@@ -1,0 +1,72 @@
+"""Blocks of evidence from a team's running totals: pure, series of two queries in, counts out.
+
+A query answers with sums over pods, so that no counter can be told from another: a total that falls may be
+a pod that restarted, ended or was missed by a scrape, and what rises after it may be events of long ago.
+So a block is Unknown if either total fell in it or in the minute before. Nor is it known where a total is
+missing, is no number, comes in several series, or where more was good than there was.
+
+A block is a function of the totals at its end and at the `RECOVERY_BLOCKS` + 1 block ends before, so whoever
+asks for blocks one by one and whoever asks for many at once see the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from modelward.evidence.counts import MAX_EVENTS, Block, Count
+from modelward.signals.answers import Series
+
+RECOVERY_BLOCKS: Final = 12
+"""Blocks after a fall that are Unknown."""
+ROUNDING: Final = 1e-9
+"""Share by which the good events may seem more than all: sums of doubles differ in their last digits."""
+MAX_TOTAL: Final = 1e15
+"""Beyond this a double no longer holds every event."""
+
+Point: TypeAlias = tuple[int, float]
+"""Which series it is of, and its value."""
+
+
+class Totals:
+    """One running total at the ends of blocks."""
+
+    def __init__(self, answer: Iterable[Series]) -> None:
+        """Take in the series of an answer."""
+        self._points: dict[int, list[Point]] = {}
+        for number, series in enumerate(answer):
+            for time, value in series.points:
+                self._points.setdefault(round(time), []).append((number, value))
+
+    def problem(self, time: int) -> str:
+        """Say what is wrong with the total at a time; empty if nothing is."""
+        points = self._points.get(time, [])
+        if len(points) != 1:
+            return f"it gave {len(points) or 'no'} series where it must give one; write for instance sum(...)"
+        value = points[0][1]
+        return "" if 0 <= value <= MAX_TOTAL else f"it gave {value:g}, which no running total can be"
+
+    def rise(self, times: Sequence[int]) -> float | None:
+        """How much the total rose between the last two of these times; None if that cannot be told.
+
+        It fell in none of the steps between; earlier times at which there was no total are passed over.
+        """
+        if any(map(self.problem, times[-2:])):
+            return None
+        (series, before), (same, now) = (self._points[time][0] for time in times[-2:])
+        usable = [self._points[time][0][1] for time in times if not self.problem(time)]
+        fell = any(later < earlier for earlier, later in pairwise(usable))
+        return None if series != same or fell else now - before
+
+
+def block(good: Totals, total: Totals, time: int, block_seconds: int) -> Block:
+    """The count of the block that ends at a time; None where it cannot be told."""
+    times = range(time - (RECOVERY_BLOCKS + 1) * block_seconds, time + 1, block_seconds)
+    events, well = total.rise(times), good.rise(times)
+    if events is None or well is None or events > MAX_EVENTS or well > events + ROUNDING * max(events, 1.0):
+        return None
+    return Count(min(well, events), max(events - well, 0.0))
+
+
+def blocks(good: Totals, total: Totals, times: Iterable[int], block_seconds: int) -> Mapping[int, Block]:
+    """The count of each block that ends at one of these times."""
+    return {time: block(good, total, time, block_seconds) for time in times}

@@ -1,0 +1,71 @@
+"""The team's own PromQL: names in their places, and whose events a query counts."""
+
+import pytest
+
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, drift_expression, team_queries
+from tests.modeldeployments import VALID, Manifest, changed
+
+KEY = ("shops", "shop")
+OWN: Manifest = {
+    "name": "own",
+    "target": "99%",
+    "query": {
+        "good": 'sum(good_total{namespace="$namespace", app=~"$deployment", rev="$revision"})',
+        "total": 'sum(all_total{rev="$revision"})',
+    },
+}
+WHOLE: Manifest = {
+    "name": "whole",
+    "target": "99%",
+    "scope": "AfterPromotion",
+    "query": {"good": "good_total$", "total": "all_total"},
+}
+PSI: Manifest = {"name": "psi", "query": 'max(psi{app="$deployment"}) # of all', "threshold": "0.10"}
+
+
+def spec_of(*objectives: Manifest, detectors: tuple[Manifest, ...] = ()) -> ModelDeploymentSpec:
+    """Return a spec with these objectives besides one of latency."""
+    latency = VALID["spec"]["objectives"][0]
+    change = {"spec": {"objectives": [latency, *objectives], "drift": {"detectors": list(detectors)}}}
+    return ModelDeploymentSpec.model_validate(changed(change)["spec"])
+
+
+def test_names_are_put_in_their_places() -> None:
+    """A query that names a revision is asked once for each that is watched."""
+    found = team_queries(KEY, spec_of(OWN), ("shop-a", "shop-b"), ("shop-a",))
+    assert [query.revision for query in found.counts] == ["shop-a", "shop-b"]
+    assert found.counts[1] == CountQuery(
+        "own",
+        "shop-b",
+        'sum(good_total{namespace="shops", app=~"shop", rev="shop-b"})',
+        'sum(all_total{rev="shop-b"})',
+    )
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("selected", "asked"), [(("shop-a",), ["shop-a"]), (("shop-a", "shop-b"), []), ((), [])]
+)
+def test_a_whole_is_of_whoever_serves_alone(selected: tuple[str, ...], asked: list[str]) -> None:
+    """While two revisions share the traffic nobody can say whose the events of the whole are."""
+    found = team_queries(KEY, spec_of(WHOLE), ("shop-a", "shop-b"), selected)
+    assert [query.revision for query in found.counts] == asked
+    assert all(query.good == "good_total$" for query in found.counts)
+
+
+def test_detectors_are_asked_with_names_filled_in() -> None:
+    """A detector is one query for the whole deployment."""
+    found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",))
+    assert found == TeamQueries(drift=(DriftQuery("psi", 'max(psi{app="shop"}) # of all', 0.1),))
+
+
+def test_an_alert_survives_a_comment_at_the_querys_end() -> None:
+    """What follows the team's query must not become part of its comment."""
+    (detector,) = spec_of(detectors=(PSI,)).drift.detectors
+    assert drift_expression(KEY, detector) == '(\nmax(psi{app="shop"}) # of all\n) > 0.1'
+
+
+def test_without_queries_there_is_nothing_to_ask() -> None:
+    """Objectives that the monitor counts need no query."""
+    assert not team_queries(KEY, spec_of(), ("shop-a",), ("shop-a",))

@@ -1,0 +1,94 @@
+"""From running totals to blocks."""
+
+import math
+
+import pytest
+
+from modelward.evidence.counts import Count
+from modelward.signals.answers import Series
+from modelward.signals.totals import MAX_TOTAL, RECOVERY_BLOCKS, Totals, block, blocks
+
+START = 1_000
+BLOCK = 5
+
+
+def totals(*values: float | None, labels: str = "a") -> Totals:
+    """A total at the ends of consecutive blocks; None where there was none."""
+    points = tuple((START + BLOCK * n, value) for n, value in enumerate(values) if value is not None)
+    return Totals([Series({"s": labels}, points)] if points else [])
+
+
+def at(number: int) -> int:
+    """The end of a block."""
+    return START + BLOCK * number
+
+
+def test_a_block_is_the_rise_of_both_totals() -> None:
+    """Events are what was added since the block's beginning, in whatever unit a team counts."""
+    assert block(totals(10, 14, 14.5), totals(20, 25, 26), at(1), BLOCK) == Count(4, 1)
+    assert block(totals(10, 14, 14.5), totals(20, 25, 26), at(2), BLOCK) == Count(0.5, 0.5)
+    assert block(totals(10, 10), totals(20, 20), at(1), BLOCK) == Count(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("good", "total"),
+    [
+        ((1, None), (1, 2)),
+        ((1, 2), (None, 2)),
+        ((1, math.nan), (1, 2)),
+        ((1, 2), (1, math.inf)),
+        ((-1, 2), (1, 4)),
+        ((1, 2), (1, 2 * MAX_TOTAL)),
+        ((1, 2), (5, 4)),
+        ((2, 1), (5, 6)),
+        ((1, 4), (1, 3)),
+        ((0, 0), (0, 2e12)),
+    ],
+)
+def test_what_cannot_be_told_is_unknown(
+    good: tuple[float | None, ...], total: tuple[float | None, ...]
+) -> None:
+    """Missing, absurd and falling totals, and more good than all, are no count."""
+    assert block(totals(*good), totals(*total), at(1), BLOCK) is None
+
+
+def test_rounding_is_no_contradiction() -> None:
+    """Sums of shares differ in their last digits."""
+    found = block(totals(0.0, 0.1 + 0.2), totals(0.0, 0.3), at(1), BLOCK)
+    assert found == Count(0.3, 0.0)
+
+
+def test_after_a_fall_nothing_is_known_for_a_minute() -> None:
+    """A pod that comes back brings what it counted long ago, which is no evidence of now."""
+    falls = [100.0, 40.0, *(100.0 + n for n in range(RECOVERY_BLOCKS + 1))]
+    found = blocks(totals(*falls), totals(*falls), [at(n) for n in range(1, len(falls))], BLOCK)
+    assert [value is None for value in found.values()] == [True] * (RECOVERY_BLOCKS + 1) + [False]
+    assert found[at(len(falls) - 1)] == Count(1, 0)
+
+
+def test_a_missing_total_does_not_hide_a_fall() -> None:
+    """A fall across a gap is one all the same."""
+    assert block(totals(9, None, 5, 6), totals(9, 10, 11, 12), at(3), BLOCK) is None
+    assert block(totals(4, None, 5, 6), totals(9, 10, 11, 12), at(3), BLOCK) == Count(1, 0)
+
+
+def test_two_series_are_no_total() -> None:
+    """Two at once, or another one than a block before, cannot be subtracted."""
+    first, second = Series({"s": "a"}, ((at(0), 1.0), (at(1), 2.0))), Series({"s": "b"}, ((at(1), 2.0),))
+    total = totals(1, 3)
+    assert "2 series" in Totals([first, second]).problem(at(1))
+    assert block(Totals([first, second]), total, at(1), BLOCK) is None
+    assert block(Totals([Series({"s": "a"}, ((at(0), 1.0),)), second]), total, at(1), BLOCK) is None
+    assert "no series" in Totals([]).problem(at(1))
+
+
+def test_one_by_one_or_all_at_once_is_the_same() -> None:
+    """A live poll and a later range query must see the same blocks."""
+    good = [5.0, 6.0, 3.0, *(float(n) for n in range(10, 40))]
+    total = [value * 2 for value in good]
+    many = blocks(totals(*good), totals(*total), [at(n) for n in range(1, len(good))], BLOCK)
+    for number in range(1, len(good)):
+        window = slice(max(0, number - RECOVERY_BLOCKS - 1), number + 1)
+        lead: list[float | None] = [None] * window.start
+        live = block(totals(*lead, *good[window]), totals(*lead, *total[window]), at(number), BLOCK)
+        assert live == many[at(number)]
