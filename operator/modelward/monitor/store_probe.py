@@ -27,6 +27,9 @@ ATTENTIVE_PAUSE_SECONDS: Final = (0.9, 1.0)
 AT_REST_PAUSE_SECONDS: Final = (25.0, 30.0)
 IDLE_POLL_SECONDS: Final = 1.0
 """How often it is asked whether there is anything to read, where there is nothing."""
+START_SECONDS: Final = 120.0
+"""A process that has not started by then is ended. On a busy machine it takes long, and that says nothing of
+the store."""
 STUCK_SECONDS: Final = 20.0
 """A process that has not answered for so long is ended; the store's own time-outs come before."""
 _PROBED_SCHEMES: Final = ("s3://", "gs://", "abfs://", "http://", "https://")
@@ -54,13 +57,26 @@ class _Reader:
         self.uri = uri
         self._process: Process | None = None
 
+    async def start(self) -> None:
+        """Have the process run, and ready to read. Raises ProbeError, OSError."""
+        if self._process is not None:
+            return
+        self._process = await asyncio.create_subprocess_exec(*_COMMAND, self.uri, stdin=PIPE, stdout=PIPE)
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await self._process.stdout.readline()
+        except TimeoutError as error:
+            raise ProbeError(f"the probe's process did not start in {START_SECONDS:g} s") from error
+        if not line:
+            raise ProbeError("the probe's process ended at its start")
+
     async def read(self) -> _Answer:
         """Have it read once. Raises ProbeError; TimeoutError when it is stuck."""
-        if self._process is None:
-            self._process = await asyncio.create_subprocess_exec(*_COMMAND, self.uri, stdin=PIPE, stdout=PIPE)
+        assert self._process is not None  # noqa: S101 - started before
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 - both are pipes
-        assert stdout is not None  # noqa: S101 - as above
+        assert stdout is not None  # noqa: S101
         try:
             async with asyncio.timeout(STUCK_SECONDS):
                 stdin.write(b"read\n")
@@ -122,9 +138,9 @@ class StoreProbe:
             self._reader = _Reader(uri)
 
     async def _read(self, reader: _Reader) -> None:
-        store = self._state.store
-        store.begin_read(time.perf_counter())
         try:
+            await reader.start()
+            self._state.store.begin_read(time.perf_counter())
             answer = await reader.read()
         except TimeoutError:
             answer = _Answer(None, STORE_TIMEOUT, f"{reader.uri}: no answer in {STUCK_SECONDS:g} s")

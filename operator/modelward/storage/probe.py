@@ -1,8 +1,10 @@
 """The store's read times: reads the first KiB of a model's first file, each time it is told to.
 
-`python -m modelward.storage.probe URI` answers each line of standard input, `read`, with one line of JSON:
-{"seconds": how long the read took} or {"failure": a word of `Failure`, "message": ...}. It ends with its
-input. The monitor runs it as a process of its own, so that no client of a store is in the way of requests.
+`python -m modelward.storage.probe URI` says {"ready": true} when it has started, which may take long on a
+busy machine and says nothing of the store. Then it answers each line of standard input, `read`, with one
+line of JSON: {"seconds": how long the read took} or {"failure": a word of `Failure`, "message": ...}. It
+ends with its input. The monitor runs it as a process of its own, so that no client of a store is in the
+way of requests.
 
 A read is one request for a range, on a connection that is kept open where the store keeps it. Finding
 the file and opening it come before and are not timed, but they fail as a read does. From an HTTP server
@@ -11,12 +13,13 @@ without ranges the file is requested anew each time, and left when its beginning
 
 import sys
 import time
+from contextlib import suppress
 from enum import StrEnum
 from typing import IO, Final
 
 import orjson
 
-from modelward.storage.failure import Reason, classify, first_line, underlying
+from modelward.storage.failure import FetchError, Reason, classify, first_line, underlying
 from modelward.storage.location import locate
 from modelward.storage.store import RemoteFile, Store
 
@@ -71,9 +74,14 @@ class FirstFile:
             self._close()
         return taken_s
 
-    def _open(self) -> IO[bytes]:
+    def prepare(self) -> None:
+        """Load the store's client, without a word to the store. Raises FetchError where there is none."""
         if self._store is None:
             self._store = Store(locate(self._uri, SILENCE_SECONDS))
+
+    def _open(self) -> IO[bytes]:
+        self.prepare()
+        assert self._store is not None  # noqa: S101 - prepared
         if self._file is None:
             self._file = next((file for file in self._store.list() if file.size_bytes != 0), None)
         if self._file is None:
@@ -119,9 +127,16 @@ def main() -> None:
     """Run the command line."""
     uri = sys.argv[1]
     file = FirstFile(uri)
+    with suppress(FetchError):  # it is the answer to every read
+        file.prepare()
+    _say({"ready": True})
     for _ in sys.stdin.buffer:
-        sys.stdout.buffer.write(orjson.dumps(answer(file, uri)) + b"\n")
-        sys.stdout.buffer.flush()
+        _say(answer(file, uri))
+
+
+def _say(line: dict[str, object]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

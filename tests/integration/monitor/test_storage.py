@@ -30,7 +30,7 @@ OBJECTIVES = [
     *configuration(1)["objectives"],
     {"name": "storage", "config": "s1", "kind": "storage", "within_ms": WITHIN_MS},
 ]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 Counts = dict[tuple[str, str], float]
 
 

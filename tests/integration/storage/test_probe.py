@@ -16,7 +16,7 @@ from aiohttp import web
 from tests.integration.storage.conftest import S3
 
 READ = b"read\n"
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 120.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,6 +45,8 @@ async def probe(uri: str, environment: dict[str, str] | None = None) -> AsyncIte
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
+    assert process.stdout is not None
+    assert json.loads(await asyncio.wait_for(process.stdout.readline(), ANSWER_SECONDS)) == {"ready": True}
     yield Probe(process)
     assert process.stdin is not None
     process.stdin.close()
