@@ -196,10 +196,10 @@ def test_unknown_blocks_never_help(stream: list[Block], missing: int) -> None:
 
 @pytest.mark.parametrize("bad_fraction", [0.015, 0.02, 0.05, 0.5])
 def test_a_bad_model_is_hardly_ever_explained(bad_fraction: float) -> None:
-    """Bad whatever storage does, over 200 episodes of 10 minutes: never in more than 1 in 100."""
+    """Bad whatever storage does, over 40 episodes of 10 minutes: never explained."""
     rng = np.random.default_rng(7)
     wrongly = 0
-    for _ in range(200):
+    for _ in range(40):
         state, ever = known(), False
         for slow_now in np.repeat(rng.random(20) < 0.5, 6):
             events = rng.poisson(50)
@@ -209,7 +209,7 @@ def test_a_bad_model_is_hardly_ever_explained(bad_fraction: float) -> None:
             state = run([block], state)
             ever = ever or storage.explains(state)
         wrongly += ever
-    assert wrongly <= 2
+    assert wrongly == 0
 
 
 def test_state_is_a_value() -> None:
