@@ -91,7 +91,7 @@ def tries(running: Running, what: str) -> list[tuple[datetime, float]]:
 async def test_bad_candidate_is_rejected_while_a_child_is_refused(stage: Stage) -> None:
     """A PrometheusRule that is never taken stands in no decision's way, and is tried less and less often."""
     world = stage.world
-    spec = {
+    spec: dict[str, Any] = {
         "objectives": [OBJECTIVE],
         "rollout": {"steps": [{"weight": 50, "duration": "45s", "minRequests": 20}]},
     }

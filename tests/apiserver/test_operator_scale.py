@@ -1,5 +1,6 @@
 """`kubectl scale`, or an autoscaler, changes spec.replicas while a rollout or a standby stands on them."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +47,11 @@ def weights(status: dict[str, Any]) -> dict[str, int]:
     return {share["revision"]: share["weight"] for share in status["traffic"]}
 
 
+def has_weights(status: dict[str, Any], replicas: int, expected: dict[str, int]) -> bool:
+    """Whether a status has so many replicas, and these shares."""
+    return bool(status["replicas"] == replicas and weights(status) == expected)
+
+
 async def served(world: World, **spec: Any) -> str:
     """Apply a first revision, and return it when it serves."""
     await world.apply(**spec)
@@ -59,7 +65,7 @@ async def served(world: World, **spec: Any) -> str:
 async def test_split_keeps_its_weights_when_scaled(stage: Stage) -> None:
     """Scaled up and down in the middle of a step, both arms follow in proportion and nothing is rejected."""
     world = stage.world
-    spec = {"objectives": [OBJECTIVE], "rollout": LONG_STEP}
+    spec: dict[str, Any] = {"objectives": [OBJECTIVE], "rollout": LONG_STEP}
     async with world.operator():
         first = await served(world, **spec)
         await scale(world, 2)
@@ -73,9 +79,7 @@ async def test_split_keeps_its_weights_when_scaled(stage: Stage) -> None:
             await scale(world, replicas)
             await until_sizes(world, {first: replicas, second: replicas})
             status = await world.until_status(
-                lambda status, replicas=replicas: (
-                    status["replicas"] == replicas and weights(status) == {first: 50, second: 50}
-                ),
+                partial(has_weights, replicas=replicas, expected={first: 50, second: 50}),
                 limit_seconds=ROLLOUT_SECONDS,
             )
             assert (status["phase"], status["candidateRevision"]) == ("Stepping", second)
@@ -88,7 +92,7 @@ async def test_split_keeps_its_weights_when_scaled(stage: Stage) -> None:
 async def test_standby_is_scaled_with_what_serves(stage: Stage) -> None:
     """Scaled after a promotion, the standby has as many pods as would be needed to go back to it."""
     world = stage.world
-    spec = {"objectives": [OBJECTIVE], "rollout": SHORT_STEP}
+    spec: dict[str, Any] = {"objectives": [OBJECTIVE], "rollout": SHORT_STEP}
     async with world.operator(evaluationDelaySeconds=1):
         first = await served(world, **spec)
         await world.apply(**spec, server=server("mlserver:2"))
