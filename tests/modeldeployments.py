@@ -63,6 +63,14 @@ def _query(**fields: str) -> Manifest:
     return {"spec": {"objectives": [{"name": "answers", "query": query, "target": "99%"}]}}
 
 
+_TOLD_APART_BY_NOTHING: Final[Manifest] = {
+    "name": "answers",
+    "query": {"good": "sum(good_total)", "total": "sum(all_total)"},
+    "target": "99%",
+    "scope": "AfterPromotion",
+}
+
+
 def _accuracy(accuracy: Manifest) -> Manifest:
     return {"spec": {"objectives": [{"name": "accuracy", "accuracy": accuracy, "target": "65%"}]}}
 
@@ -381,6 +389,16 @@ AGAINST_A_RULE: Final = (
         "good of a revision and total of all",
         _query(total="sum(all_total)"),
         "good and total would be of different revisions: write $revision in both or in neither",
+    ),
+    Wrong(
+        "a holdback that a query cannot tell apart",
+        {
+            "spec": {
+                "rollout": {"holdback": "10%"},
+                "objectives": [*VALID["spec"]["objectives"], _TOLD_APART_BY_NOTHING],
+            }
+        },
+        "write $revision in good and total, or leave out rollout.holdback",
     ),
     Wrong(
         "drift of a revision",

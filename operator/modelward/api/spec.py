@@ -317,3 +317,19 @@ class ModelDeploymentSpec(APIType):
     telemetry: Telemetry = Telemetry()
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
     """Revisions to keep, besides those that run, for going back to."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.rollout.holdback) || "
+            r"self.objectives.all(o, !has(o.query) || o.query.total.matches(r'\$revision\b'))",
+            "during a holdback two revisions always share the traffic, and a query without $revision cannot "
+            "tell them apart: write $revision in good and total, or leave out rollout.holdback",
+            lambda spec: (
+                spec.rollout.holdback is None
+                or all(
+                    objective.query is None or objective.query.is_of_a_revision
+                    for objective in spec.objectives
+                )
+            ),
+        ),
+    )

@@ -1,6 +1,7 @@
 """Rules of the API as the operator reads them: the same words as the API server's."""
 
 import re
+from typing import Final
 
 import pytest
 
@@ -21,6 +22,12 @@ from tests.modeldeployments import (
 
 _OF_THE_TEMPLATE = {"a container without a name"}
 """What only the API server knows: the operator takes a template as it was stored."""
+
+QUERY: Final[Manifest] = {
+    "name": "answers",
+    "query": {"good": 'sum(g{r="$revision"})', "total": 'sum(a{r="$revision"})'},
+    "target": "99%",
+}
 
 
 def _by_name(wrong: Wrong) -> str:
@@ -74,6 +81,7 @@ def test_a_missing_field_is_named() -> None:
         {"spec": {"server": {"template": FULL_TEMPLATE}}},
         {"spec": {"rollout": {"steps": [{"weight": 1, "duration": "59s"}], "deadline": "1m"}}},
         {"spec": {"rollout": {"standby": {"replicas": "0%", "retain": "0s"}}}},
+        {"spec": {"rollout": {"holdback": "10%"}, "objectives": [QUERY]}},
     ],
 )
 def test_what_is_at_the_edge_is_accepted(change: Manifest) -> None:
