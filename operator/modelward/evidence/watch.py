@@ -77,16 +77,20 @@ class Watch:
 
         Whether a block is of an episode is for the evidence before it to say.
         """
-        split = self.storage
+        split, detector = self.storage, self.target
         if split == storage.start() and not any(block and block.split for block in blocks):
             return split
-        detector, quiet = self.target, not target.stands_out(policy, highest)
+        quiet = not target.stands_out(policy, max(highest, target.log_evidence(detector)))
         for block in blocks:
-            if target.stands_out(policy, target.log_evidence(detector)):
-                split = storage.begin(split)
-            else:
-                split = storage.end(split)
-            split = storage.advance(self.allowed_bad, split, block, keep)
+            # The same as if this block had come alone: what nobody knows neither begins nor ends an episode,
+            # and none begins before the first block that is known by storage.
+            if block is None:
+                split = storage.skip(split, 1)
+                continue
+            if block.split or split != storage.start():
+                stands_out = target.stands_out(policy, target.log_evidence(detector))
+                split = storage.begin(split) if stands_out else storage.end(split)
+                split = storage.advance(self.allowed_bad, split, block, keep)
             if not quiet:
                 detector = target.advance(policy, detector, block)
         return split
