@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from bench.simulate.incident import Incident, Place, Setting, incidents
-from bench.simulate.served import Served
+from bench.simulate.served import NEWER, Served
 from modelward.api.status import Cause
 
 SEED: Final = 20_240_502
@@ -29,19 +29,25 @@ class Finding:
     Args:
         incident: it.
         named: the cause of the rejection, else the last cause that status named; None: none.
-        gone_back: whether a revision was rejected.
+        rejected: the revision that was rejected; empty: none.
         seconds: from the onset to the rejection, or until the cause was named; None: never.
     """
 
     incident: Incident
     named: Cause | None
-    gone_back: bool
+    rejected: str
     seconds: int | None
 
     @property
+    def gone_back(self) -> bool:
+        """Whether a revision was rejected."""
+        return bool(self.rejected)
+
+    @property
     def is_right(self) -> bool:
-        """Whether the bad revision went, or none did and the cause is right."""
-        return self.named is self.incident.cause and self.gone_back == (self.incident.cause is Cause.MODEL)
+        """Whether the bad revision went, or none did, and the cause is right."""
+        bad = NEWER if self.incident.cause is Cause.MODEL else ""
+        return self.named is self.incident.cause and self.rejected == bad
 
 
 def live_through(base: Served, incident: Incident, rng: np.random.Generator) -> Finding:
@@ -52,11 +58,11 @@ def live_through(base: Served, incident: Incident, rng: np.random.Generator) -> 
     for _ in range(INCIDENT_BLOCKS):
         served.live()
         if served.status.rejected_revisions:
-            cause = served.status.rejected_revisions[0].cause
-            return Finding(incident, cause, gone_back=True, seconds=served.time - served.onset)
+            rejected = served.status.rejected_revisions[0]
+            return Finding(incident, rejected.cause, rejected.revision, served.time - served.onset)
         if served.status.cause and served.status.cause is not named:
             named, seconds = served.status.cause, served.time - served.onset
-    return Finding(incident, named, gone_back=False, seconds=seconds)
+    return Finding(incident, named, "", seconds)
 
 
 def findings_of(setting: Setting) -> list[Finding]:
@@ -163,7 +169,8 @@ def _share(found: Sequence[bool]) -> float:
 
 def _described(finding: Finding) -> str:
     incident, setting = finding.incident, finding.incident.setting
-    made = f"{finding.named.value if finding.named else 'nothing'}{', rejected' if finding.gone_back else ''}"
+    gone = f", {finding.rejected} rejected" if finding.gone_back else ""
+    made = f"{finding.named.value if finding.named else 'nothing'}{gone}"
     spells = ", in spells" if incident.cause is Cause.INFRASTRUCTURE and incident.comes_in_spells else ""
     when = f" after {finding.seconds} s" if finding.seconds is not None else ""
     return (
