@@ -61,7 +61,8 @@ class Refusals:
     def message(self) -> str:
         """Say what was refused and why; empty if nothing was, or only for a moment."""
         refused = (f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
-        return "; ".join((*refused, *self.unrendered))
+        # Each once: a reconcile that decides something sends its records twice.
+        return "; ".join(dict.fromkeys((*refused, *self.unrendered)))
 
     @property
     def again_in(self) -> timedelta | None:
