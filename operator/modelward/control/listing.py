@@ -60,16 +60,15 @@ class Lists:
         while True:
             await asyncio.sleep(every_seconds)
             try:
-                served = await self._served_kinds()
+                # First, as a kind that is no longer served cannot be listed.
+                if changed := set(await self._served_kinds()) ^ set(watched):
+                    names = ", ".join(sorted(kind.plural for kind in changed))
+                    message = f"{names} came or went; a new start watches what is served now"
+                    raise KindsChangedError(message)
                 for kind in watched:
                     wake(await self._refresh(kind))
             except ApiError as error:
                 log.warning("cannot list: %s", error)
-                continue
-            if set(served) != set(watched):
-                names = ", ".join(sorted(kind.plural for kind in set(served) ^ set(watched)))
-                message = f"{names} came or went; a new start watches what is served now"
-                raise KindsChangedError(message)
 
     async def _refresh(self, kind: Kind) -> set[Key]:
         """List a kind, bring the cache in line with it, and return the deployments that it changed."""
