@@ -163,6 +163,8 @@ class ControlStatus(_Recorded):
     """When it was asked for."""
     shared_at: Timestamp | None = None
     """Since when it has a share of the traffic; none while its pods start."""
+    unready_since: Timestamp | None = None
+    """Since when none of its pods has been ready; none while spec.replicas is 0."""
 
 
 class IncidentStatus(_Recorded):

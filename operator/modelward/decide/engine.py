@@ -12,6 +12,7 @@ from modelward.decide.decision import Announcement, Decision
 from modelward.decide.incident import LOOK_AGAIN, with_doubt
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
+from modelward.decide.probe import with_control_readiness
 from modelward.decide.record import record
 from modelward.decide.situation import Situation, is_split
 from modelward.decide.summary import summarized
@@ -52,8 +53,8 @@ def decide(
 
 
 def _with_readiness(situation: Situation) -> ModelDeploymentStatus:
-    """Return the status with the time since when the candidate lacks pods that it needs."""
-    status = situation.status
+    """Return the status with the times since when the candidate or the control lacks pods that it needs."""
+    status = with_control_readiness(situation)
     if status.rollout is None:
         return status
     since = None if situation.candidate_is_up else status.rollout.unready_since or stamp(situation.now)
@@ -77,10 +78,9 @@ def _look_again_after(situation: Situation) -> timedelta | None:
     if is_split(status):
         waits.append(situation.step.duration - situation.since_step_began())
     if status.control and not status.control.shared_at:
-        waits += [
-            wait - elapsed(status.control.started_at, now)
-            for wait in (FULL_CAPACITY_WAIT, spec.rollout.progress_deadline)
-        ]
+        waits.append(FULL_CAPACITY_WAIT - elapsed(status.control.started_at, now))
+    if status.control and status.control.unready_since:
+        waits.append(spec.rollout.progress_deadline - elapsed(status.control.unready_since, now))
     if status.control and status.control.shared_at:
         since = max(status.control.shared_at, status.control.started_at)
         waits.append(spec.rollback.probe.duration - elapsed(since, now))

@@ -8,7 +8,14 @@ the serving revision is shown to be worse. If it is not, going back would not he
 from typing import Any
 
 from modelward.api.reasons import Reason
-from modelward.api.status import Cause, ControlPurpose, ControlStatus, Phase, WithdrawalStatus
+from modelward.api.status import (
+    Cause,
+    ControlPurpose,
+    ControlStatus,
+    ModelDeploymentStatus,
+    Phase,
+    WithdrawalStatus,
+)
 from modelward.decide import incident, signs
 from modelward.decide.attribution import Action, Signs, attribute
 from modelward.decide.change import Change, changed, recorded, rejected
@@ -35,6 +42,9 @@ def begin_probe(situation: Situation, finding: Finding) -> Change:
     status = changed(
         situation.status, phase=Phase.PROBING, control=control, candidate_revision="", rollout=None
     )
+    if status.standby_revision != control.revision:
+        # The Service is widened only while no third revision has pods.
+        status = changed(status, standby_revision="", standby_until=None)
     return recorded(situation, status, "Probing", finding, "Warning")
 
 
@@ -65,14 +75,14 @@ def share(situation: Situation, finding: Finding) -> Change:
 
 
 def control_cannot_start(situation: Situation) -> Finding | None:
-    """Has the control had no share for the progress deadline, since its pods are not ready?"""
+    """Has the control, before it had a share, had no ready pod for the progress deadline?"""
     control, deadline = situation.status.control, situation.spec.rollout.progress_deadline
-    if control is None or control.shared_at or elapsed(control.started_at, situation.now) < deadline:
+    if control is None or control.shared_at or elapsed(control.unready_since, situation.now) < deadline:
         return None
     pods = situation.pods(control.revision)
     problem = pods.problem or Problem(ProblemReason.NOT_READY, "no pod says why")
     cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN
-    message = f"no comparison after {deadline}: {problem.message}"
+    message = f"no pod ready to compare with after {deadline}: {problem.message}"
     return Finding(problem.reason.value, message, control.revision, cause)
 
 
@@ -159,6 +169,16 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
     if finding.reason == "Recovered":
         return recorded(situation, status, "Recovered", finding)
     return recorded(situation, status, "Stayed", finding, "Warning")
+
+
+def with_control_readiness(situation: Situation) -> ModelDeploymentStatus:
+    """Return the status with the time since when the control has had no ready pod although it should."""
+    control = situation.status.control
+    if control is None:
+        return situation.status
+    is_away = situation.spec.replicas > 0 and situation.pods(control.revision).ready == 0
+    since = (control.unready_since or stamp(situation.now)) if is_away else None
+    return changed(situation.status, control=control.model_copy(update={"unready_since": since}))
 
 
 def _withdrawn(situation: Situation, control: ControlStatus, reason: str) -> WithdrawalStatus:

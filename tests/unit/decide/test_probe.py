@@ -272,6 +272,52 @@ def test_a_control_that_cannot_start_is_no_good_revision() -> None:
     assert targets(world.spec, world.status).selected == ("m-2",)
 
 
+def test_a_good_control_is_not_rejected_for_want_of_metrics() -> None:
+    """Ready pods wait for Prometheus however long that takes, and then share the traffic."""
+    world = promoted()
+    world.see(breached("m-2"))
+    assert world.step().rule == "Probe"
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pass_time(hours=1)
+    assert world.settle() == []
+    world.pods("m-1", ready=0)
+    assert world.settle() == [], "the deadline counts from when the last pod was lost"
+    world.pods("m-1", ready=2)
+    world.metrics = MetricsState.AVAILABLE
+    assert world.settle() == ["ShareTraffic"]
+    assert world.status.rejected_revisions == ()
+
+
+def test_a_control_scaled_to_zero_is_not_rejected() -> None:
+    """Nobody asks for its pods; scaled up again it has the whole deadline to start."""
+    world = promoted()
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    world.step()
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    world.let_pods_follow()
+    world.step()
+    world.pass_time(days=1)
+    assert world.settle() == []
+    world.spec = world.spec.model_copy(update={"replicas": 2})
+    assert world.settle() == []
+    world.let_pods_follow()
+    assert world.settle() == ["ShareTraffic"]
+
+
+def test_a_standby_that_is_not_the_control_makes_room() -> None:
+    """The standby was breached itself, so an older revision is asked: the standby's pods go."""
+    world = promoted()
+    world.revisions["m-0"] = replace(world.revisions["m-1"], pods=0, ready=0)
+    older = world.status.history[0].model_copy(update={"revision": "m-0", "action": "Promoted"})
+    world.status = world.status.model_copy(update={"history": (*world.status.history, older)})
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.settle() == ["Probe"]
+    assert {p.revision for p in targets(world.spec, world.status).placements} == {"m-0", "m-2"}
+    world.let_pods_follow()
+    assert world.settle() == ["ShareTraffic"]
+
+
 def test_a_control_of_other_contents_is_the_models_fault() -> None:
     """A model overwritten at its address cannot be compared with, and the message says why."""
     world = promoted()
