@@ -6,13 +6,16 @@ from typing import Final
 from modelward.api.status import ModelDeploymentStatus
 
 MAX_BYTES: Final = 16 * 1024
+_GIST: Final = 128
+"""Characters of a message that still say what it is about."""
 
 
 def bounded(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
     """Return a status of at most `MAX_BYTES` as JSON: what was said longest ago and weighs least goes first.
 
-    First the oldest messages of what was decided, but the newest of each list; then the evidence of the last
-    decision, least weight first. What has no bound of its own is only these, so that the rest always fits.
+    First the oldest messages of what was decided, but the newest of each list; then the last decision's
+    evidence, least weight first, and its drift; then what is left of messages, cut to their beginnings and
+    at last to nothing. All else has bounds of its own, so that the rest always fits.
     """
     for smaller in _shortened(status):
         status = smaller
@@ -25,13 +28,28 @@ def _shortened(status: ModelDeploymentStatus) -> Iterator[ModelDeploymentStatus]
     """Yield the status as it is, and then each time with a little less."""
     yield status
     for field in ("history", "rejected_revisions"):
-        entries = getattr(status, field)
-        for index in reversed(range(1, len(entries))):
-            emptied = entries[index].model_copy(update={"message": ""})
-            entries = (*entries[:index], emptied, *entries[index + 1 :])
-            status = status.model_copy(update={field: entries})
+        for index in reversed(range(1, len(getattr(status, field)))):
+            status = _cut(status, field, index, 0)
             yield status
-    while status.last_decision and status.last_decision.evidence:
-        less = status.last_decision.model_copy(update={"evidence": status.last_decision.evidence[:-1]})
-        status = status.model_copy(update={"last_decision": less})
-        yield status
+    for field in ("evidence", "drift"):
+        while status.last_decision and (listed := getattr(status.last_decision, field)):
+            less = status.last_decision.model_copy(update={field: listed[:-1]})
+            status = status.model_copy(update={"last_decision": less})
+            yield status
+    for length in (_GIST, 0):
+        for field in ("last_decision", "incident"):
+            if said := getattr(status, field):
+                shorter = said.model_copy(update={"message": said.message[:length]})
+                status = status.model_copy(update={field: shorter})
+                yield status
+        for field in ("conditions", "history", "rejected_revisions"):
+            for index in range(len(getattr(status, field))):
+                status = _cut(status, field, index, length)
+                yield status
+
+
+def _cut(status: ModelDeploymentStatus, field: str, index: int, length: int) -> ModelDeploymentStatus:
+    """Return the status with so many characters of one message in a list."""
+    entries = getattr(status, field)
+    shorter = entries[index].model_copy(update={"message": entries[index].message[:length]})
+    return status.model_copy(update={field: (*entries[:index], shorter, *entries[index + 1 :])})

@@ -2,8 +2,13 @@
 
 `modelward.dev/retry: REVISION@TOKEN` and `modelward.dev/undo: REVISION@TOKEN` name a revision; any new
 token is a new request. `modelward.dev/abort: TOKEN` means the rollout in progress. What was handled is
-in status.lastHandled*, so that a restart does not do it twice.
+in status.lastHandled*, so that a restart does not do it twice. A value may be as long as an annotation; what
+is kept of a long one is its hash.
 """
+
+import hashlib
+from dataclasses import replace
+from typing import Final
 
 from modelward.api.status import Cause, Phase
 from modelward.decide.change import Change
@@ -13,18 +18,21 @@ from modelward.decide.findings import Finding
 from modelward.decide.moves import drop_candidate, reject, reject_before_traffic, resume, roll_back_to
 from modelward.decide.situation import Situation
 
+LONGEST_KEPT: Final = 128
+"""Characters of a request that is kept as it was written."""
+
 
 def abort_asked(situation: Situation) -> Finding | None:
     """Is there a new request to abort?"""
     asked = situation.observation.commands.abort
-    if not asked or asked == situation.status.last_handled_abort:
+    if not asked or _kept(asked) == situation.status.last_handled_abort:
         return None
     return Finding("Aborted", f"asked by {asked!r}", situation.status.candidate_revision)
 
 
 def abort(situation: Situation, finding: Finding) -> Change:
     """Reject the candidate, whatever the evidence."""
-    answered = {"last_handled_abort": situation.observation.commands.abort}
+    answered = {"last_handled_abort": _kept(situation.observation.commands.abort)}
     if not situation.status.candidate_revision:
         return _refused(
             situation,
@@ -33,27 +41,27 @@ def abort(situation: Situation, finding: Finding) -> Change:
             f"{_undo_to_write(_earlier(situation))}",
         )
     change = (reject if situation.is_split else reject_before_traffic)(situation, finding)
-    return Change(change.status.model_copy(update=answered), change.announcements)
+    return replace(change, status=change.status.model_copy(update=answered))
 
 
 def retry_asked(situation: Situation) -> Finding | None:
     """Is there a new request to retry?"""
     asked = situation.observation.commands.retry
-    if not asked or asked == situation.status.last_handled_retry:
+    if not asked or _kept(asked) == situation.status.last_handled_retry:
         return None
     return Finding("Retried", f"asked by {asked!r}", asked.partition("@")[0])
 
 
 def retry(situation: Situation, finding: Finding) -> Change:
     """Forget that a revision was rejected, or go on with a held rollout."""
-    answered = {"last_handled_retry": situation.observation.commands.retry}
+    answered = {"last_handled_retry": _kept(situation.observation.commands.retry)}
     status = situation.status
     if status.phase is Phase.HELD and finding.revision == status.candidate_revision and status.rollout:
         change = resume(situation, finding)
         restarted = change.status.rollout
         assert restarted is not None  # noqa: S101 - resume keeps the rollout
         rollout = restarted.model_copy(update={"started_at": stamp(situation.now)})
-        return Change(change.status.model_copy(update=answered | {"rollout": rollout}), change.announcements)
+        return replace(change, status=change.status.model_copy(update=answered | {"rollout": rollout}))
     if not situation.is_rejected(finding.revision):
         known = ", ".join(r.revision for r in status.rejected_revisions) or "none"
         return _refused(
@@ -72,7 +80,7 @@ def retry(situation: Situation, finding: Finding) -> Change:
 def undo_asked(situation: Situation) -> Finding | None:
     """Is there a new request to undo?"""
     asked = situation.observation.commands.undo
-    if not asked or asked == situation.status.last_handled_undo:
+    if not asked or _kept(asked) == situation.status.last_handled_undo:
         return None
     return Finding(
         "Undone",
@@ -85,7 +93,7 @@ def undo_asked(situation: Situation) -> Finding | None:
 def undo(situation: Situation, finding: Finding) -> Change:
     """Go back to the revision that a person names, whatever the evidence."""
     asked = situation.observation.commands.undo
-    answered = {"last_handled_undo": asked}
+    answered = {"last_handled_undo": _kept(asked)}
     target = asked.partition("@")[0]
     known = _earlier(situation)
     if not situation.status.stable_revision:
@@ -111,9 +119,12 @@ def undo(situation: Situation, finding: Finding) -> Change:
         )
     change = roll_back_to(situation, finding, target)
     kept = tuple(r for r in change.status.rejected_revisions if r.revision != target)
-    return Change(
-        change.status.model_copy(update=answered | {"rejected_revisions": kept}), change.announcements
-    )
+    return replace(change, status=change.status.model_copy(update=answered | {"rejected_revisions": kept}))
+
+
+def _kept(asked: str) -> str:
+    """Return what status keeps of a request: enough to know it again."""
+    return asked if len(asked) <= LONGEST_KEPT else hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _earlier(situation: Situation) -> list[str]:

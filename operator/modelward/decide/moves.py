@@ -250,5 +250,5 @@ def roll_back_to(situation: Situation, finding: Finding, target: str) -> Change:
     told = replace(finding, message=f"{finding.message}; going back to {target}")
     change = recorded(situation, status, "RolledBack", told, "Warning")
     if situation.pods(target).ready >= situation.spec.replicas:
-        return Change(switched(situation, change.status), change.announcements)
+        return replace(change, status=switched(situation, change.status))
     return change

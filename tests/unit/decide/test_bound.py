@@ -1,8 +1,13 @@
 """A status stays small, whatever is said in it."""
 
+import pytest
+
 from modelward.api.status import (
     MOST_EVIDENCE,
     Cause,
+    Condition,
+    ControlPurpose,
+    ControlStatus,
     DecisionRecord,
     EvidenceRecord,
     HistoryEntry,
@@ -11,8 +16,12 @@ from modelward.api.status import (
     ObjectiveStatus,
     Phase,
     RejectedRevision,
+    RolloutStatus,
+    TrafficShare,
+    WithdrawalStatus,
 )
 from modelward.decide.bound import MAX_BYTES, bounded
+from modelward.decide.commands import LONGEST_KEPT
 from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from tests.unit.decide.world import World, spec_of
 
@@ -26,7 +35,7 @@ def size(status: ModelDeploymentStatus) -> int:
     return len(status.model_dump_json(by_alias=True).encode())
 
 
-def longest_status() -> ModelDeploymentStatus:
+def longest_status(why: str = WHY) -> ModelDeploymentStatus:
     """Build a status in which every list is full and every message as long as it may be."""
     time = "2026-01-01T00:00:00Z"
     return ModelDeploymentStatus(
@@ -45,7 +54,7 @@ def longest_status() -> ModelDeploymentStatus:
                 revision=revision,
                 action="RolledBack",
                 reason="A" * 40 + "WorseThanStable",
-                message=WHY,
+                message=why,
             )
             for revision in REVISIONS
         ),
@@ -54,7 +63,7 @@ def longest_status() -> ModelDeploymentStatus:
                 revision=revision,
                 cause=Cause.INFRASTRUCTURE,
                 reason="A" * 40 + "WorseThanStable",
-                message=WHY,
+                message=why,
                 time=time,
             )
             for revision in REVISIONS
@@ -64,7 +73,7 @@ def longest_status() -> ModelDeploymentStatus:
             revision=REVISIONS[0],
             cause=Cause.INFRASTRUCTURE,
             reason="RollbackBudgetExhausted",
-            message=WHY,
+            message=why,
             since=time,
         ),
         last_decision=DecisionRecord(
@@ -74,7 +83,7 @@ def longest_status() -> ModelDeploymentStatus:
             action="RolledBack",
             reason="A" * 40 + "WorseThanStable",
             cause=Cause.INFRASTRUCTURE,
-            message=WHY,
+            message=why,
             evidence=tuple(
                 EvidenceRecord(
                     objective=f"{number:040d}",
@@ -105,6 +114,68 @@ def test_the_longest_status_fits_and_its_newest_reasons_stay() -> None:
     assert longest_status().last_decision is not None
     assert 0 < len(status.last_decision.evidence) < MOST_EVIDENCE
     assert status.last_decision.evidence[0].objective == f"{0:040d}"
+
+
+def fullest_status(character: str) -> ModelDeploymentStatus:
+    """Build the longest status in a rollout, with every further part, all of whose messages are alike."""
+    time = "2026-01-01T00:00:00Z"
+    types = ("Ready", "Reconciling", "Stalled", "Progressing", "ObjectivesMet", "QueriesValid")
+    return longest_status(character * 512).model_copy(
+        update={
+            "candidate_revision": REVISIONS[1],
+            "standby_revision": REVISIONS[1],
+            "standby_until": time,
+            "promoted_at": time,
+            "objectives_read_at": time,
+            "selector": f"modelward.dev/deployment={NAME},modelward.dev/revision={REVISIONS[0]}",
+            "traffic": tuple(TrafficShare(revision=each, weight=50) for each in REVISIONS[:2]),
+            "rollout": RolloutStatus(
+                started_at=time, step=1, step_started_at=time, held="InfrastructureSuspected", held_since=time
+            ),
+            "withdrawal": WithdrawalStatus(
+                revision=REVISIONS[0], to=REVISIONS[1], started_at=time, reason="A" * 55, replicas=100
+            ),
+            "control": ControlStatus(
+                revision=REVISIONS[1], purpose=ControlPurpose.PROBE, replicas=2, started_at=time
+            ),
+            "conditions": tuple(
+                Condition(
+                    type=name,
+                    status="Unknown",
+                    reason="RollbackBudgetExhausted",
+                    message=character * (1024 // len(character.encode())),
+                    last_transition_time=time,
+                )
+                for name in types
+            ),
+            "last_handled_retry": character * LONGEST_KEPT,
+            "last_handled_abort": character * LONGEST_KEPT,
+            "last_handled_undo": character * LONGEST_KEPT,
+        }
+    )
+
+
+@pytest.mark.parametrize("character", ["a", '"', "é", "漢", "\\"])
+def test_the_fullest_status_fits(character: str) -> None:
+    """Whatever script the messages are in and however JSON writes it, what is needed to decide stays."""
+    full = fullest_status(character)
+    status = bounded(full)
+    assert size(full) > MAX_BYTES
+    assert size(status) <= MAX_BYTES
+    assert bounded(status) == status
+    shortened = {"history", "rejected_revisions", "last_decision", "incident", "conditions"}
+    assert status.model_dump(exclude=shortened) == full.model_dump(exclude=shortened)
+    for kept in ("history", "rejected_revisions", "conditions"):
+        entries = [each.model_copy(update={"message": ""}) for each in getattr(full, kept)]
+        assert [each.model_copy(update={"message": ""}) for each in getattr(status, kept)] == entries
+
+
+def test_even_messages_that_json_writes_at_length_fit() -> None:
+    """Of characters that take six bytes each hardly a message is left, but every reason is."""
+    status = bounded(fullest_status("\x01"))
+    assert size(status) <= MAX_BYTES
+    assert [each.reason for each in status.conditions] == ["RollbackBudgetExhausted"] * 6
+    assert [each.reason for each in status.history] == ["A" * 40 + "WorseThanStable"] * 10
 
 
 def test_a_status_that_fits_is_left_alone() -> None:

@@ -1,6 +1,9 @@
 """What people ask for by annotation."""
 
+import pytest
+
 from modelward.api.status import Phase
+from modelward.decide.commands import LONGEST_KEPT
 from modelward.decide.observation import Commands
 from tests.unit.decide.world import World, promoted, serving, stepping, worse
 
@@ -122,3 +125,15 @@ def test_undo_gives_up_a_candidate_without_traffic_first() -> None:
     assert world.step().rule == "Undo"
     assert world.status.phase is Phase.ROLLING_BACK
     assert world.status.candidate_revision == ""
+
+
+@pytest.mark.parametrize("command", ["abort", "retry", "undo"])
+def test_a_request_of_any_length_is_answered_once_and_kept_small(command: str) -> None:
+    """A request is new if and only if it differs from the last one, if only at its end."""
+    world = promoted()
+    fired = []
+    for each in ("x" * 100_000, "x" * 100_000, "x" * 100_000 + "y", ""):
+        world.commands = Commands(**{command: each})
+        fired.append(world.step().rule != "Stay")
+        assert len(getattr(world.status, f"last_handled_{command}")) <= LONGEST_KEPT
+    assert fired == [True, False, True, False]
