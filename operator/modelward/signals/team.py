@@ -16,7 +16,7 @@ from modelward.signals.answers import Grid, NoAnswerError, QueryTimeoutError, Se
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Prometheus
-from modelward.signals.totals import RECOVERY_BLOCKS, Totals, blocks
+from modelward.signals.totals import RECOVERY_BLOCKS, Totals, blocks, query_problem
 
 QUERY_SECONDS: Final = 2.0
 """Longest time that one query may take."""
@@ -90,10 +90,7 @@ class Team:
         if isinstance(good, str) or isinstance(total, str):
             return {}, f"query.good: {good}" if isinstance(good, str) else f"query.total: {total}"
         of_good, of_total = Totals(good), Totals(total)
-        for name, totals in (("good", of_good), ("total", of_total)):
-            if problem := totals.problem(times[-1]):
-                return blocks(of_good, of_total, times, step), f"query.{name}: {problem}"
-        return blocks(of_good, of_total, times, step), ""
+        return blocks(of_good, of_total, times, step), query_problem(of_good, of_total, times[-1], step)
 
     async def _drift(self, prometheus: Prometheus, key: Key, query: DriftQuery, at: int) -> float | str:
         answer = await self._series(key, query.query, lambda: prometheus.instant(query.query, at))

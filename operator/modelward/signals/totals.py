@@ -3,7 +3,10 @@
 A query answers with sums over pods, so that no counter can be told from another: a total that falls may be
 a pod that restarted, ended or was missed by a scrape, and what rises after it may be events of long ago.
 So a block is Unknown if either total fell in it or in the minute before. Nor is it known where a total is
-missing, is no number, comes in several series, or where more was good than there was.
+missing, is no number or comes in several series.
+
+The bad events are a running total too: all less the good. Where that falls, good and all were counted at
+different moments, and what looks bad in one block is good in the next: it is taken like any other fall.
 
 A block is a function of the totals at its end and at the `RECOVERY_BLOCKS` + 1 block ends before, so whoever
 asks for blocks one by one and whoever asks for many at once see the same.
@@ -11,6 +14,7 @@ asks for blocks one by one and whoever asks for many at once see the same.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import ulp
 from typing import Final, TypeAlias
 
 from modelward.evidence.counts import MAX_EVENTS, Block, Count
@@ -20,8 +24,15 @@ RECOVERY_BLOCKS: Final = 12
 """Blocks after a fall that are Unknown."""
 ROUNDING: Final = 1e-9
 """Share by which the good events may seem more than all: sums of doubles differ in their last digits."""
+ROUNDING_STEPS: Final = 8
+"""Steps between neighbouring doubles by which four totals together may be off."""
 MAX_TOTAL: Final = 1e15
 """Beyond this a double no longer holds every event."""
+
+_APART: Final = (
+    "query.good rose by more than query.total within one block, so the two are not of one moment, and good "
+    "events seem bad: let both count series of the same scrape and, if by recording rules, in one group"
+)
 
 Point: TypeAlias = tuple[int, float]
 """Which series it is of, and its value."""
@@ -53,16 +64,32 @@ class Totals:
         if any(map(self.problem, times[-2:])):
             return None
         (series, before), (same, now) = (self._points[time][0] for time in times[-2:])
-        usable = [self._points[time][0][1] for time in times if not self.problem(time)]
+        usable = self.values(times).values()
         fell = any(later < earlier for earlier, later in pairwise(usable))
         return None if series != same or fell else now - before
+
+    def values(self, times: Sequence[int]) -> Mapping[int, float]:
+        """Return the total at those of these times at which there is one, in their order."""
+        return {time: self._points[time][0][1] for time in times if not self.problem(time)}
+
+
+def query_problem(good: Totals, total: Totals, time: int, block_seconds: int) -> str:
+    """Say what is wrong with the queries of the block that ends at a time; empty if nothing is."""
+    for name, totals in (("good", good), ("total", total)):
+        if said := totals.problem(time):
+            return f"query.{name}: {said}"
+    times = _window(time, block_seconds)
+    # Where a total fell itself a pod has gone, and that is nothing to mend in the query.
+    if total.rise(times) is not None and good.rise(times) is not None and _apart(good, total, times):
+        return _APART
+    return ""
 
 
 def block(good: Totals, total: Totals, time: int, block_seconds: int) -> Block:
     """The count of the block that ends at a time; None where it cannot be told."""
-    times = range(time - (RECOVERY_BLOCKS + 1) * block_seconds, time + 1, block_seconds)
+    times = _window(time, block_seconds)
     events, well = total.rise(times), good.rise(times)
-    if events is None or well is None or events > MAX_EVENTS or well > events + ROUNDING * max(events, 1.0):
+    if events is None or well is None or events > MAX_EVENTS or _apart(good, total, times):
         return None
     return Count(min(well, events), max(events - well, 0.0))
 
@@ -70,3 +97,18 @@ def block(good: Totals, total: Totals, time: int, block_seconds: int) -> Block:
 def blocks(good: Totals, total: Totals, times: Iterable[int], block_seconds: int) -> Mapping[int, Block]:
     """The count of each block that ends at one of these times."""
     return {time: block(good, total, time, block_seconds) for time in times}
+
+
+def _window(time: int, block_seconds: int) -> Sequence[int]:
+    return range(time - (RECOVERY_BLOCKS + 1) * block_seconds, time + 1, block_seconds)
+
+
+def _apart(good: Totals, total: Totals, times: Sequence[int]) -> bool:
+    """Whether more good events were added than there were, in any of the steps between these times."""
+    well, every = good.values(times), total.values(times)
+    for earlier, later in pairwise(time for time in times if time in well and time in every):
+        events = every[later] - every[earlier]
+        rounding = ROUNDING * max(events, 1.0) + ROUNDING_STEPS * ulp(every[later])
+        if well[later] - well[earlier] > events + rounding:
+            return True
+    return False

@@ -6,7 +6,7 @@ import pytest
 
 from modelward.evidence.counts import Count
 from modelward.signals.answers import Series
-from modelward.signals.totals import MAX_TOTAL, RECOVERY_BLOCKS, Totals, block, blocks
+from modelward.signals.totals import MAX_TOTAL, RECOVERY_BLOCKS, Totals, block, blocks, query_problem
 
 START = 1_000
 BLOCK = 5
@@ -64,6 +64,43 @@ def test_after_a_fall_nothing_is_known_for_a_minute() -> None:
     found = blocks(totals(*falls), totals(*falls), [at(n) for n in range(1, len(falls))], BLOCK)
     assert [value is None for value in found.values()] == [True] * (RECOVERY_BLOCKS + 1) + [False]
     assert found[at(len(falls) - 1)] == Count(1, 0)
+
+
+def test_totals_of_different_moments_are_unknown_for_a_minute() -> None:
+    """Good that lags behind all seems bad first and too good later: neither is evidence."""
+    # Ten good events in every other block, and good is read a block late.
+    every = [10.0 * ((n + 1) // 2) for n in range(2 * RECOVERY_BLOCKS)]
+    good = [0.0, *every[:-1]]
+    found = blocks(totals(*good), totals(*every), [at(n) for n in range(2, len(every))], BLOCK)
+    assert set(found.values()) == {None}
+    said = query_problem(totals(*good), totals(*every), at(len(every) - 1), BLOCK)
+    assert "not of one moment" in said
+    assert "series of the same scrape" in said
+
+
+def test_totals_of_one_moment_again_are_known_after_a_minute() -> None:
+    """What was once apart is no longer held against the query when it has left the window."""
+    every = [0.0, 10.0, 10.0, *(20.0 + n for n in range(RECOVERY_BLOCKS + 1))]
+    good = [0.0, 0.0, *every[2:]]
+    last = len(every) - 1
+    assert block(totals(*good), totals(*every), at(last - 1), BLOCK) is None
+    assert query_problem(totals(*good), totals(*every), at(last - 1), BLOCK)
+    assert block(totals(*good), totals(*every), at(last), BLOCK) == Count(1, 0)
+    assert query_problem(totals(*good), totals(*every), at(last), BLOCK) == ""
+
+
+def test_a_pod_that_goes_away_is_nothing_to_mend_in_the_query() -> None:
+    """Its bad events leave with it, which is no sign of two moments."""
+    good, every = totals(90, 95, 46, 47), totals(100, 105, 47, 48)
+    assert block(good, every, at(3), BLOCK) is None
+    assert query_problem(good, every, at(3), BLOCK) == ""
+
+
+def test_last_digits_of_large_totals_are_no_contradiction() -> None:
+    """Doubles of this size are an eighth apart, which would otherwise spoil a minute."""
+    large = MAX_TOTAL / 2
+    found = block(totals(large, large + 1.125), totals(large, large + 1), at(1), BLOCK)
+    assert found == Count(1, 0)
 
 
 def test_a_missing_total_does_not_hide_a_fall() -> None:
