@@ -17,6 +17,7 @@ from modelward.decide.clock import elapsed, stamp
 from modelward.decide.findings import Finding
 from modelward.decide.judgement import budget_is_spent, wish_to_go_back
 from modelward.decide.situation import Situation
+from modelward.evidence.assessment import Assessment
 
 PROBE_AGAIN: Final = timedelta(hours=1)
 """How long after a comparison that did not show the serving revision to be worse the next may begin."""
@@ -149,12 +150,19 @@ def stable_is_unwell(situation: Situation) -> bool:
         for objective, assessment in situation.assessed(stable)
         if objective.on_breach is OnBreach.ROLLBACK
     ]
-    known = [assessment for assessment in judged if assessment and not signs.is_silent(assessment)]
+    silent = [assessment for assessment in judged if assessment and signs.is_silent(assessment)]
+    known = [assessment for assessment in judged if assessment and assessment not in silent]
     return (
         situation.alert_against(stable) is not None
         or not known
         or not all(signs.is_calm(assessment) for assessment in known)
+        or any(_stood_out(assessment) for assessment in silent)
     )
+
+
+def _stood_out(silent: Assessment) -> bool:
+    """Return whether an objective spoke against the revision when its data ended."""
+    return silent.target_log_evidence >= signs.CALM_SHARE * silent.target_log_threshold
 
 
 def recover(situation: Situation, finding: Finding) -> Change:

@@ -190,6 +190,28 @@ def test_evidence_that_falls_below_the_threshold_is_no_recovery_yet() -> None:
     assert world.status.phase is Phase.PROBING
 
 
+@pytest.mark.parametrize(("evidence", "rules"), [(5.0, []), (4.9, ["EndProbe"])])
+def test_a_breached_objective_that_falls_silent_has_not_recovered(evidence: float, rules: list[str]) -> None:
+    """What another objective says is no answer; what was calm when its data ended keeps nothing open."""
+    world = probing()
+    world.all_healthy("m-2")
+    silent = assessment("m-2", "accuracy", good=500, target=Verdict.UNKNOWN, target_log_evidence=evidence)
+    world.see(silent)
+    assert world.settle() == rules
+
+
+def test_an_incident_outlasts_the_data_of_what_was_breached() -> None:
+    """Without a probe too: the incident is open until the objective has data again, and good ones."""
+    world = promoted(rollback={"onUnknownCause": "Alert"})
+    world.see(breached("m-2", "accuracy"))
+    assert world.settle() == ["BearBreach"]
+    world.see(replace(breached("m-2", "accuracy"), target=Verdict.UNKNOWN))
+    assert world.settle() == []
+    assert world.conditions()["ObjectivesMet"][0] == "False"
+    world.all_healthy("m-2")
+    assert world.settle() == ["Recover"]
+
+
 def test_slow_storage_that_explains_the_breach_ends_the_probe() -> None:
     """The share returns as soon as the events themselves show that storage is at fault."""
     world = probing()
