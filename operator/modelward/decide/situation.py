@@ -150,12 +150,26 @@ class Situation:
         """Return the revision to go back to from stable, or none.
 
         The control that it is compared with, the standby, or the newest promoted one; none that was breached
-        itself when it was last looked at, but for the control, which was looked at beside it.
+        itself when it was last looked at, but for a control that stable is shown to be worse than.
         """
-        if self.status.control:
-            return self.status.control.revision
+        if control := self.status.control:
+            is_better = self._is_shown_to_be_worse or not self._was_breached(control.revision)
+            return control.revision if is_better else ""
         known = to_go_back_to(self.status, self.observation.revisions)
-        return next((name for name in known if not self.breaches(name, OnBreach.ROLLBACK)), "")
+        return next((name for name in known if not self._was_breached(name)), "")
+
+    @property
+    def _is_shown_to_be_worse(self) -> bool:
+        """Whether stable is worse than the control in the same blocks, but for what slow storage explains."""
+        worse = self.worse(self.status.stable_revision, OnBreach.ROLLBACK)
+        return self.is_shared and any(not assessment.storage_explains for assessment in worse)
+
+    def _was_breached(self, revision: str) -> bool:
+        """Return whether a revision was bad by any objective, also by one for what serves alone."""
+        return any(
+            assessment and objective.on_breach is OnBreach.ROLLBACK and assessment.target is Verdict.BREACHED
+            for objective, assessment in self.assessed(revision)
+        )
 
     def alert_against(self, revision: str) -> FiringAlert | None:
         """Return the oldest alert of the team's that means this revision.

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from modelward.api.spec import OnUnknownCause
 from modelward.api.status import Cause, ControlPurpose, Phase
 from modelward.decide import evidence_plan, targets
+from modelward.decide.observation import FiringAlert
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
@@ -64,6 +66,29 @@ def test_worse_than_the_one_held_back_goes() -> None:
     assert world.step().rule == "SwitchTraffic"
     world.drain("m-2")
     assert (world.status.stable_revision, world.status.control) == ("m-1", None)
+
+
+def test_a_control_that_is_breached_itself_is_gone_back_to_only_if_it_is_better() -> None:
+    """Both are bad: the policy Rollback stays; once stable is shown to be the worse of the two it goes."""
+    world = held_back()
+    rollback = world.spec.rollback.model_copy(update={"on_unknown_cause": OnUnknownCause.ROLLBACK})
+    world.spec = world.spec.model_copy(update={"rollback": rollback})
+    world.see(breached("m-1"), replace(breached("m-2"), not_worse=True, versus=Verdict.HEALTHY))
+    assert world.settle() == ["BearBreach"]
+    assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
+    world.see(replace(breached("m-2"), versus=Verdict.BREACHED, storage_explains=True))
+    assert "RollBack" not in world.settle()
+    world.see(replace(breached("m-2"), versus=Verdict.BREACHED))
+    assert world.step().rule == "RollBack"
+
+
+def test_an_alert_does_not_go_back_to_a_breached_control() -> None:
+    """The team's alert says that stable is bad, not that the control is better."""
+    world = held_back()
+    world.see(breached("m-1"))
+    world.alerts = (FiringAlert("Page", "m-2", world.now),)
+    assert world.settle() == ["BearBreach"]
+    assert world.status.rejected_revisions == ()
 
 
 def test_a_breach_gives_it_a_larger_share_and_then_its_own_back() -> None:

@@ -428,6 +428,15 @@ def test_a_standby_that_was_breached_itself_is_not_asked() -> None:
     assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
 
 
+def test_a_breach_by_late_labels_counts_against_the_standby_too() -> None:
+    """An objective for what serves alone said that the standby was bad when it served."""
+    late = {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"}
+    world = promoted(objectives=[OBJECTIVES[0], late], rollback={"onUnknownCause": "Rollback"})
+    world.see(breached("m-1", "accuracy"), breached("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
+
+
 def test_an_alert_of_the_teams_goes_back_in_the_middle_of_a_probe() -> None:
     """The team's alert names the serving revision: no need to wait for the comparison."""
     world = probing()
