@@ -100,6 +100,8 @@ METRIC_EVIDENCE_STATE: Final = "modelward_evidence_state"
 """Detector state, read back at a restart (docs/architecture.md, "Restart")."""
 METRIC_LABEL_UID: Final = "uid"
 """On detector state: metadata.uid of the ModelDeployment whose it is; one made anew begins without any."""
+METRIC_DRIFT: Final = "modelward_drift"
+"""A drift detector's value as it was last read. Labels: namespace, deployment, detector."""
 
 BLOCK_SECONDS: Final = 5
 """Length of one block of evidence: one scrape interval of /metrics/objectives."""

@@ -220,9 +220,11 @@ DRIFTING = {
 def test_drifted_inputs_make_a_ticket_that_names_the_detector(alerts: Bench) -> None:
     """The alert fires after five minutes above the threshold, with the value, and ends with it."""
     alerts.rules = rules_of(DRIFTING)
+    own = {"namespace": "shops", "deployment": "shop", "detector": "price"}
     alerts.inputs = [
-        series("psi", {"ns": "shops"}, "0.2x19 0.5x19 0.2x20"),
-        series("psi", {"ns": "other"}, "9x60"),
+        series(names.METRIC_DRIFT, own, "0.2x19 0.5x19 0.2x20"),
+        series(names.METRIC_DRIFT, own | {"namespace": "other"}, "9x60"),
+        series(names.METRIC_DRIFT, own | {"detector": "volume"}, "9x60"),
     ]
     texts = {
         "summary": "shop: drift detector price is above its threshold",
@@ -233,7 +235,7 @@ def test_drifted_inputs_make_a_ticket_that_names_the_detector(alerts: Bench) -> 
         ),
         "runbook_url": "https://example.com/runbook#modelwardinputsdrifted",
     }
-    labels = {"severity": "ticket", "detector": "price", names.ALERT_LABEL_DEPLOYMENT: "shop"}
+    labels = {**own, "severity": "ticket", names.ALERT_LABEL_DEPLOYMENT: "shop"}
     alerts.expect_alert("ModelwardInputsDrifted", 870, [])
     alerts.expect_alert("ModelwardInputsDrifted", 930, [{"exp_labels": labels, "exp_annotations": texts}])
     alerts.expect_alert("ModelwardInputsDrifted", 1260, [])

@@ -48,7 +48,9 @@ def snapshots(cache: Cache, book: EvidenceBook) -> Iterator[DeploymentSnapshot]:
             status = read_status(record.manifest())
         except InvalidManifestError:
             continue
-        yield DeploymentSnapshot(key, entry.uid, status, entry.assessments, entry.ledger.to_samples())
+        yield DeploymentSnapshot(
+            key, entry.uid, status, entry.assessments, entry.ledger.to_samples(), entry.drift
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from typing import Final
 from modelward.conventions import (
     ALERT_PREFIX,
     BLOCK_SECONDS,
+    METRIC_DRIFT,
     METRIC_EVENTS,
     METRIC_EVIDENCE_STATE,
     METRIC_INCIDENT,
@@ -214,6 +215,17 @@ def incident(deployment: DeploymentKey, labels: Mapping[str, str]) -> str:
     wanted = [f"{name}=~{_quoted(expression)}" for name, expression in sorted(labels.items())]
     matchers = ", ".join([_deployments([deployment]), *wanted])
     return f"max by (namespace, deployment, cause, reason) ({METRIC_INCIDENT}{{{matchers}}}) == 1"
+
+
+def drifted(deployment: DeploymentKey, detector: str, threshold: Decimal) -> str:
+    """Answer a drift detector's value, as the operator reads it, while it is above the threshold.
+
+    Not with the team's own query: prometheus-operator leaves out the whole PrometheusRule for one expression
+    that it cannot read, and with it every other alert.
+    """
+    matchers = f"{_deployments([deployment])}, detector={_quoted(detector)}"
+    value = f"max by (namespace, deployment, detector) ({METRIC_DRIFT}{{{matchers}}})"
+    return f"{value} > {threshold.normalize():f}"
 
 
 def bad_share(deployment: DeploymentKey, objective: tuple[str, str]) -> str:

@@ -69,12 +69,6 @@ def team_queries(
     return TeamQueries(counts, tuple(_drift_query(key, detector) for detector in spec.drift.detectors))
 
 
-def drift_expression(key: DeploymentKey, detector: Detector) -> str:
-    """Return the detector's value where it is above its threshold."""
-    # On lines of their own, for the query may end in a comment.
-    return f"(\n{_filled_in(detector.query, key)}\n) > {detector.threshold.normalize():f}"
-
-
 def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str) -> CountQuery:
     good, total = (_filled_in(text, key, revision) for text in (query.good, query.total))
     return CountQuery(objective, revision, good, total)

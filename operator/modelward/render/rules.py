@@ -18,7 +18,6 @@ from modelward.render.alert import alert
 from modelward.render.identity import DeploymentIdentity, Platform
 from modelward.render.incidents import incident_alerts
 from modelward.render.manifest import Manifest, deployment_labels, owned
-from modelward.render.queries import drift_expression
 
 KIND: Final = "PrometheusRule"
 ALERT_BURN: Final = "ModelwardErrorBudgetBurn"
@@ -132,7 +131,8 @@ def _drift_alert(identity: DeploymentIdentity, detector: Detector, platform: Pla
         ),
     }
     labels = {"severity": "ticket", "detector": detector.name}
-    rule = alert(identity, platform, ALERT_DRIFT, drift_expression(key, detector), texts, labels)
+    expression = promql.drifted(key, detector.name, detector.threshold)
+    rule = alert(identity, platform, ALERT_DRIFT, expression, texts, labels)
     return rule | {"for": "5m"}
 
 

@@ -21,7 +21,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from modelward.api.status import ModelDeploymentStatus
-from modelward.conventions import METRIC_EVIDENCE_STATE, METRIC_INCIDENT, METRIC_LABEL_UID
+from modelward.conventions import METRIC_DRIFT, METRIC_EVIDENCE_STATE, METRIC_INCIDENT, METRIC_LABEL_UID
+from modelward.decide.observation import DriftSignal
 from modelward.evidence.assessment import Assessment
 from modelward.signals.key import Key
 
@@ -44,6 +45,8 @@ class DeploymentSnapshot:
     assessments: Sequence[Assessment]
     evidence: Sequence[tuple[Mapping[str, str], float]]
     """`Ledger.to_samples()`: labels and value of each sample of detector state."""
+    drift: Sequence[DriftSignal] = ()
+    """The drift detectors that have a value."""
 
 
 Snapshots = Callable[[], Iterable[DeploymentSnapshot]]
@@ -169,6 +172,7 @@ def deployment_metrics(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metr
     """What is known about each deployment, as metric families."""
     yield from _of_status(snapshots)
     yield from _of_objectives(snapshots)
+    yield _drift(snapshots)
     yield _evidence_state(snapshots)
 
 
@@ -233,6 +237,16 @@ def _of_objectives(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metric]:
             evidence.add_metric(labels, max(0.0, found.target_log_evidence / found.target_log_threshold))
             verdict.add_metric([*labels, found.target], 1)
     yield from (events, evidence, verdict)
+
+
+def _drift(snapshots: Sequence[DeploymentSnapshot]) -> Metric:
+    family = GaugeMetricFamily(
+        METRIC_DRIFT, "A drift detector's value.", labels=[*_OF_DEPLOYMENT, "detector"]
+    )
+    for snapshot in snapshots:
+        for signal in snapshot.drift:
+            family.add_metric([*snapshot.key, signal.name], signal.value)
+    return family
 
 
 def _evidence_state(snapshots: Sequence[DeploymentSnapshot]) -> Metric:

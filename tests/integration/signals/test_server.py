@@ -16,6 +16,7 @@ from modelward.api.status import (
     RolloutStatus,
     TrafficShare,
 )
+from modelward.decide.observation import DriftSignal
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import ObjectivePlan, Plan
@@ -205,6 +206,18 @@ async def test_a_breach_that_is_borne_is_shown_with_its_cause(
     over = ModelDeploymentStatus(cause=Cause.MODEL)
     running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", over, (), [])]
     assert await running.metric("modelward_deployment_incident", **whose) == []
+
+
+async def test_drift_is_shown_while_a_detector_has_a_value(running: Running) -> None:
+    """As it is, above the threshold or below it."""
+    drift = [DriftSignal("price", 0.31, 0.2), DriftSignal("volume", 0.1, 0.2)]
+    status = ModelDeploymentStatus()
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", status, (), [], drift)]
+    whose = {"namespace": "team", "deployment": "web"}
+    assert await running.metric("modelward_drift", **whose, detector="price") == [0.31]
+    assert await running.metric("modelward_drift", **whose, detector="volume") == [0.1]
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", status, (), [])]
+    assert await running.metric("modelward_drift", **whose) == []
 
 
 async def test_alerts_port_stays_closed_without_a_token(running: Running) -> None:

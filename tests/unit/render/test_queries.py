@@ -3,7 +3,7 @@
 import pytest
 
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, drift_expression, team_queries
+from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, team_queries
 from tests.modeldeployments import VALID, Manifest, changed
 
 KEY = ("shops", "shop")
@@ -58,12 +58,6 @@ def test_detectors_are_asked_with_names_filled_in() -> None:
     """A detector is one query for the whole deployment."""
     found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",))
     assert found == TeamQueries(drift=(DriftQuery("psi", 'max(psi{app="shop"}) # of all', 0.1),))
-
-
-def test_an_alert_survives_a_comment_at_the_querys_end() -> None:
-    """What follows the team's query must not become part of its comment."""
-    (detector,) = spec_of(detectors=(PSI,)).drift.detectors
-    assert drift_expression(KEY, detector) == '(\nmax(psi{app="shop"}) # of all\n) > 0.1'
 
 
 def test_without_queries_there_is_nothing_to_ask() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from modelward.render.identity import Platform
-from modelward.render.rules import ALERT_BURN, ALERT_NO_DATA, BURN_RATES, bad_ratio_threshold, prometheus_rule
+from modelward.render.rules import (
+    ALERT_BURN,
+    ALERT_DRIFT,
+    ALERT_NO_DATA,
+    BURN_RATES,
+    bad_ratio_threshold,
+    prometheus_rule,
+)
 from tests.unit.render import cases
 
 IDENTITY = cases.identity_of("shop")
@@ -32,6 +39,18 @@ def test_a_deployment_without_replicas_misses_nothing() -> None:
     names = {rule.get("alert") for rule in rules_of({**cases.MINIMAL, "replicas": 0})}
     assert ALERT_NO_DATA not in names
     assert ALERT_NO_DATA in {rule.get("alert") for rule in rules_of(cases.MINIMAL)}
+
+
+def test_no_query_of_the_team_is_in_the_rule() -> None:
+    """One that is no PromQL would keep prometheus-operator from taking every other alert, too."""
+    typo = {"name": "price", "query": "max(psi{{", "threshold": "0.25"}
+    rules = rules_of({**cases.MINIMAL, "drift": {"detectors": [typo]}})
+    (drift,) = (rule for rule in rules if rule.get("alert") == ALERT_DRIFT)
+    assert drift["expr"] == (
+        "max by (namespace, deployment, detector) "
+        '(modelward_drift{namespace="shops", deployment="shop", detector="price"}) > 0.25'
+    )
+    assert all("psi" not in str(rule) for rule in rules)
 
 
 def test_without_a_runbook_there_is_no_link() -> None:
