@@ -16,7 +16,7 @@ from modelward.signals.answers import Grid, NoAnswerError, QueryTimeoutError, Se
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Prometheus
-from modelward.signals.totals import RECOVERY_BLOCKS, Totals, blocks, query_problem
+from modelward.signals.totals import LOOKBACK_BLOCKS, Totals, blocks, query_problem
 
 QUERY_SECONDS: Final = 2.0
 """Longest time that one query may take."""
@@ -82,7 +82,7 @@ class Team:
         self, prometheus: Prometheus, key: Key, query: CountQuery, times: Sequence[int]
     ) -> tuple[Mapping[int, Block], str]:
         step = self.block_seconds
-        grid = Grid(times[0] - (RECOVERY_BLOCKS + 1) * step, times[-1], step)
+        grid = Grid(times[0] - LOOKBACK_BLOCKS * step, times[-1], step)
         good, total = await asyncio.gather(
             self._series(key, query.good, lambda: prometheus.range(query.good, grid)),
             self._series(key, query.total, lambda: prometheus.range(query.total, grid)),

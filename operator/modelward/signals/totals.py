@@ -8,8 +8,11 @@ missing, is no number or comes in several series.
 The bad events are a running total too: all less the good. Where that falls, good and all were counted at
 different moments, and what looks bad in one block is good in the next: it is taken like any other fall.
 
-A block is a function of the totals at its end and at the `RECOVERY_BLOCKS` + 1 block ends before, so whoever
-asks for blocks one by one and whoever asks for many at once see the same.
+A pod that was missed for longer than that brings back all it ever counted in one block, or a few if several
+come back. So a sudden rise is taken like a fall: one that is many times those of the blocks before it.
+
+A block is a function of the totals at its end and at the `LOOKBACK_BLOCKS` block ends before, so whoever asks
+for blocks one by one and whoever asks for many at once see the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +24,15 @@ from modelward.evidence.counts import MAX_EVENTS, Block, Count
 from modelward.signals.answers import Series
 
 RECOVERY_BLOCKS: Final = 12
-"""Blocks after a fall that are Unknown."""
+"""Blocks after a fall, or a sudden rise, that are Unknown."""
+USUAL_BLOCKS: Final = 24
+"""Blocks whose largest rise is the usual one; no counter may be scraped more rarely than this long, or each
+rise would seem sudden."""
+SUDDEN_RATIO: Final = 10.0
+"""A rise above this multiple of the usual one is sudden."""
+SUDDEN_EVENTS: Final = 100.0
+"""A rise up to this is none: a pod that counted so little does little harm, and few events come unevenly."""
+LOOKBACK_BLOCKS: Final = USUAL_BLOCKS + RECOVERY_BLOCKS + 1
 ROUNDING: Final = 1e-9
 """Share by which the good events may seem more than all: sums of doubles differ in their last digits."""
 ROUNDING_STEPS: Final = 8
@@ -91,6 +102,8 @@ def block(good: Totals, total: Totals, time: int, block_seconds: int) -> Block:
     events, well = total.rise(times), good.rise(times)
     if events is None or well is None or events > MAX_EVENTS or _apart(good, total, times):
         return None
+    if _rose_suddenly(total, range(time - LOOKBACK_BLOCKS * block_seconds, time + 1, block_seconds)):
+        return None
     return Count(min(well, events), max(events - well, 0.0))
 
 
@@ -112,3 +125,19 @@ def _apart(good: Totals, total: Totals, times: Sequence[int]) -> bool:
         if well[later] - well[earlier] > events + rounding:
             return True
     return False
+
+
+def _rose_suddenly(total: Totals, times: Sequence[int]) -> bool:
+    """Whether any step after the first `USUAL_BLOCKS` is far larger than those before it.
+
+    Nothing is usual where there was no total, so that of pods that come back one by one the first is seen.
+    """
+    values = total.values(times)
+    rises = [
+        values[later] - values[earlier] if earlier in values and later in values else 0.0
+        for earlier, later in pairwise(times)
+    ]
+    return any(
+        rises[n] > max(SUDDEN_EVENTS, SUDDEN_RATIO * max(rises[n - USUAL_BLOCKS : n]))
+        for n in range(USUAL_BLOCKS, len(rises))
+    )

@@ -1,12 +1,22 @@
 """From running totals to blocks."""
 
 import math
+from itertools import accumulate
 
 import pytest
 
 from modelward.evidence.counts import Count
 from modelward.signals.answers import Series
-from modelward.signals.totals import MAX_TOTAL, RECOVERY_BLOCKS, Totals, block, blocks, query_problem
+from modelward.signals.totals import (
+    LOOKBACK_BLOCKS,
+    MAX_TOTAL,
+    RECOVERY_BLOCKS,
+    USUAL_BLOCKS,
+    Totals,
+    block,
+    blocks,
+    query_problem,
+)
 
 START = 1_000
 BLOCK = 5
@@ -103,6 +113,47 @@ def test_last_digits_of_large_totals_are_no_contradiction() -> None:
     assert found == Count(1, 0)
 
 
+def back(*lifetimes: float) -> list[float]:
+    """Two events a block, then pods that come back with all they counted, one in each, then two again."""
+    steps = [*[2.0] * (USUAL_BLOCKS + 1), *lifetimes, *[2.0] * (RECOVERY_BLOCKS + 2)]
+    return list(accumulate(steps, initial=100.0))
+
+
+@pytest.mark.parametrize("lifetimes", [(5_000.0,), (5_000.0, 4_000.0, 9_000.0)])
+def test_pods_that_were_missed_for_long_bring_no_events_of_now(lifetimes: tuple[float, ...]) -> None:
+    """What they counted in their lives comes back in a block each, without a fall in the minute before."""
+    total = back(*lifetimes)
+    good = [value * 0.5 for value in total]
+    found = list(blocks(totals(*good), totals(*total), map(at, range(1, len(total))), BLOCK).values())
+    first = USUAL_BLOCKS + 1
+    assert found[:first] == [Count(1, 1)] * first
+    assert found[first : first + RECOVERY_BLOCKS + 1] == [None] * (RECOVERY_BLOCKS + 1)
+    assert found[-1] == Count(1, 1)
+
+
+def test_pods_that_come_back_after_everything_was_missed_bring_no_events_of_now() -> None:
+    """A Prometheus that was away finds the pods one by one; it saw nothing that could be usual."""
+    total = totals(*[None] * 5, 40_000, 80_000, 120_000, 120_002)
+    found = blocks(total, total, map(at, range(5, 9)), BLOCK)
+    assert set(found.values()) == {None}
+
+
+def test_more_traffic_is_no_sudden_rise() -> None:
+    """Several times as much is counted, and so is anything that is little."""
+    total = totals(0, 90, 90, 90, 90 + 800)
+    assert block(total, total, at(1), BLOCK) == Count(90, 0)
+    assert block(total, total, at(4), BLOCK) == Count(800, 0)
+
+
+def test_rare_scrapes_are_no_sudden_rises() -> None:
+    """A counter that is scraped every two minutes stands still between, and rises by many events at once."""
+    scrapes = [500.0 * (n // USUAL_BLOCKS) for n in range(5 * USUAL_BLOCKS)]
+    total = totals(*scrapes)
+    # The first rise could be anything; the second is known, once a minute and more has gone by.
+    assert block(total, total, at(2 * USUAL_BLOCKS), BLOCK) == Count(500, 0)
+    assert block(total, total, at(4 * USUAL_BLOCKS), BLOCK) == Count(500, 0)
+
+
 def test_a_missing_total_does_not_hide_a_fall() -> None:
     """A fall across a gap is one all the same."""
     assert block(totals(9, None, 5, 6), totals(9, 10, 11, 12), at(3), BLOCK) is None
@@ -121,11 +172,11 @@ def test_two_series_are_no_total() -> None:
 
 def test_one_by_one_or_all_at_once_is_the_same() -> None:
     """A live poll and a later range query must see the same blocks."""
-    good = [5.0, 6.0, 3.0, *(float(n) for n in range(10, 40))]
+    good = [5.0, 6.0, 3.0, *(float(n) for n in range(10, 60)), *(float(n) for n in range(900, 960))]
     total = [value * 2 for value in good]
     many = blocks(totals(*good), totals(*total), [at(n) for n in range(1, len(good))], BLOCK)
     for number in range(1, len(good)):
-        window = slice(max(0, number - RECOVERY_BLOCKS - 1), number + 1)
+        window = slice(max(0, number - LOOKBACK_BLOCKS), number + 1)
         lead: list[float | None] = [None] * window.start
         live = block(totals(*lead, *good[window]), totals(*lead, *total[window]), at(number), BLOCK)
         assert live == many[at(number)]
