@@ -181,6 +181,7 @@ class Deployment(RuleBasedStateMachine):
     def metrics_change(self, state: MetricsState) -> None:
         """Prometheus goes away or comes back."""
         self.world.metrics = state
+        self.world.last = None  # what was decided before was not decided with these
 
     @rule(
         name=st.sampled_from(["Page", "Ticket"]),
