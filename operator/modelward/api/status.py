@@ -119,6 +119,8 @@ class RolloutStatus(_Recorded):
     """Index of the current step; -1 before the first."""
     step_started_at: Timestamp | None = None
     """When the current step got its share of the traffic."""
+    inconclusive_steps: int = 0
+    """Steps whose time was over without evidence against the candidate, and without evidence for it."""
     unready_since: Timestamp | None = None
     """Since when not every pod that the candidate needs has been ready; none while all are."""
     held: str = ""
@@ -235,7 +237,7 @@ class DecisionRecord(_Recorded):
     revision: str = ""
     """The revision that it is about."""
     action: str
-    """What was done, as in history."""
+    """What was done, as in history; or StepEnded."""
     reason: str
     """Why, in one word."""
     cause: Cause
@@ -315,8 +317,8 @@ class ModelDeploymentStatus(_Recorded):
     conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=10)] = ()
     """The state in a few words; docs/reference/conditions.md lists types and reasons."""
     last_handled_retry: str = ""
-    """Value of the annotation modelward.dev/retry that was last acted on."""
+    """The annotation modelward.dev/retry last acted on; its SHA-256 if longer than 128 characters."""
     last_handled_abort: str = ""
-    """Value of the annotation modelward.dev/abort that was last acted on."""
+    """The annotation modelward.dev/abort last acted on; its SHA-256 if longer than 128 characters."""
     last_handled_undo: str = ""
-    """Value of the annotation modelward.dev/undo that was last acted on."""
+    """The annotation modelward.dev/undo last acted on; its SHA-256 if longer than 128 characters."""

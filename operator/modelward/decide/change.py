@@ -19,6 +19,8 @@ class Change:
 
     status: ModelDeploymentStatus
     announcements: tuple[Announcement, ...] = ()
+    entry: HistoryEntry | None = None
+    """What the record of the decision is to say beside the numbers; without it none is made."""
 
 
 def changed(status: ModelDeploymentStatus, **fields: Any) -> ModelDeploymentStatus:  # noqa: ANN401 - as model_copy
@@ -34,17 +36,23 @@ def recorded(
     kind: Literal["Normal", "Warning"] = "Normal",
 ) -> Change:
     """Add a history entry and the Event that says the same."""
-    entry = HistoryEntry(
+    entry = entry_of(situation, action, finding)
+    text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
+    return Change(
+        changed(status, history=_remembered(status, (entry, *status.history))),
+        (Announcement(kind, finding.reason, action, text),),
+        entry,
+    )
+
+
+def entry_of(situation: Situation, action: str, finding: Finding) -> HistoryEntry:
+    """Return what history, or the record of a decision alone, says of a finding."""
+    return HistoryEntry(
         time=stamp(situation.now),
         revision=finding.revision,
         action=action,
         reason=finding.reason,
         message=finding.message[:MESSAGE_LENGTH],
-    )
-    text = f"{finding.revision}: {finding.message}" if finding.message else finding.revision
-    return Change(
-        changed(status, history=_remembered(status, (entry, *status.history))),
-        (Announcement(kind, finding.reason, action, text),),
     )
 
 

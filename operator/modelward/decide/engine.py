@@ -41,8 +41,8 @@ def decide(
         row, finding = fired
         change = row.change(situation, finding)
         rule, after, announcements = row.name, change.status, change.announcements
-        if after.history[:1] != status.history[:1]:
-            newest = record(situation, rule, finding, after.history[0])
+        if change.entry:
+            newest = record(situation, rule, finding, change.entry)
             after = after.model_copy(update={"last_decision": newest})
     after = _with_readiness(Situation(spec, after, observation, now))
     after = with_doubt(Situation(spec, after, observation, now))

@@ -88,7 +88,15 @@ def promotion_is_ready(situation: Situation) -> Finding | None:
     ready = situation.pods(candidate).ready
     if not candidate or not _may_move(situation) or ready < max(1, situation.spec.replicas):
         return None
-    return Finding("StepsPassed", f"all {len(situation.spec.rollout.steps)} steps passed", candidate)
+    return Finding("StepsPassed", _how_steps_ended(situation), candidate)
+
+
+def _how_steps_ended(situation: Situation) -> str:
+    """Say how many steps showed the candidate to be as good, and how many only found nothing against it."""
+    rollout = situation.status.rollout
+    assert rollout is not None  # noqa: S101 - a candidate that has all steps behind it has a rollout
+    ended, inconclusive = rollout.step + 1, rollout.inconclusive_steps
+    return f"steps shown no worse: {ended - inconclusive}, inconclusive: {inconclusive}"
 
 
 def deadline_is_over(situation: Situation) -> Finding | None:

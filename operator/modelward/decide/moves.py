@@ -13,7 +13,7 @@ from modelward.api.status import (
     WithdrawalStatus,
 )
 from modelward.decide import holdback
-from modelward.decide.change import Change, changed, recorded, rejected
+from modelward.decide.change import Change, changed, entry_of, recorded, rejected
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
@@ -111,10 +111,28 @@ def next_step(situation: Situation, finding: Finding) -> Change:
     return Change(status, (Announcement("Normal", finding.reason, action, finding.message),))
 
 
+def pass_step(situation: Situation, finding: Finding) -> Change:
+    """Begin the next step, or promote after the last; the numbers at the end of this one are recorded."""
+    return replace(next_step(situation, finding), entry=entry_of(situation, "StepEnded", finding))
+
+
 def end_inconclusive(situation: Situation, finding: Finding) -> Change:
     """Follow spec.rollout.onInconclusive."""
-    policies = {OnInconclusive.PROMOTE: next_step, OnInconclusive.HOLD: hold, OnInconclusive.ROLLBACK: reject}
+    policies = {
+        OnInconclusive.PROMOTE: _pass_inconclusive,
+        OnInconclusive.HOLD: hold,
+        OnInconclusive.ROLLBACK: reject,
+    }
     return policies[situation.spec.rollout.on_inconclusive](situation, finding)
+
+
+def _pass_inconclusive(situation: Situation, finding: Finding) -> Change:
+    """Go on as after a step that was passed, and count it."""
+    change = pass_step(situation, finding)
+    rollout = change.status.rollout
+    assert rollout is not None  # noqa: S101 - the next step keeps the rollout
+    counted = rollout.model_copy(update={"inconclusive_steps": rollout.inconclusive_steps + 1})
+    return replace(change, status=changed(change.status, rollout=counted))
 
 
 def hold(situation: Situation, finding: Finding) -> Change:

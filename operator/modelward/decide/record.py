@@ -13,7 +13,7 @@ def record(situation: Situation, rule: str, finding: Finding, entry: HistoryEntr
         situation: what it was made from.
         rule: name of the row of the transition table that fired.
         finding: what its guard found.
-        entry: what the decision is in history.
+        entry: what the decision is called, as in history.
     """
     known = sorted(
         situation.observation.assessments, key=lambda each: (-_weight(each), each.objective, each.revision)

@@ -202,7 +202,7 @@ TABLE: Final[tuple[Transition, ...]] = (
     ),
     Transition("RetireStandby", guards.standby_is_in_the_way, moves.retire_standby, _staying_in(_STARTING)),
     Transition("BeginSteps", guards.steps_can_begin, moves.next_step, _from(_STARTING, to=_STEPPING)),
-    Transition("PassStep", guards.step_is_passed, moves.next_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
+    Transition("PassStep", guards.step_is_passed, moves.pass_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
     Transition(
         "EndStep",
         guards.step_is_over,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from modelward.api.status import Cause
 from modelward.decide.observation import DriftSignal
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import breached, explained, probing, promoted, serving, worse
+from tests.unit.decide.world import breached, explained, probing, promoted, serving, stepping, worse
 
 
 def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
@@ -47,6 +47,45 @@ def test_the_split_by_storage_is_recorded_where_there_is_one() -> None:
     first = record.evidence[0]
     assert (first.while_storage_slow, first.while_storage_fast) == ("400 of 500", "5 of 500")
     assert (first.against_other, first.others_bad) == ("", "")
+
+
+def test_a_steps_end_is_recorded_with_its_numbers() -> None:
+    """What a promotion rests on is kept, though history has room for the promotion only."""
+    world = stepping()
+    world.all_healthy("m-2", not_worse=True)
+    history = world.status.history
+    assert world.step().rule == "PassStep"
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.rule, record.action, record.reason, record.revision) == (
+        "PassStep",
+        "StepEnded",
+        "NotWorse",
+        "m-2",
+    )
+    assert {line.revision for line in record.evidence} == {"m-1", "m-2"}
+    assert world.status.history == history
+
+
+def test_a_promotion_says_how_its_steps_ended() -> None:
+    """A step that showed nothing is told from one that showed the candidate to be as good."""
+    steps = [{"weight": 20, "duration": "5m"}, {"weight": 33, "duration": "5m"}]
+    world = stepping(rollout={"steps": steps, "deadline": "1h"})
+    world.pass_time(minutes=6)
+    assert world.step().rule == "EndStep"
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.rule, record.action, record.reason) == ("EndStep", "StepEnded", "Inconclusive")
+    world.let_pods_follow()
+    world.all_healthy("m-2", not_worse=True)
+    assert world.step().rule == "PassStep"
+    world.let_pods_follow()
+    assert world.step().rule == "Promote"
+    promoted_entry = world.status.history[0]
+    assert (promoted_entry.action, promoted_entry.message) == (
+        "Promoted",
+        "steps shown no worse: 1, inconclusive: 1",
+    )
 
 
 def test_a_reconcile_that_decides_nothing_records_nothing() -> None:
