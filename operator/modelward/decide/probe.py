@@ -5,7 +5,8 @@ of its own: half the traffic goes to a warm standby as soon as the breach is fou
 the serving revision is shown to be worse. If it is not, going back would not help, and the share returns.
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from modelward.api.reasons import Reason
 from modelward.api.status import (
@@ -27,6 +28,8 @@ from modelward.decide.observation import Problem, ProblemReason
 from modelward.decide.placement import holdback_replicas, probe_replicas
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
+
+_CONTROL_GONE: Final = "ControlGone"
 
 
 def begin_probe(situation: Situation, finding: Finding) -> Change:
@@ -110,7 +113,7 @@ def probe_is_over(situation: Situation) -> Finding | None:
         return Finding("Recovered", "the breach is over", status.stable_revision)
     if control.shared_at and situation.pods(control.revision).ready == 0:
         message = f"{control.revision} has no ready pod any more"
-        return Finding("ControlGone", message, status.stable_revision)
+        return Finding(_CONTROL_GONE, message, status.stable_revision)
     return _nothing_to_gain(situation)
 
 
@@ -157,10 +160,9 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
     fields: dict[str, Any] = {"phase": Phase.SERVING, "control": None}
     if finding.reason == "Recovered":
         fields |= {"incident": None, "cause": None}
-    elif finding.reason != "ControlGone":
-        is_told = finding.reason != Reason.ROLLBACK_BUDGET_EXHAUSTED
-        found = incident.of(situation, finding, probed_at=stamp(situation.now) if is_told else None)
-        fields |= {"incident": found, "cause": finding.cause}
+    else:
+        found = incident.of(situation, _in_mind(situation, finding), probed_at=_probed_at(situation, finding))
+        fields |= {"incident": found, "cause": found.cause}
     if control.shared_at and holdback_replicas(situation.spec):
         fields["control"] = control.model_copy(update={"purpose": ControlPurpose.HOLDBACK})
     elif control.shared_at:
@@ -169,6 +171,24 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
     if finding.reason == "Recovered":
         return recorded(situation, status, "Recovered", finding)
     return recorded(situation, status, "Stayed", finding, "Warning")
+
+
+def _in_mind(situation: Situation, finding: Finding) -> Finding:
+    """Return what is to be known of the breach itself, for a comparison that ended for another reason."""
+    if finding.reason != _CONTROL_GONE:
+        return finding
+    row = attribute(signs.of_stable(situation))
+    cause = row.cause if row else Cause.UNKNOWN
+    return replace(finding, reason=incident.REASONS[cause].value, cause=cause)
+
+
+def _probed_at(situation: Situation, finding: Finding) -> str | None:
+    """Return when the next comparison is put off from; None where this one was not needed or not allowed."""
+    row = attribute(signs.of_stable(situation))
+    is_explained = row is not None and row.after_promotion is Action.STAY
+    if is_explained or finding.reason == Reason.ROLLBACK_BUDGET_EXHAUSTED:
+        return None
+    return stamp(situation.now)
 
 
 def with_control_readiness(situation: Situation) -> ModelDeploymentStatus:

@@ -218,6 +218,12 @@ def test_slow_storage_that_explains_the_breach_ends_the_probe() -> None:
     world.see(explained(breached("m-2")))
     world.step()
     assert (world.status.phase, world.status.cause) == (Phase.RESTORING, Cause.INFRASTRUCTURE)
+    world.drain("m-1")
+    world.see(breached("m-2"))
+    world.settle()
+    world.pass_time(minutes=2)
+    world.let_pods_follow()
+    assert world.settle() == ["Probe", "ShareTraffic"], "nothing was compared: no hour passes first"
 
 
 def test_a_cold_control_starts_first_and_ends_after() -> None:
@@ -352,15 +358,30 @@ def test_a_control_of_other_contents_is_the_models_fault() -> None:
 
 
 def test_a_control_that_dies_gives_its_share_back() -> None:
-    """What serves stays, and the comparison begins again when the control's pods are back."""
+    """What serves stays; the comparison begins again an hour later, not as soon as its pods are back."""
     world = probing()
     world.pods("m-1", ready=0)
     decision = world.step()
     assert (decision.rule, world.status.phase) == ("EndProbe", Phase.RESTORING)
     assert "no ready pod" in decision.announcements[0].message
+    assert world.conditions()["ObjectivesMet"] == ("False", "CauseUnknown")
     world.drain("m-1")
     world.let_pods_follow()
+    assert world.settle() == []
+    world.status = world.status.model_copy(update={"standby_until": None})
+    world.pass_time(hours=1)
     assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_a_control_that_dies_of_what_storage_explains_leaves_that_cause() -> None:
+    """The incident is about the breach, and says what is known of it."""
+    world = probing(objectives=OBJECTIVES)
+    world.see(breached("m-2", "storage"))
+    world.pods("m-1", ready=0)
+    world.step()
+    assert world.status.incident is not None
+    assert world.status.incident.cause is Cause.INFRASTRUCTURE
+    assert "no ready pod" in world.status.incident.message
 
 
 def test_slow_storage_moves_no_traffic() -> None:
