@@ -93,7 +93,9 @@ def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> lis
         placements.append(Placement(status.stable_revision, full, split_mode))
     if control := status.control:
         is_probe = control.purpose is ControlPurpose.PROBE
-        pods = min(control.replicas, full) if is_probe else holdback_replicas(spec)
+        # A holdback that spec asks for no more still answers until stable can.
+        held = 0 if is_probe else holdback_replicas(spec)
+        pods = held or min(control.replicas, full)
         placements.append(Placement(control.revision, pods, split_mode))
     if moving := status.withdrawal:
         placements.append(Placement(moving.to, full, split_mode))

@@ -141,6 +141,21 @@ def test_it_ends_when_spec_says_so_and_the_standby_stays_its_time() -> None:
     assert world.settle() == ["ExpireStandby"]
 
 
+def test_it_keeps_its_pods_while_stable_has_none() -> None:
+    """Taken out of spec, the only pods that answer stay until those of stable are ready again."""
+    world = held_back()
+    world.pods("m-2", ready=0)
+    rollout = world.spec.rollout.model_copy(update={"holdback": None})
+    world.spec = world.spec.model_copy(update={"rollout": rollout})
+    assert world.settle() == []
+    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
+        "m-2": 4,
+        "m-1": 1,
+    }
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    assert {p.replicas for p in targets(world.spec, world.status).placements} == {0}
+
+
 def test_it_follows_the_number_of_replicas() -> None:
     """Scaled up, the share needs more pods."""
     world = held_back(holdback="20%")
