@@ -159,6 +159,23 @@ async def test_first_revision_that_is_refused_is_reported(world: World) -> None:
         await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
 
 
+async def test_someone_elses_config_map_stops_no_decision(world: World) -> None:
+    """With the name of its records taken a deployment serves all the same, and says what is in the way."""
+    taken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "electricity-decisions"}}
+    await world.client.request("POST", kinds.CONFIG_MAP.path(world.namespace), body=taken)
+    async with world.operator() as running, world.kubelet(lambda _revision, _number: ready()):
+        await world.apply()
+        status = await world.until_status(lambda status: says(status, "electricity-decisions"))
+        assert (status["phase"], condition(status, "Stalled")["reason"]) == ("Serving", "RenderRefused")
+        first = status["stableRevision"]
+        await world.apply(server=server("mlserver:2"))
+        status = await world.until_status(lambda status: status.get("candidateRevision"))
+        assert status["stableRevision"] == first
+        assert not running.said("reconcile failed")
+    kept = await world.get(kinds.CONFIG_MAP, "electricity-decisions")
+    assert "data" not in kept
+
+
 async def test_refused_keys_stay_the_same(world: World) -> None:
     """While the Secret is refused, the keys that it is to hold are not made anew each time."""
     async with world.operator() as running:
