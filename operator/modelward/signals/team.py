@@ -1,7 +1,9 @@
 """Asks a team's own queries, apart from ours: what is slow or wrong there spoils nothing but itself.
 
 They have connections, concurrency and a short time-out of their own. A query that did not answer in time is
-left alone for a minute; its objective is Unknown meanwhile. Nothing about Prometheus raises.
+left alone for a minute; its objective is Unknown meanwhile. A deployment has one query under way at a time,
+and waits for nothing but its turn: one with many slow queries takes none of the time of others. Nothing
+about Prometheus raises.
 """
 
 import asyncio
@@ -15,21 +17,27 @@ from modelward.render.queries import CountQuery, DriftQuery, TeamQueries
 from modelward.signals.answers import Grid, NoAnswerError, QueryTimeoutError, Series
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
-from modelward.signals.prometheus import Prometheus
+from modelward.signals.prometheus import CONCURRENT_QUERIES, Endpoint, Prometheus
 from modelward.signals.totals import LOOKBACK_BLOCKS, Totals, blocks, query_problem
 
 QUERY_SECONDS: Final = 2.0
 """Longest time that one query may take."""
 ALL_QUERIES_SECONDS: Final = 4.0
-"""Longest time that all queries of a deployment may take: less than a block."""
+"""Longest time that all queries of a deployment may take, waiting not counted: less than a block."""
 REST_SECONDS: Final = 60.0
-"""How long a query is left alone that took longer."""
+"""How long a query, or a deployment, is left alone that took longer."""
 FINITE: Final = 1e300
 PROBLEM_CHARACTERS: Final = 300
 _TOO_SLOW: Final = (
     f"no answer within {QUERY_SECONDS:g} s; it is asked again every {REST_SECONDS:g} s: "
     "make it cheaper, for instance by a recording rule"
 )
+_TOO_SLOW_TOGETHER: Final = (
+    f"the queries of this deployment together took longer than {ALL_QUERIES_SECONDS:g} s; they are asked "
+    f"again every {REST_SECONDS:g} s: make them cheaper, for instance by recording rules"
+)
+_ALL: Final = ""
+"""In place of a query: all of a deployment."""
 
 Asking: TypeAlias = Callable[[], Coroutine[None, None, tuple[Series, ...]]]
 
@@ -52,26 +60,37 @@ class Team:
 
     clients: Clients
     block_seconds: int
+    _turns: dict[Endpoint, asyncio.Semaphore] = field(init=False, default_factory=dict)
     _resting_until: dict[tuple[Key, str], float] = field(init=False, default_factory=dict)
+    """By query, or `_ALL`; kept for a while after, to tell which queries were slow lately."""
 
     async def ask(self, key: Key, queries: TeamQueries, times: Sequence[int]) -> Answered:
         """Ask about the blocks that end at these times (unix seconds, ascending, one or more).
 
-        Drift detectors are asked for their value at the last of them.
+        Drift detectors are asked for their value at the last of them. One query is asked after the other,
+        those that were slow lately last.
         """
-        prometheus = self.clients.of(key.namespace)
-        counts = [self._count(prometheus, key, query, times) for query in queries.counts]
-        drift = [self._drift(prometheus, key, query, times[-1]) for query in queries.drift]
-        counted, drifted = await asyncio.gather(asyncio.gather(*counts), asyncio.gather(*drift))
+        asked = _Asked(self.clients.of(key.namespace), key, ALL_QUERIES_SECONDS)
+        counted: dict[CountQuery, tuple[Mapping[int, Block], str]] = {}
+        drifted: dict[DriftQuery, float | str] = {}
+        in_order: list[CountQuery | DriftQuery] = [*queries.counts, *queries.drift]
+        in_order.sort(key=lambda query: self._was_slow(key, query))
+        for query in in_order:
+            if isinstance(query, CountQuery):
+                counted[query] = await self._count(asked, query, times)
+            else:
+                drifted[query] = await self._drift(asked, query, times[-1])
         found: dict[int, dict[tuple[str, str], Block]] = {at: {} for at in times}
         problems: dict[str, str] = {}
-        for query, (by_time, problem) in zip(queries.counts, counted, strict=True):
+        for count in queries.counts:
+            by_time, problem = counted[count]
             for at in times:
-                found[at][query.revision, query.objective] = by_time.get(at)
+                found[at][count.revision, count.objective] = by_time.get(at)
             if problem:
-                problems.setdefault(f"objective {query.objective}", f"{problem} ({query.revision})")
+                problems.setdefault(f"objective {count.objective}", f"{problem} ({count.revision})")
         values: dict[str, float] = {}
-        for detector, answer in zip(queries.drift, drifted, strict=True):
+        for detector in queries.drift:
+            answer = drifted[detector]
             if isinstance(answer, str):
                 problems[f"detector {detector.name}"] = answer
             else:
@@ -79,21 +98,21 @@ class Team:
         return Answered(found, values, problems)
 
     async def _count(
-        self, prometheus: Prometheus, key: Key, query: CountQuery, times: Sequence[int]
+        self, asked: "_Asked", query: CountQuery, times: Sequence[int]
     ) -> tuple[Mapping[int, Block], str]:
         step = self.block_seconds
         grid = Grid(times[0] - LOOKBACK_BLOCKS * step, times[-1], step)
-        good, total = await asyncio.gather(
-            self._series(key, query.good, lambda: prometheus.range(query.good, grid)),
-            self._series(key, query.total, lambda: prometheus.range(query.total, grid)),
-        )
-        if isinstance(good, str) or isinstance(total, str):
-            return {}, f"query.good: {good}" if isinstance(good, str) else f"query.total: {total}"
+        good = await self._series(asked, query.good, lambda: asked.prometheus.range(query.good, grid))
+        if isinstance(good, str):
+            return {}, f"query.good: {good}"
+        total = await self._series(asked, query.total, lambda: asked.prometheus.range(query.total, grid))
+        if isinstance(total, str):
+            return {}, f"query.total: {total}"
         of_good, of_total = Totals(good), Totals(total)
         return blocks(of_good, of_total, times, step), query_problem(of_good, of_total, times[-1], step)
 
-    async def _drift(self, prometheus: Prometheus, key: Key, query: DriftQuery, at: int) -> float | str:
-        answer = await self._series(key, query.query, lambda: prometheus.instant(query.query, at))
+    async def _drift(self, asked: "_Asked", query: DriftQuery, at: int) -> float | str:
+        answer = await self._series(asked, query.query, lambda: asked.prometheus.instant(query.query, at))
         if isinstance(answer, str):
             return f"query: {answer}"
         if len(answer) != 1:
@@ -101,24 +120,61 @@ class Team:
         value = answer[0].points[0][1]
         return value if abs(value) < FINITE else f"query: it gave {value:g}, which is no value"
 
-    async def _series(self, key: Key, query: str, asked: Asking) -> tuple[Series, ...] | str:
+    async def _series(self, asked: "_Asked", query: str, ask: Asking) -> tuple[Series, ...] | str:
         """What Prometheus answered, or why there is no answer."""
-        if self._resting_until.get((key, query), 0.0) > time.monotonic():
+        self._forget_the_rested()
+        if self._rests(asked.key, _ALL):
+            return _TOO_SLOW_TOGETHER
+        if self._rests(asked.key, query):
             return _TOO_SLOW
-        try:
-            async with asyncio.timeout(ALL_QUERIES_SECONDS):
-                return await asked()
-        except QueryTimeoutError:
-            self._resting_until[key, query] = time.monotonic() + REST_SECONDS
+        # Turns are given in the order in which they are asked for: nobody's second before another's first.
+        async with self._turns.setdefault(asked.prometheus.endpoint, asyncio.Semaphore(CONCURRENT_QUERIES)):
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(asked.seconds_left):
+                    return await ask()
+            except (NoAnswerError, TimeoutError) as error:
+                return self._no_answer(asked, query, error)
+            finally:
+                asked.seconds_left -= time.monotonic() - began
+
+    def _no_answer(self, asked: "_Asked", query: str, error: Exception) -> str:
+        """Leave alone what took too long, and say why there is no answer."""
+        if isinstance(error, QueryTimeoutError):
+            asked.some_rest = True
+            self._rest(asked.key, query)
             return _TOO_SLOW
-        except TimeoutError:
-            return "other queries took so long that there was no time left to ask"
-        except NoAnswerError as error:
+        if not isinstance(error, TimeoutError):
             return str(error)[:PROBLEM_CHARACTERS]
-        finally:
-            self._forget_the_rested()
+        if asked.some_rest:  # without those there will be time enough
+            return "other queries took so long that there was no time left to ask"
+        self._rest(asked.key, _ALL)
+        self._rest(asked.key, query)  # it comes last the next time
+        return _TOO_SLOW_TOGETHER
+
+    def _rest(self, key: Key, query: str) -> None:
+        self._resting_until[key, query] = time.monotonic() + REST_SECONDS
+
+    def _rests(self, key: Key, query: str) -> bool:
+        return self._resting_until.get((key, query), 0.0) > time.monotonic()
+
+    def _was_slow(self, key: Key, query: CountQuery | DriftQuery) -> bool:
+        texts = (query.good, query.total) if isinstance(query, CountQuery) else (query.query,)
+        return any((key, text) in self._resting_until for text in texts)
 
     def _forget_the_rested(self) -> None:
-        now = time.monotonic()
-        for rested in [each for each, until in self._resting_until.items() if until <= now]:
+        long_ago = time.monotonic() - REST_SECONDS
+        for rested in [each for each, until in self._resting_until.items() if until <= long_ago]:
             del self._resting_until[rested]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The queries of one deployment, while they are asked."""
+
+    prometheus: Prometheus
+    key: Key
+    seconds_left: float
+    """Of what its queries may take together; waiting for a turn takes none of it."""
+    some_rest: bool = False
+    """Whether one of them took too long by itself."""
