@@ -87,8 +87,8 @@ class ControlPlane:
 def free_ports(count: int) -> list[int]:
     """Return ports that nothing listens on just now, on the loopback address.
 
-    Processes that ask at the same time get different ones: each takes them in turn from a range of its own,
-    below those that the system gives to connections.
+    Processes that ask at the same time seldom get the same: each takes them in turn from one of 45 ranges
+    below those that the system gives to connections, which those share whose ids are equal modulo 45.
 
     Raises:
         ClusterError: there are not so many left in that range.
