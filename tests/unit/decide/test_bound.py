@@ -187,6 +187,12 @@ def test_a_status_that_fits_is_left_alone() -> None:
     assert bounded(small) == small
 
 
+def test_what_is_bounded_elsewhere_is_left_alone() -> None:
+    """Where no message is left to shorten nothing else is touched."""
+    status = ModelDeploymentStatus(selector="s" * MAX_BYTES)
+    assert bounded(status) == status
+
+
 def test_what_is_written_fits_with_the_longest_conditions() -> None:
     """Messages from elsewhere, in any script, do not make a status too large."""
     world = World(spec=spec_of(), status=longest_status(), wanted=REVISIONS[1])
