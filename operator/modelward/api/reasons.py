@@ -81,7 +81,7 @@ class Reason(_Documented):
     )
 
     ROLLOUT_COMPLETE = "RolloutComplete", "The revision that spec asks for is the stable one."
-    NEW_REVISION = "NewRevision", "The candidate's pods are starting; it has no traffic."
+    NEW_REVISION = "NewRevision", "A revision waits to begin, or its pods are starting; it has no traffic."
     STEP_IN_PROGRESS = "StepInProgress", "The candidate has a share of the traffic and evidence is gathered."
     WEIGHT_NOT_MET = (
         "WeightNotMet",

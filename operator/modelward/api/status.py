@@ -167,6 +167,10 @@ class ControlStatus(_Recorded):
     """Since when it has a share of the traffic; none while its pods start."""
     unready_since: Timestamp | None = None
     """Since when none of its pods has been ready; none while spec.replicas is 0."""
+    alone_since: Timestamp | None = None
+    """Since when no pod of the stable revision has been ready; none while spec.replicas is 0."""
+    wanted_revision: str = ""
+    """The revision that spec asked for when a probe began; another one ends it."""
 
 
 class IncidentStatus(_Recorded):

@@ -130,9 +130,27 @@ def _not_progressing(situation: Situation, status: ModelDeploymentStatus) -> _Sa
         return _FALSE, Reason.REVISION_REJECTED, rejected
     if status.withdrawal:
         return _TRUE, Reason.PROMOTING, f"traffic moves to {status.withdrawal.to}"
+    if situation.observation.wanted_revision != status.stable_revision:
+        return _waiting(situation, status)
     if status.control and (unmet := unmet_holdback(situation.spec)):
         return _TRUE, Reason.WEIGHT_NOT_MET, unmet
     return _TRUE, Reason.ROLLOUT_COMPLETE, f"{status.stable_revision} is the revision that spec asks for"
+
+
+def _waiting(situation: Situation, status: ModelDeploymentStatus) -> _Said:
+    """Return what the revision that spec asks for waits for."""
+    wanted, stable, control = situation.observation.wanted_revision, status.stable_revision, status.control
+    if stable and situation.spec.paused:
+        return _FALSE, Reason.PAUSED, f"{wanted} waits: spec.paused is true"
+    if control and status.phase is Phase.PROBING:
+        return _TRUE, Reason.NEW_REVISION, f"{wanted} waits: {stable} is compared with {control.revision}"
+    if control:
+        return (
+            _TRUE,
+            Reason.NEW_REVISION,
+            f"{wanted} waits: {control.revision} has a share until {stable} is ready",
+        )
+    return _TRUE, Reason.NEW_REVISION, f"{wanted} begins next"
 
 
 def _wanted_rejection(situation: Situation, status: ModelDeploymentStatus) -> str:

@@ -79,8 +79,9 @@ def _look_again_after(situation: Situation) -> timedelta | None:
         waits.append(situation.step.duration - situation.since_step_began())
     if status.control and not status.control.shared_at:
         waits.append(FULL_CAPACITY_WAIT - elapsed(status.control.started_at, now))
-    if status.control and status.control.unready_since:
-        waits.append(spec.rollout.progress_deadline - elapsed(status.control.unready_since, now))
+    if status.control:
+        away = (status.control.unready_since, status.control.alone_since)
+        waits += [spec.rollout.progress_deadline - elapsed(since, now) for since in away if since]
     if status.control and status.control.shared_at:
         since = max(status.control.shared_at, status.control.started_at)
         waits.append(spec.rollback.probe.duration - elapsed(since, now))

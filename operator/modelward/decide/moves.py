@@ -237,7 +237,17 @@ def _withdrawn_candidate(
 
 def roll_back(situation: Situation, finding: Finding) -> Change:
     """Reject the serving revision and go back to the last good one, which counts against the budget."""
-    change = roll_back_to(situation, finding, situation.last_good)
+    return _counted(situation, roll_back_to(situation, finding, situation.last_good))
+
+
+def roll_back_to_control(situation: Situation, finding: Finding) -> Change:
+    """Reject the serving revision for the control that alone answers; no budget keeps that from it."""
+    control = situation.status.control
+    assert control is not None  # noqa: S101 - the guard has looked at it
+    return _counted(situation, roll_back_to(situation, finding, control.revision))
+
+
+def _counted(situation: Situation, change: Change) -> Change:
     times = (stamp(situation.now), *situation.status.rollbacks)[:MOST_ROLLBACKS]
     return replace(change, status=changed(change.status, rollbacks=times))
 

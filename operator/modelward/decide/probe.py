@@ -23,6 +23,7 @@ from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.guards import new_revision
 from modelward.decide.judgement import budget_is_spent
 from modelward.decide.observation import Problem, ProblemReason
 from modelward.decide.placement import holdback_replicas, probe_replicas
@@ -30,6 +31,7 @@ from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
 
 _CONTROL_GONE: Final = "ControlGone"
+_SUPERSEDED: Final = "Superseded"
 
 
 def begin_probe(situation: Situation, finding: Finding) -> Change:
@@ -39,6 +41,7 @@ def begin_probe(situation: Situation, finding: Finding) -> Change:
         revision=situation.last_good,
         purpose=ControlPurpose.PROBE,
         replicas=probe_replicas(situation.spec),
+        wanted_revision=situation.observation.wanted_revision,
         started_at=stamp(situation.now),
         shared_at=stamp(situation.now) if before and before.shared_at else None,
     )
@@ -102,19 +105,44 @@ def give_up_control(situation: Situation, finding: Finding) -> Change:
     return recorded(situation, status, "Rejected", finding, "Warning")
 
 
+def control_is_alone(situation: Situation) -> Finding | None:
+    """Has the serving revision had no ready pod for the progress deadline, while the control answers?"""
+    control, deadline = situation.status.control, situation.spec.rollout.progress_deadline
+    if control is None or not control.shared_at or situation.pods(control.revision).ready == 0:
+        return None
+    if elapsed(control.alone_since, situation.now) < deadline:
+        return None
+    stable = situation.status.stable_revision
+    problem = situation.pods(stable).problem or Problem(ProblemReason.NOT_READY, "no pod says why")
+    return Finding(problem.reason.value, f"no pod ready for {deadline}: {problem.message}", stable)
+
+
 def probe_is_over(situation: Situation) -> Finding | None:
     """Is the breach over or explained, the serving revision shown not to be worse, or the time over?"""
     status, control = situation.status, situation.status.control
     if control is None or not situation.metrics_are_available:
         return None
+    superseded = _superseded(situation, control)
     if control.shared_at and situation.pods(status.stable_revision).ready == 0:
-        return None  # What is left of the traffic is the control's; there is nobody to give it back to.
+        # What is left of the traffic is the control's; there is nobody to give it back to.
+        return None if situation.pods(control.revision).ready else superseded
     if not incident.stable_is_unwell(situation):
         return Finding("Recovered", "the breach is over", status.stable_revision)
     if control.shared_at and situation.pods(control.revision).ready == 0:
         message = f"{control.revision} has no ready pod any more"
         return Finding(_CONTROL_GONE, message, status.stable_revision)
-    return _nothing_to_gain(situation)
+    return superseded or _nothing_to_gain(situation)
+
+
+def _superseded(situation: Situation, control: ControlStatus) -> Finding | None:
+    """Return what spec has come to ask for since the comparison began, if it is to be tried."""
+    wanted = new_revision(situation)
+    # One that asks for the control has the comparison that it needs already.
+    compared = {control.revision, control.wanted_revision}
+    if wanted is None or not control.wanted_revision or wanted.revision in compared:
+        return None
+    message = f"spec now asks for {wanted.revision}"
+    return Finding(_SUPERSEDED, message, situation.status.stable_revision)
 
 
 def _nothing_to_gain(situation: Situation) -> Finding | None:
@@ -175,7 +203,7 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
 
 def _in_mind(situation: Situation, finding: Finding) -> Finding:
     """Return what is to be known of the breach itself, for a comparison that ended for another reason."""
-    if finding.reason != _CONTROL_GONE:
+    if finding.reason not in {_CONTROL_GONE, _SUPERSEDED}:
         return finding
     row = attribute(signs.of_stable(situation))
     cause = row.cause if row else Cause.UNKNOWN
@@ -192,13 +220,20 @@ def _probed_at(situation: Situation, finding: Finding) -> str | None:
 
 
 def with_control_readiness(situation: Situation) -> ModelDeploymentStatus:
-    """Return the status with the time since when the control has had no ready pod although it should."""
+    """Return the status with the times since when the control, or stable, has had no pod that it should."""
     control = situation.status.control
     if control is None:
         return situation.status
-    is_away = situation.spec.replicas > 0 and situation.pods(control.revision).ready == 0
-    since = (control.unready_since or stamp(situation.now)) if is_away else None
-    return changed(situation.status, control=control.model_copy(update={"unready_since": since}))
+    update = {
+        "unready_since": _away_since(situation, control.revision, control.unready_since),
+        "alone_since": _away_since(situation, situation.status.stable_revision, control.alone_since),
+    }
+    return changed(situation.status, control=control.model_copy(update=update))
+
+
+def _away_since(situation: Situation, revision: str, before: str | None) -> str | None:
+    is_away = situation.spec.replicas > 0 and situation.pods(revision).ready == 0
+    return (before or stamp(situation.now)) if is_away else None
 
 
 def _withdrawn(situation: Situation, control: ControlStatus, reason: str) -> WithdrawalStatus:

@@ -135,6 +135,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         _from(_SERVING, _STARTING, _HELD, _PROBING, to=_ROLLING_BACK),
         needs_split=False,
     ),
+    Transition(
+        "KeepControl", probe.control_is_alone, moves.roll_back_to_control, _from(_PROBING, to=_ROLLING_BACK)
+    ),
     Transition("EndProbe", probe.probe_is_over, probe.end_probe, {_PROBING: (_SERVING, _RESTORING)}),
     Transition(
         "Probe",

@@ -2,7 +2,7 @@
 
 from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, breached, promoted, serving, stepping
+from tests.unit.decide.world import World, assessment, breached, probing, promoted, serving, stepping
 
 
 def test_a_revision_whose_pods_died_is_not_ready_and_says_why() -> None:
@@ -103,3 +103,18 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
     after = {c.type: c for c in world.status.conditions}
     assert after["Ready"].last_transition_time == before["Ready"]
     assert after["Reconciling"].last_transition_time != before["Reconciling"]
+
+
+def test_a_revision_that_has_not_begun_is_not_said_to_serve() -> None:
+    """The rollout is complete only once what spec asks for is stable; else what is waited for is said."""
+    world = serving(paused=True)
+    world.wanted = "m-2"
+    assert world.settle() == []
+    said = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert (said.status, said.reason, said.message) == ("False", "Paused", "m-2 waits: spec.paused is true")
+    ended = probing()
+    ended.wanted = "m-3"
+    ended.step()
+    ended.drain("m-1")
+    said = next(c for c in ended.status.conditions if c.type == "Progressing")
+    assert (said.reason, said.message) == ("NewRevision", "m-3 begins next")

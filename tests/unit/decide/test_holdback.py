@@ -121,6 +121,8 @@ def test_a_new_candidate_ends_it_first() -> None:
     world.wanted = "m-3"
     world.pods("m-2", ready=0)
     assert world.settle() == [], "there is nobody to give the share back to"
+    said = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert (said.reason, said.message) == ("NewRevision", "m-3 waits: m-1 has a share until m-2 is ready")
     world.pods("m-2", ready=4)
     assert world.settle() == ["EndHoldback"]
     assert world.status.phase is Phase.RESTORING

@@ -514,6 +514,63 @@ def test_no_share_is_given_back_to_pods_that_are_not_ready() -> None:
     assert world.step().rule == "EndProbe"
 
 
+def test_a_suspect_that_does_not_come_back_leaves_the_traffic_to_the_control() -> None:
+    """After the progress deadline it is rejected for what its pods say, also if no rollback is left."""
+    world = probing(rollback={"budget": {"max": 1}})
+    world.problem("m-2", ProblemReason.CRASH_LOOPING, "exit code 1")
+    world.metrics = MetricsState.UNAVAILABLE
+    world.status = world.status.model_copy(update={"rollbacks": (world.status.promoted_at,)})
+    world.step()
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    decision = world.step()
+    assert (decision.rule, world.status.phase) == ("KeepControl", Phase.ROLLING_BACK)
+    assert (world.status.stable_revision, world.status.rejected_revisions[0].reason) == (
+        "m-1",
+        "CrashLooping",
+    )
+    assert "exit code 1" in decision.announcements[0].message
+    assert len(world.status.rollbacks) == 2
+
+
+def test_a_deployment_scaled_to_zero_rejects_no_suspect() -> None:
+    """Nobody asks for its pods."""
+    world = probing()
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    world.let_pods_follow()
+    world.step()
+    world.pods("m-1", ready=1)
+    world.pass_time(days=1)
+    assert world.settle() == []
+
+
+def test_a_changed_spec_ends_a_probe() -> None:
+    """The share is given back and the new revision begins; the control is none that has to begin anew."""
+    world = probing()
+    world.wanted = "m-1"
+    assert world.settle() == []
+    world.wanted = "m-3"
+    assert world.step().rule == "EndProbe"
+    assert world.status.phase is Phase.RESTORING
+    world.drain("m-1")
+    world.let_pods_follow()
+    assert world.settle()[0] == "Begin"
+    assert world.status.candidate_revision == "m-3"
+
+
+def test_a_changed_spec_waits_for_the_pods_that_alone_answer() -> None:
+    """The control keeps its share while only its pods are ready; with none of either the new one begins."""
+    world = probing()
+    world.pods("m-2", ready=0)
+    world.wanted = "m-3"
+    assert world.settle() == []
+    progressing = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert (progressing.reason, progressing.message) == ("NewRevision", "m-3 waits: m-2 is compared with m-1")
+    world.pods("m-1", ready=0)
+    assert world.step().rule == "EndProbe"
+
+
 def test_a_control_is_never_more_than_half() -> None:
     """Scaled down in the middle of a probe, the control has no more pods than the suspect."""
     world = probing()
