@@ -271,7 +271,7 @@ class Objective(APIType):
     The latter is for labels that come days later.
     """
     on_breach: OnBreach = OnBreach.ROLLBACK
-    """What a breach leads to: Rollback, Hold (a rollout waits for a person) or Alert.
+    """What a breach leads to: Rollback, Hold (a rollout waits until it is over) or Alert.
 
     A storage objective is no judge of the model: Hold or Alert.
     """

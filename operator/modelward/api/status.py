@@ -200,7 +200,7 @@ class HistoryEntry(_Recorded):
     revision: str
     """The revision that it is about."""
     action: str
-    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Probed, Stayed or Recovered."""
+    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Probing, Stayed or Recovered."""
     reason: str
     """Why, in one word."""
     message: Annotated[str, Field(max_length=512)] = ""

@@ -19,6 +19,8 @@ from modelward.decide.judgement import budget_is_spent, wish_to_go_back
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
 
+_SPEAKS_SHARE: Final = 1 / 3
+"""From this share of what a breach takes evidence speaks against a revision whose data end."""
 PROBE_AGAIN: Final = timedelta(hours=1)
 """How long after a comparison that did not show the serving revision to be worse the next may begin."""
 DOUBT: Final = timedelta(minutes=2)
@@ -101,7 +103,11 @@ def _hindered(situation: Situation, wish: Finding) -> Finding | None:
     elif budget_is_spent(situation):
         budget = situation.spec.rollback.budget
         reason = Reason.ROLLBACK_BUDGET_EXHAUSTED
-        why = f"rolled back {budget.max} times within {budget.within} already"
+        why = (
+            f"rolled back {budget.max} times within {budget.within} already"
+            if budget.max
+            else "spec.rollback.budget.max is 0"
+        )
     else:
         return None
     return Finding(reason.value, f"{why}; {wish.message}", wish.revision, wish.cause)
@@ -162,7 +168,7 @@ def stable_is_unwell(situation: Situation) -> bool:
 
 def _stood_out(silent: Assessment) -> bool:
     """Return whether an objective spoke against the revision when its data ended."""
-    return silent.target_log_evidence >= signs.CALM_SHARE * silent.target_log_threshold
+    return silent.target_log_evidence >= _SPEAKS_SHARE * silent.target_log_threshold
 
 
 def recover(situation: Situation, finding: Finding) -> Change:

@@ -118,7 +118,7 @@ def control_is_alone(situation: Situation) -> Finding | None:
 
 
 def probe_is_over(situation: Situation) -> Finding | None:
-    """Is the breach over or explained, the serving revision shown not to be worse, or the time over?"""
+    """Is the breach over or explained, the suspect shown not to be worse, spec changed, or the time over?"""
     status, control = situation.status, situation.status.control
     if control is None or not situation.metrics_are_available:
         return None

@@ -85,6 +85,15 @@ def test_a_persons_undo_always_works_and_does_not_count() -> None:
     assert len(world.status.rollbacks) == 1
 
 
+def test_a_budget_of_none_is_said_as_it_was_written() -> None:
+    """Nothing was rolled back already: the message names the field."""
+    world = promoted(rollback={"budget": {"max": 0}})
+    world.see(breached("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.incident is not None
+    assert world.status.incident.message.startswith("spec.rollback.budget.max is 0; ")
+
+
 def test_rejecting_a_candidate_is_never_limited() -> None:
     """A budget of none keeps what serves, and still no bad candidate gets through."""
     world = promoted(rollback={"budget": {"max": 0}})

@@ -190,13 +190,14 @@ def test_evidence_that_falls_below_the_threshold_is_no_recovery_yet() -> None:
     assert world.status.phase is Phase.PROBING
 
 
-@pytest.mark.parametrize(("evidence", "rules"), [(5.0, []), (4.9, ["EndProbe"])])
-def test_a_breached_objective_that_falls_silent_has_not_recovered(evidence: float, rules: list[str]) -> None:
+@pytest.mark.parametrize(("share", "rules"), [(1 / 3, []), (0.33, ["EndProbe"])])
+def test_a_breached_objective_that_falls_silent_has_not_recovered(share: float, rules: list[str]) -> None:
     """What another objective says is no answer; what was calm when its data ended keeps nothing open."""
     world = probing()
     world.all_healthy("m-2")
-    silent = assessment("m-2", "accuracy", good=500, target=Verdict.UNKNOWN, target_log_evidence=evidence)
-    world.see(silent)
+    breach = breached("m-2", "accuracy")
+    evidence = share * breach.target_log_threshold
+    world.see(replace(breach, target=Verdict.UNKNOWN, target_log_evidence=evidence))
     assert world.settle() == rules
 
 
