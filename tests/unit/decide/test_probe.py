@@ -560,6 +560,17 @@ def test_a_changed_spec_ends_a_probe() -> None:
     assert world.status.candidate_revision == "m-3"
 
 
+def test_a_changed_spec_ends_a_probe_that_has_no_share_yet() -> None:
+    """There is nothing to give back: the new revision begins at once."""
+    world = promoted()
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.wanted = "m-3"
+    assert world.settle() == ["EndProbe", "Begin"]
+    assert (world.status.control, world.status.withdrawal) == (None, None)
+
+
 def test_a_changed_spec_waits_for_the_pods_that_alone_answer() -> None:
     """The control keeps its share while only its pods are ready; with none of either the new one begins."""
     world = probing()
