@@ -28,10 +28,10 @@ the share is put back. An overwhelming breach needs no path of its own: half of 
 standby as soon as it is found.
 
 A breach that no rollback answers is an *incident*: condition `ObjectivesMet`, an alert and `kubectl
-modelward explain` name its cause with the numbers, until the evidence against every objective has fallen to
-a third of what a breach takes. Meanwhile the comparison is made again every hour, and not at all while slow
-storage explains the breach (or two minutes after). A held rollout goes on by the same measure, and its
-deadline does not run while it is held.
+modelward explain` name its cause with the numbers, until the evidence against every objective has fallen
+below nine tenths of what a breach takes. Meanwhile the comparison is made again every hour, and not at all
+while slow storage explains the breach (or two minutes after). A held rollout goes on by the same measure,
+and its deadline does not run while it is held.
 
 """
 

@@ -11,7 +11,7 @@ readonly processes=3
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
 leave_nothing() {
-    pkill -TERM -P $$ -f pytest || true # there still, if a signal ended this script
+    kill -TERM $(jobs -p) 2>/dev/null || true # they are there still if a signal ended this script
     wait
     [[ "$was_up" ]] || cluster down 2>/dev/null || cluster down
 }
@@ -22,4 +22,6 @@ trap leave_nothing EXIT
 cluster programs >/dev/null
 # The first tests need no image; those that do wait for this.
 cluster images >/dev/null 2>&1 &
-.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadscope --no-loadscope-reorder "${@:-tests}"
+# In the background too: a signal then ends this script at once, and the script ends the tests.
+.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadscope --no-loadscope-reorder "${@:-tests}" &
+wait $!

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dev.cluster.controlplane import free_ports
 from modelward.control import kinds
+from modelward.signals.prometheus import Endpoint, Prometheus
 from tests.apiserver.operators import Manifest, Running
 from tests.apiserver.serving_pods import OBJECTIVE, Stage
 
@@ -97,6 +98,18 @@ async def with_blocks_after(stage: Stage, operator: Observed, made: Manifest, mo
     return await operator.metrics()
 
 
+async def scraped(stage: Stage, shown: Metrics, made: Manifest) -> None:
+    """Have Prometheus scrape what an operator showed, and wait until it answers with it."""
+    stage.pods.exporter.pages["operator"] = shown.text
+    query = f'modelward_evidence_state{{uid="{made["metadata"]["uid"]}"}}'
+    async with Prometheus(Endpoint(stage.world.settings["prometheus"]["url"])) as prometheus:
+
+        async def is_known() -> bool:
+            return bool(await prometheus.instant(query, time.time()))
+
+        await stage.world.until(is_known, EVIDENCE_SECONDS)
+
+
 async def serving(stage: Stage, made: Manifest) -> None:
     """Wait until this very object has a status that says that a revision serves."""
 
@@ -128,7 +141,7 @@ async def test_restart_reads_back_only_the_evidence_of_the_same_object(stage: St
     async with observed_operator(stage) as operator:
         made = await apply(stage)
         before = await with_evidence(stage, operator, made)
-    stage.pods.exporter.pages["operator"] = before.text
+    await scraped(stage, before, made)
     async with observed_operator(stage) as operator:
         again = await with_blocks_after(stage, operator, made, time.time())
         assert again.events == before.events > 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.cluster import layout, processes
-from dev.cluster.paths import CHECKOUT
+from dev.cluster.paths import CHECKOUT, cache_dir
 
 LIMIT_SECONDS = 600
 
@@ -80,7 +80,7 @@ class Machine:
         sysctls = ("net.ipv4.ip_forward", "net.ipv4.conf.all.route_localnet", "vm.overcommit_memory")
         return Traces(
             processes=tuple(sorted(self._processes())),
-            mounts=tuple(sorted(Path(f"/proc/{self.holder}/mounts").read_text().splitlines())),
+            mounts=tuple(sorted(self._mounts())),
             links=tuple(line.split()[0] for line in links.splitlines()),
             # Empty built-in chains stay once a table has been used; they are no rules.
             rules=tuple(line for line in rules.splitlines() if re.match(r"-A|:(KUBE|CNI)-", line)),
@@ -89,6 +89,12 @@ class Machine:
             files=tuple(sorted(self._files())),
             settings=tuple(self.run("sysctl", *sysctls).stdout.splitlines()),
         )
+
+    def _mounts(self) -> Iterator[str]:
+        images = str(cache_dir() / "buildah")  # of images that are being built beside the test
+        for mount in Path(f"/proc/{self.holder}/mounts").read_text().splitlines():
+            if not mount.split()[1].startswith(images):
+                yield mount
 
     def _processes(self) -> Iterator[str]:
         network = Path(f"/proc/{self.holder}/ns/net").readlink()
