@@ -46,10 +46,13 @@ def _folder(nodeid: str) -> str:
     return nodeid.partition("::")[0].rpartition("/")[0]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def ended_in_order() -> None:
-    """Let SIGTERM, and the end of the process that hands out tests, end a run as Ctrl-C does: tidily."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def pytest_configure() -> None:
+    """Let SIGTERM, and the end of the process that hands out tests, end a run as Ctrl-C does: tidily.
+
+    Ctrl-C itself is ignored by what a script runs in the background, unless that asks for it.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
