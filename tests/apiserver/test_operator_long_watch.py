@@ -60,7 +60,7 @@ async def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(st
         assert stage.pods.told(second)[-1] == "Withdraw"
         kept = await records(world)
     actions = ["Promoted", "StepEnded", "Promoted", "Probing", "RolledBack"]
-        assert [each.action for each in kept] == actions
+    assert [each.action for each in kept] == actions
     assert kept[-1] == DecisionRecord.model_validate(status["lastDecision"])
     line = next(each for each in kept[-1].evidence if each.revision == second)
     assert line.others_bad.startswith("0 of ")
