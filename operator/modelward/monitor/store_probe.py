@@ -76,7 +76,7 @@ class _Reader:
         assert self._process is not None  # noqa: S101 - started before
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 - both are pipes
-        assert stdout is not None  # noqa: S101
+        assert stdout is not None  # noqa: S101 - both are pipes
         try:
             async with asyncio.timeout(STUCK_SECONDS):
                 stdin.write(b"read\n")
