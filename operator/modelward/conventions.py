@@ -128,3 +128,25 @@ ALERT_BREACHED: Final = "ModelwardQualityBreachedNoRollback"
 ALERT_PREFIX: Final = "Modelward"
 """Begins the name of every alert of ours. None of them triggers a rollback, whatever its labels: the operator
 has evidence of its own, and some of them say that going back would not help."""
+
+# Drift: counts of inputs and predictions by the bins of a profile, and what is recorded of them.
+METRIC_BINS: Final = "modelward_feature_bin_total"
+"""Values of sampled requests by bin.
+
+Labels: deployment, revision, profile (its hash), role, feature, bin (00, 01, ...|other|missing)."""
+METRIC_REFERENCE_BINS: Final = "modelward_feature_reference"
+"""The profile's own counts, with the same labels."""
+METRIC_UNBINNED: Final = "modelward_feature_unbinned_total"
+"""Labels: deployment, revision, profile, reason (no_feature|rows_cut)."""
+ROLE_INPUT: Final = "input"
+ROLE_PREDICTION: Final = "prediction"
+
+# Labels of predictions, beside the feedback counter.
+METRIC_CONFUSION: Final = "modelward_label_confusion_total"
+"""Labelled predictions. Labels: deployment, revision, objective, predicted, actual (bounded classes)."""
+METRIC_LABEL_DELAY: Final = "modelward_label_delay_seconds"
+"""Time from prediction to label. Labels: deployment, revision."""
+METRIC_LABELLED: Final = "modelward_labelled_predictions_total"
+"""Predictions that a label was counted for, by the revision that made them. Labels: deployment, revision."""
+METRIC_PREDICTIONS: Final = "modelward_predictions_total"
+"""Predictions that went out with a receipt. Labels: deployment, revision."""

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from modelward.api.binning import DriftConfig
+
 CONFIG_VERSION: Final = 1
 MAX_OBJECTIVES: Final = 32
 
@@ -147,6 +149,8 @@ class MonitorConfig(_Schema):
     server: ServerConfig
     objectives: tuple[ObjectiveConfig, ...] = Field(default=(), max_length=MAX_OBJECTIVES)
     feedback: FeedbackConfig = FeedbackConfig()
+    drift: DriftConfig | None = None
+    """Bins of inputs and predictions to count; None: there is no profile."""
     traffic: TrafficConfig = TrafficConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     drain_seconds: float = Field(default=10.0, ge=0, le=3600)

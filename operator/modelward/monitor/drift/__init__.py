@@ -1,0 +1,1 @@
+"""Drift: counts of inputs and predictions by the bins of a profile. Pure: bodies are read elsewhere."""
