@@ -29,9 +29,10 @@ standby as soon as it is found.
 
 A breach that no rollback answers is an *incident*: condition `ObjectivesMet`, an alert and `kubectl
 modelward explain` name its cause with the numbers, until the evidence against every objective has fallen
-below nine tenths of what a breach takes. Meanwhile the comparison is made again every hour, and not at all
-while slow storage explains the breach (or two minutes after). A held rollout goes on by the same measure,
-and its deadline does not run while it is held.
+below nine tenths of what a breach takes. Meanwhile the comparison is made again every hour. Slow storage may
+be the revision's own report, of reads that only it makes: so beside another revision it is an excuse only if
+that one's events are bad too while storage is slow. A held rollout goes on by the same measure, and its
+deadline does not run while it is held.
 
 """
 

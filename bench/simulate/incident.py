@@ -47,6 +47,27 @@ class Place(Enum):
         return self in {Place.CANARY, Place.HALF, Place.MOST}
 
 
+class Fault(Enum):
+    """What goes wrong."""
+
+    MODEL = "bad model"
+    SLOW_STORAGE = "slow storage"
+    DRIFT = "drift"
+    UNKNOWN = "unknown to all"
+    """Something that every revision suffers from and nothing explains."""
+    OWN_SLOW_READS = "own slow reads"
+    """The newer revision reads more from storage, and reports itself that it waits for it."""
+
+    @property
+    def cause(self) -> Cause:
+        """The cause that is right."""
+        return {
+            Fault.SLOW_STORAGE: Cause.INFRASTRUCTURE,
+            Fault.DRIFT: Cause.DRIFT,
+            Fault.UNKNOWN: Cause.UNKNOWN,
+        }.get(self, Cause.MODEL)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """Where incidents begin that share their past: one deployment, at one moment."""
@@ -62,22 +83,27 @@ class Incident:
 
     Args:
         setting: where it begins.
-        cause: what is at fault. Unknown: something that every revision suffers from and nothing explains.
+        fault: what goes wrong.
         severity: share of events that go wrong besides the usual ones.
         onset_seconds: from the setting's end until it begins, which is anywhere between two storage probes.
     """
 
     setting: Setting
-    cause: Cause
+    fault: Fault
     severity: float
     onset_seconds: int
 
     @property
+    def cause(self) -> Cause:
+        """The cause that is right."""
+        return self.fault.cause
+
+    @property
     def objective(self) -> str:
         """The objective that suffers."""
-        if self.cause is Cause.INFRASTRUCTURE:
+        if self.fault in {Fault.SLOW_STORAGE, Fault.OWN_SLOW_READS}:
             return "latency"
-        if self.cause is Cause.DRIFT:
+        if self.fault is Fault.DRIFT:
             return "accuracy"
         return OBJECTIVES[self.setting.repeat % 2]
 
@@ -92,37 +118,44 @@ class Incident:
         Args:
             objective: whose events.
             newer: whether the revision is the newer one, which alone suffers from a bad model.
-            slow: whether storage is slow.
+            slow: whether storage is slow, or the revision says so of these events.
         """
         usual = USUAL[objective]
         suffers = {
-            Cause.MODEL: newer,
-            Cause.INFRASTRUCTURE: slow,
-            Cause.DRIFT: True,
-            Cause.UNKNOWN: True,
-        }[self.cause]
+            Fault.MODEL: newer,
+            Fault.SLOW_STORAGE: slow,
+            Fault.DRIFT: True,
+            Fault.UNKNOWN: True,
+            Fault.OWN_SLOW_READS: slow,
+        }[self.fault]
         if objective != self.objective or not suffers:
             return usual
+        if self.fault is Fault.OWN_SLOW_READS:
+            return 1.0
         return usual + (1 - usual) * self.severity
 
     def storage_is_slow(self, since_onset_seconds: int) -> bool:
         """Whether storage is slow so many seconds after the onset."""
-        if self.cause is not Cause.INFRASTRUCTURE or since_onset_seconds < 0:
+        if self.fault is not Fault.SLOW_STORAGE or since_onset_seconds < 0:
             return False
         return not self.comes_in_spells or since_onset_seconds // SPELL_SECONDS % 2 == 0
 
     def has_drifted(self, since_onset_seconds: int) -> bool:
         """Whether the drift detector is above its threshold."""
-        return self.cause is Cause.DRIFT and since_onset_seconds >= DRIFT_SECONDS
+        return self.fault is Fault.DRIFT and since_onset_seconds >= DRIFT_SECONDS
+
+    def reported_slow(self, newer: bool) -> float | None:  # noqa: FBT001 - a fact, no switch
+        """Share of its events that a revision reports as slow once it has begun; None: it reports nothing."""
+        return self.severity if self.fault is Fault.OWN_SLOW_READS and newer else None
 
 
 def incidents(setting: Setting) -> Iterator[Incident]:
-    """The incidents of one setting: every cause at every severity."""
-    for number, cause in enumerate(Cause):
-        severities = DRIFT_SEVERITIES if cause is Cause.DRIFT else SEVERITIES
+    """The incidents of one setting: every fault at every severity."""
+    for number, fault in enumerate(Fault):
+        severities = DRIFT_SEVERITIES if fault is Fault.DRIFT else SEVERITIES
         for rank, severity in enumerate(severities):
             onset = EARLIEST_ONSET_SECONDS + (7 * (4 * number + rank) + 11 * setting.repeat) % RESTING_SECONDS
-            yield Incident(setting, cause, severity, onset)
+            yield Incident(setting, fault, severity, onset)
 
 
 SETTINGS: Final = tuple(

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.simulate.incident import Incident, Place, Setting, incidents
+from bench.simulate.incident import Fault, Incident, Place, Setting, incidents
 from bench.simulate.served import NEWER, Served
 from modelward.api.status import Cause
 
@@ -171,10 +171,10 @@ def _described(finding: Finding) -> str:
     incident, setting = finding.incident, finding.incident.setting
     gone = f", {finding.rejected} rejected" if finding.gone_back else ""
     made = f"{finding.named.value if finding.named else 'nothing'}{gone}"
-    spells = ", in spells" if incident.cause is Cause.INFRASTRUCTURE and incident.comes_in_spells else ""
+    spells = ", in spells" if incident.fault is Fault.SLOW_STORAGE and incident.comes_in_spells else ""
     when = f" after {finding.seconds} s" if finding.seconds is not None else ""
     return (
-        f"{incident.cause.value} at {incident.severity:.0%} of {incident.objective}{spells}, "
+        f"{incident.fault.value} at {incident.severity:.0%} of {incident.objective}{spells}, "
         f"{setting.place.value}, {setting.requests_per_second} requests/s, repeat {setting.repeat}: "
         f"found {made}{when}"
     )

@@ -54,6 +54,17 @@ class Monitors:
             self._watch.attend(middle_s)
         self._finish_read(now_s + 1)
 
+    def report(self, now_s: int, storage_class: str, events: dict[str, tuple[int, int]]) -> None:
+        """Count good and bad events by objective, of requests whose answers say how storage was."""
+        for objective, (good, bad) in events.items():
+            self._count(objective, storage_class, good, bad)
+        requests = sum(events["availability"])
+        self._count(
+            STORAGE, storage_class, *((0, requests) if storage_class == STORAGE_SLOW else (requests, 0))
+        )
+        if storage_class == STORAGE_SLOW and requests:
+            self._watch.attend(now_s + 0.5)
+
     def take(self) -> dict[str, Count]:
         """The block's counts by objective; the next block begins."""
         taken = {objective: _count_of(tally) for objective, tally in self._tallies.items()}

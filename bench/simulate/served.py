@@ -14,6 +14,7 @@ from bench.simulate.monitors import STORAGE, WITHIN_MS, Monitors
 from bench.simulate.streams import BLOCK_SECONDS, HOUR
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.conventions import STORAGE_FAST, STORAGE_SLOW
 from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.engine import STAY
 from modelward.decide.observation import DriftSignal, MetricsState, Observation, RevisionObservation
@@ -157,15 +158,26 @@ class Served:
         incident, since = self.incident, second - self.onset
         slow = bool(incident and incident.storage_is_slow(since))
         requests = int(self.rng.poisson(self.setting.requests_per_second * share))
+        self.requests[revision] = self.requests.get(revision, 0) + requests
+        reported = incident.reported_slow(revision == NEWER) if incident and since >= 0 else None
+        if reported is None:
+            monitors.second(second, slow, self._events(requests, revision, since, slow))
+            return
+        monitors.second(second, slow, {})
+        late = int(self.rng.binomial(requests, reported))
+        monitors.report(second, STORAGE_SLOW, self._events(late, revision, since, slow=True))
+        monitors.report(second, STORAGE_FAST, self._events(requests - late, revision, since, slow=False))
+
+    def _events(self, requests: int, revision: str, since: int, slow: bool) -> dict[str, tuple[int, int]]:  # noqa: FBT001 - a fact
+        """Good and bad events of requests by objective; `since` is in seconds from the onset."""
         events = {}
         for objective in OBJECTIVES:
             bad_fraction = USUAL[objective]
-            if incident and since >= 0:
-                bad_fraction = incident.bad_fraction(objective, revision == NEWER, slow)
+            if self.incident and since >= 0:
+                bad_fraction = self.incident.bad_fraction(objective, revision == NEWER, slow)
             bad = int(self.rng.binomial(requests, bad_fraction))
             events[objective] = (requests - bad, bad)
-        self.requests[revision] = self.requests.get(revision, 0) + requests
-        monitors.second(second, slow, events)
+        return events
 
     def _usual_block(self, number: int) -> dict[Key, Block]:
         """One of the older revision's blocks of the hour before; storage is fast."""

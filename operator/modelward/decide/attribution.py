@@ -46,6 +46,7 @@ class Signs:
         alone: those of `breached` that the other, judged in the same blocks, is good by.
         infrastructure: breached objectives of infrastructure, of whichever revision has traffic.
         drifted: drift detectors above their thresholds.
+        slow_for_both: objectives by which also the other's events are bad that came while storage was slow.
     """
 
     suspect: str
@@ -55,6 +56,7 @@ class Signs:
     alone: tuple[Assessment, ...] = ()
     infrastructure: tuple[Assessment, ...] = ()
     drifted: tuple[DriftSignal, ...] = ()
+    slow_for_both: frozenset[str] = frozenset()
 
     @property
     def against(self) -> tuple[Assessment, ...]:
@@ -64,12 +66,24 @@ class Signs:
     @property
     def unexplained_worse(self) -> tuple[Assessment, ...]:
         """Return where it is worse, but for what slow storage explains."""
-        return tuple(a for a in self.worse if not a.storage_explains)
+        return tuple(a for a in self.worse if not self._is_excused(a))
 
     @property
     def unexplained_alone(self) -> tuple[Assessment, ...]:
         """Return where it alone is breached, but for what slow storage explains."""
-        return tuple(a for a in self.alone if not a.storage_explains)
+        return tuple(a for a in self.alone if not self._is_excused(a))
+
+    @property
+    def is_explained(self) -> bool:
+        """Return whether slow storage explains all that speaks against it."""
+        return bool(self.against) and all(a.storage_explains for a in self.against)
+
+    def _is_excused(self, found: Assessment) -> bool:
+        """Return whether storage is at fault rather than how the suspect reads it: the other suffers too.
+
+        Which events are slow may be the suspect's own report. Without events of the other nothing is shown.
+        """
+        return found.storage_explains and (found.objective in self.slow_for_both or not found.stable_total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,7 @@ def _leans_to_storage(found: Assessment) -> bool:
 TABLE: Final = (
     Attribution(
         "WorseThanOther",
-        "Is it shown to be worse than the other in the same blocks, unexplained by slow storage?",
+        "Is it shown to be worse than the other in the same blocks, but for storage that is slow for both?",
         lambda signs: bool(signs.unexplained_worse),
         Cause.MODEL,
         in_rollout=Action.GO_BACK,
@@ -109,19 +123,27 @@ TABLE: Final = (
     ),
     Attribution(
         "BreachedAlone",
-        "Is it breached while the other is good in the same blocks, unexplained by slow storage?",
+        "Is it breached while the other is good in the same blocks, also with the storage it shares?",
         lambda signs: bool(signs.unexplained_alone),
         Cause.MODEL,
         in_rollout=Action.GO_BACK,
         after_promotion=Action.GO_BACK,
     ),
     Attribution(
-        "SlowStorageExplains",
-        "Are only the events bad that came while storage was slow, for every breached objective?",
-        lambda signs: all(a.storage_explains for a in signs.against),
+        "SlowStorageForBoth",
+        "Are only the events bad that came while storage was slow, of both, for every breached objective?",
+        lambda signs: signs.is_explained and all(a.objective in signs.slow_for_both for a in signs.against),
         Cause.INFRASTRUCTURE,
         in_rollout=Action.STAY,
         after_promotion=Action.STAY,
+    ),
+    Attribution(
+        "SlowStorageExplains",
+        "Are only the events bad that came while storage was slow, for every breached objective?",
+        lambda signs: signs.is_explained,
+        Cause.INFRASTRUCTURE,
+        in_rollout=Action.STAY,
+        after_promotion=Action.PROBE_OR_STAY,
     ),
     Attribution(
         "SlowStorageMayExplain",

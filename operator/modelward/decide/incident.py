@@ -1,7 +1,7 @@
 """A breach by the serving revision that no rollback answers: found, kept in mind, and over.
 
 Nothing that is known to be no help is done twice: while an incident lasts the serving revision is not
-compared with a good one again before `PROBE_AGAIN`, and not at all while slow storage explains it.
+compared with a good one again before `PROBE_AGAIN`.
 """
 
 from datetime import timedelta
@@ -59,9 +59,11 @@ def _is_settled(situation: Situation) -> bool:
     incident = situation.status.incident
     if incident is None:
         return False
-    if incident.reason == Reason.INFRASTRUCTURE_SUSPECTED and incident.probed_at is None:
-        return elapsed(incident.unexplained_since, situation.now) < DOUBT
-    return incident.probed_at is not None and elapsed(incident.probed_at, situation.now) < PROBE_AGAIN
+    if incident.probed_at is not None:
+        return elapsed(incident.probed_at, situation.now) < PROBE_AGAIN
+    if incident.reason != Reason.INFRASTRUCTURE_SUSPECTED or signs.of_stable(situation).is_explained:
+        return False
+    return elapsed(incident.unexplained_since, situation.now) < DOUBT
 
 
 def _is_too_early(situation: Situation, row: Attribution) -> bool:
@@ -92,7 +94,8 @@ def _borne(situation: Situation) -> Finding | None:
     found = Finding(REASONS[row.cause].value, signs.describe(situation, against), against.suspect, row.cause)
     to_be_probed = after_promotion(row, situation.spec.rollback.on_unknown_cause) is Action.PROBE
     if to_be_probed and not _is_settled(situation) and not _is_too_early(situation, row):
-        return _hindered(situation, found)
+        hindered = _hindered(situation, found)
+        return found if hindered and against.is_explained else hindered
     return found
 
 
@@ -183,8 +186,7 @@ def with_doubt(situation: Situation) -> ModelDeploymentStatus:
         return status
     if not situation.metrics_are_available:
         return status
-    row = attribute(signs.of_stable(situation))
-    explained = row is not None and row.after_promotion is Action.STAY
+    explained = signs.of_stable(situation).is_explained
     since = None if explained else incident.unexplained_since or stamp(situation.now)
     if since == incident.unexplained_since:
         return status

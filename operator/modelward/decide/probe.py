@@ -154,7 +154,7 @@ def _nothing_to_gain(situation: Situation) -> Finding | None:
     if budget_is_spent(situation):
         reason, why = Reason.ROLLBACK_BUDGET_EXHAUSTED, "no rollback is allowed any more"
     elif row and row.after_promotion is Action.STAY:
-        why = "storage was slow"
+        why = "storage was slow for both"
     else:
         why = _acquitted(against) or _timed_out(situation)
     if not why:
@@ -211,12 +211,8 @@ def _in_mind(situation: Situation, finding: Finding) -> Finding:
 
 
 def _probed_at(situation: Situation, finding: Finding) -> str | None:
-    """Return when the next comparison is put off from; None where this one was not needed or not allowed."""
-    row = attribute(signs.of_stable(situation))
-    is_explained = row is not None and row.after_promotion is Action.STAY
-    if is_explained or finding.reason == Reason.ROLLBACK_BUDGET_EXHAUSTED:
-        return None
-    return stamp(situation.now)
+    """Return when the next comparison is put off from; None where what it shows may not be followed."""
+    return None if finding.reason == Reason.ROLLBACK_BUDGET_EXHAUSTED else stamp(situation.now)
 
 
 def with_control_readiness(situation: Situation) -> ModelDeploymentStatus:

@@ -1,5 +1,7 @@
 """The table of causes: which row answers which signs, and what follows."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelward.api.spec import OnUnknownCause
@@ -12,6 +14,7 @@ BREACHED = breached("m-2")
 WORSE = worse("m-2")
 STORAGE = breached("m-2", "storage")
 DRIFT = DriftSignal("psi", 0.5, 0.2)
+BOTH = frozenset({"availability"})
 ROWS = {row.name: row for row in TABLE}
 
 
@@ -21,6 +24,11 @@ ROWS = {row.name: row for row in TABLE}
         (Signs("m-2", worse=(WORSE,)), "WorseThanOther", Cause.MODEL),
         (Signs("m-2", breached=(BREACHED,), alone=(BREACHED,)), "BreachedAlone", Cause.MODEL),
         (Signs("m-2", breached=(explained(BREACHED),)), "SlowStorageExplains", Cause.INFRASTRUCTURE),
+        (
+            Signs("m-2", "m-1", breached=(explained(BREACHED),), slow_for_both=BOTH),
+            "SlowStorageForBoth",
+            Cause.INFRASTRUCTURE,
+        ),
         (
             Signs("m-2", breached=(BREACHED,), infrastructure=(STORAGE,)),
             "InfrastructureBreached",
@@ -42,11 +50,18 @@ def test_nothing_is_attributed_where_nothing_is_wrong() -> None:
     assert attribute(Signs("m-2", infrastructure=(STORAGE,), drifted=(DRIFT,))) is None
 
 
-@pytest.mark.parametrize("found", [WORSE, BREACHED])
-def test_what_slow_storage_explains_is_never_the_models_fault(found: object) -> None:
-    """Worse, or breached alone, but only while storage was slow: no revision is to blame."""
-    slow = explained(WORSE if found is WORSE else BREACHED)
-    signs = Signs("m-2", worse=(slow,)) if found is WORSE else Signs("m-2", breached=(slow,), alone=(slow,))
+SLOW_AND_WORSE, SLOW_ALONE = explained(WORSE), explained(BREACHED)
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        Signs("m-2", "m-1", worse=(SLOW_AND_WORSE,), slow_for_both=BOTH),
+        Signs("m-2", "m-1", breached=(SLOW_ALONE,), alone=(SLOW_ALONE,), slow_for_both=BOTH),
+    ],
+)
+def test_storage_that_is_slow_for_both_is_never_the_models_fault(signs: Signs) -> None:
+    """Worse, or breached alone, but the other suffers from slow storage too: no revision is to blame."""
     row = attribute(signs)
     assert row is not None
     assert (row.cause, row.in_rollout, row.after_promotion) == (
@@ -54,6 +69,28 @@ def test_what_slow_storage_explains_is_never_the_models_fault(found: object) -> 
         Action.STAY,
         Action.STAY,
     )
+
+
+@pytest.mark.parametrize(
+    ("signs", "name"),
+    [
+        (Signs("m-2", "m-1", worse=(SLOW_AND_WORSE,)), "WorseThanOther"),
+        (Signs("m-2", "m-1", breached=(SLOW_ALONE,), alone=(SLOW_ALONE,)), "BreachedAlone"),
+    ],
+)
+def test_own_slow_reads_are_the_models_fault(signs: Signs, name: str) -> None:
+    """A revision that says itself that it waits for storage is at fault if the other does not wait."""
+    row = attribute(signs)
+    assert row is not None
+    assert (row.name, row.cause, row.in_rollout) == (name, Cause.MODEL, Action.GO_BACK)
+
+
+def test_slow_storage_alone_with_nobody_to_compare_is_no_fault() -> None:
+    """Where the other had no event nobody knows whether storage was slow for it too."""
+    unseen = replace(SLOW_ALONE, stable_good=0, stable_total=0)
+    row = attribute(Signs("m-2", "m-1", breached=(unseen,), alone=(unseen,)))
+    assert row is not None
+    assert row.name == "SlowStorageExplains"
 
 
 def test_a_bad_model_is_found_while_storage_is_slow_and_inputs_drift() -> None:
@@ -82,6 +119,8 @@ def test_one_breach_that_slow_storage_does_not_explain_is_enough_to_look_further
     ("name", "policy", "action"),
     [
         ("WorseThanOther", OnUnknownCause.ALERT, Action.GO_BACK),
+        ("SlowStorageForBoth", OnUnknownCause.PROBE, Action.STAY),
+        ("SlowStorageExplains", OnUnknownCause.PROBE, Action.PROBE),
         ("SlowStorageExplains", OnUnknownCause.ROLLBACK, Action.STAY),
         ("InfrastructureBreached", OnUnknownCause.PROBE, Action.PROBE),
         ("InfrastructureBreached", OnUnknownCause.ROLLBACK, Action.STAY),

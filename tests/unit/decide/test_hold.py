@@ -1,5 +1,6 @@
 """A rollout that waits, for what is no fault of the candidate, and goes on by itself."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from modelward.api.status import Cause, Phase
 from modelward.decide.observation import DriftSignal, MetricsState
+from modelward.evidence.assessment import Assessment
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import World, assessment, breached, explained, promoted, stepping, worse
 
@@ -48,10 +50,27 @@ def test_a_bad_candidate_is_found_while_storage_holds_the_rollout() -> None:
 
 
 @pytest.mark.parametrize("make", [worse, breached])
-def test_a_candidate_is_not_rejected_for_what_slow_storage_explains(make: object) -> None:
-    """Worse, or breached alone, but only while its storage was slow: the rollout waits instead."""
+def test_a_candidate_is_rejected_for_slow_reads_of_its_own(make: Callable[[str], Assessment]) -> None:
+    """What it reports as slow storage is its own doing while stable is fine in the same blocks."""
     world = stepping(objectives=OBJECTIVES)
-    world.see(explained(worse("m-2") if make is worse else breached("m-2")))
+    world.see(explained(make("m-2")))
+    assert world.step().rule == "RejectCandidate"
+    assert world.status.rejected_revisions[0].cause is Cause.MODEL
+
+
+@pytest.mark.parametrize(
+    ("candidate", "stable"),
+    [
+        (explained(worse("m-2")), explained(assessment("m-1"))),
+        (explained(replace(breached("m-2"), stable_good=0, stable_total=0)), assessment("m-1")),
+    ],
+)
+def test_a_candidate_is_not_rejected_for_what_slow_storage_explains(
+    candidate: Assessment, stable: Assessment
+) -> None:
+    """Bad while storage was slow, and stable too or not to be compared with: the rollout waits instead."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(candidate, stable)
     assert world.settle() == ["HoldOnBreach"]
     assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
     assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
@@ -128,7 +147,7 @@ def test_slow_storage_that_only_alerts_does_not_hold() -> None:
 
 def test_an_incident_is_neither_opened_nor_closed_without_data() -> None:
     """With metrics away what is known stays as it is."""
-    world = promoted()
+    world = promoted(rollback={"onUnknownCause": "Alert"})
     world.see(explained(breached("m-2")))
     world.metrics = MetricsState.UNAVAILABLE
     assert world.settle() == []

@@ -19,7 +19,7 @@ from modelward.decide.observation import (
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, breached, explained, probing, promoted, worse
+from tests.unit.decide.world import World, assessment, breached, explained, probing, promoted, spec_of, worse
 
 STORAGE = {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"}
 OBJECTIVES = [{"name": "availability", "availability": {}, "target": "99%"}, STORAGE]
@@ -213,18 +213,40 @@ def test_an_incident_outlasts_the_data_of_what_was_breached() -> None:
     assert world.settle() == ["Recover"]
 
 
-def test_slow_storage_that_explains_the_breach_ends_the_probe() -> None:
-    """The share returns as soon as the events themselves show that storage is at fault."""
-    world = probing()
+def test_storage_that_is_slow_for_both_ends_the_probe() -> None:
+    """The share returns as soon as the events of both show that storage is at fault."""
+    world = promoted()
     world.see(explained(breached("m-2")))
+    assert world.settle() == ["Probe", "ShareTraffic"]
+    world.let_pods_follow()
+    assert world.settle() == [], "the reads that are slow may be its own"
+    world.see(explained(assessment("m-1", good=100)))
     world.step()
     assert (world.status.phase, world.status.cause) == (Phase.RESTORING, Cause.INFRASTRUCTURE)
     world.drain("m-1")
-    world.see(breached("m-2"))
-    world.settle()
-    world.pass_time(minutes=2)
+    assert targets(world.spec, world.status).selected == ("m-2",)
     world.let_pods_follow()
-    assert world.settle() == ["Probe", "ShareTraffic"], "nothing was compared: no hour passes first"
+    world.pass_time(minutes=50)
+    assert world.settle() == [], "what a comparison has shown is not asked again at once"
+
+
+def test_slow_reads_of_its_own_are_rolled_back() -> None:
+    """The serving revision says that storage is slow, and the standby beside it waits for none."""
+    world = promoted()
+    world.see(explained(breached("m-2")))
+    assert world.settle() == ["Probe", "ShareTraffic"]
+    world.let_pods_follow()
+    world.see(explained(replace(worse("m-2"), target=Verdict.BREACHED)), assessment("m-1"))
+    assert world.step().rule == "RollBack"
+    assert world.status.rejected_revisions[0].cause is Cause.MODEL
+
+
+def test_slow_storage_with_nobody_to_compare_with_is_borne_as_such() -> None:
+    """That there is nothing to go back to is no news where storage is at fault."""
+    world = promoted()
+    world.see(explained(breached("m-2")), breached("m-1"))
+    assert world.settle() == ["BearBreach"]
+    assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
 
 
 def test_a_cold_control_starts_first_and_ends_after() -> None:
@@ -386,8 +408,8 @@ def test_a_control_that_dies_of_what_storage_explains_leaves_that_cause() -> Non
 
 
 def test_slow_storage_moves_no_traffic() -> None:
-    """A breach that slow storage explains is borne: an alert, an incident, no share for anyone."""
-    world = promoted()
+    """Where the team wants no probe it is borne: an alert, an incident, no share for anyone."""
+    world = promoted(rollback={"onUnknownCause": "Alert"})
     generation = world.status.traffic_generation
     world.see(explained(breached("m-2")))
     assert world.settle() == ["BearBreach"]
@@ -402,8 +424,8 @@ def test_slow_storage_moves_no_traffic() -> None:
 
 
 def test_a_breach_that_outlasts_slow_storage_is_looked_into() -> None:
-    """Two minutes after slow storage has ceased to explain it, the standby is asked."""
-    world = promoted()
+    """Two minutes after slow storage has ceased to explain it, the standby is asked if the team says so."""
+    world = promoted(rollback={"onUnknownCause": "Alert"})
     world.see(explained(breached("m-2")))
     world.settle()
     world.see(breached("m-2"))
@@ -413,6 +435,7 @@ def test_a_breach_that_outlasts_slow_storage_is_looked_into() -> None:
     world.see(explained(breached("m-2")))
     world.settle()
     world.see(breached("m-2"))
+    world.spec = spec_of()
     world.pass_time(seconds=119)
     assert world.settle() == []
     world.pass_time(seconds=120)

@@ -38,7 +38,7 @@ def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
 
 def test_the_split_by_storage_is_recorded_where_there_is_one() -> None:
     """Slow storage as the cause is shown by its own numbers; without a comparison none is made up."""
-    world = promoted()
+    world = promoted(rollback={"onUnknownCause": "Alert"})
     world.see(explained(breached("m-2")))
     world.step()
     record = world.status.last_decision
