@@ -14,6 +14,8 @@ from modelward.api.rules import ListMap
 
 Timestamp: TypeAlias = str
 MOST_ROLLBACKS: Final = 10
+MOST_PROBES: Final = 1_000
+"""Comparisons that are counted in one incident; they are an hour apart."""
 """Rollbacks whose times are kept; the most that spec.rollback.budget may allow."""
 MOST_EVIDENCE: Final = 20
 """Lines of evidence in the record of a decision."""
@@ -188,6 +190,8 @@ class IncidentStatus(_Recorded):
     """When it was first found."""
     probed_at: Timestamp | None = None
     """When the last comparison with a good revision ended; the next comes an hour later at the earliest."""
+    probes: Annotated[int, Field(ge=0, le=MOST_PROBES)] = 0
+    """Comparisons with a good revision that have ended; each further one asks for more evidence."""
     unexplained_since: Timestamp | None = None
     """Since when slow storage has not explained an incident that it did explain."""
 

@@ -140,6 +140,7 @@ def of(situation: Situation, finding: Finding, probed_at: str | None = None) -> 
         message=finding.message[:MESSAGE_LENGTH],
         since=before.since if before and goes_on else stamp(situation.now),
         probed_at=probed_at or (before.probed_at if before and goes_on else None),
+        probes=before.probes if before and goes_on else 0,
     )
 
 

@@ -13,6 +13,7 @@ from modelward.conventions import BLOCK_SECONDS
 from modelward.decide.placement import targets
 from modelward.decide.situation import is_shared, is_split
 from modelward.evidence.ledger import Comparison, ObjectivePlan, Plan
+from modelward.evidence.sharing import probe_parts
 from modelward.evidence.versus import Form
 
 
@@ -56,7 +57,7 @@ def _comparison(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Com
             candidate=status.candidate_revision,
             stable=status.stable_revision,
             step=status.rollout.step,
-            steps=max(len(spec.rollout.steps), status.rollout.step + 1),
+            parts=max(len(spec.rollout.steps), status.rollout.step + 1),
         )
     if status.control and is_shared(status):
         is_probe = status.control.purpose is ControlPurpose.PROBE
@@ -64,10 +65,15 @@ def _comparison(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Com
             candidate=status.stable_revision,
             stable=status.control.revision,
             step=0,
-            steps=1,
+            parts=probe_parts(_probe_number(status)) if is_probe else 1,
             form=Form.STEP if is_probe else Form.PERMANENT,
         )
     return None
+
+
+def _probe_number(status: ModelDeploymentStatus) -> int:
+    """Return the how-manieth probe of its incident the present one is."""
+    return 1 + (status.incident.probes if status.incident else 0)
 
 
 def _is_compared(objective: Objective, status: ModelDeploymentStatus) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from modelward.api.reasons import Reason
 from modelward.api.status import (
+    MOST_PROBES,
     Cause,
     ControlPurpose,
     ControlStatus,
@@ -190,7 +191,8 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
         fields |= {"incident": None, "cause": None}
     else:
         found = incident.of(situation, _in_mind(situation, finding), probed_at=_probed_at(situation, finding))
-        fields |= {"incident": found, "cause": found.cause}
+        probes = min(found.probes + (control.shared_at is not None), MOST_PROBES)
+        fields |= {"incident": found.model_copy(update={"probes": probes}), "cause": found.cause}
     if control.shared_at and holdback_replicas(situation.spec):
         fields["control"] = control.model_copy(update={"purpose": ControlPurpose.HOLDBACK})
     elif control.shared_at:

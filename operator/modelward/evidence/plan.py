@@ -39,14 +39,15 @@ class Comparison:
         candidate: the revision that might be worse.
         stable: the one it is held against.
         step: which step of the rollout this is. The comparison starts anew when it changes.
-        steps: number of steps that share the chance of a false rejection.
+        parts: into how many parts the chance of a false rejection is divided, of which this step has one: the
+            number of steps, or for a probe `sharing.probe_parts`.
         form: a step of a rollout, or a permanent comparison.
     """
 
     candidate: str
     stable: str
     step: int
-    steps: int
+    parts: int
     form: Form = Form.STEP
 
 
@@ -60,7 +61,8 @@ class Plan:
         watched: revisions held against the target.
         comparison: the two revisions compared, or None at rest.
         max_false_rollbacks_per_year: promise shared over all detectors in force (`sharing`).
-        max_false_rejection_probability: promise for one rollout, shared over objectives and steps.
+        max_false_rejection_probability: promise for one rollout, or all probes of an incident, shared over
+            objectives and steps.
 
     Raises:
         ValueError: if a number is outside its range, or a name is there twice.
@@ -125,7 +127,7 @@ class Plan:
             alpha = 1 / self.blocks_to_false_alarm
         else:
             alpha = sharing.step_alpha(
-                self.max_false_rejection_probability, self.compared, self.comparison.steps
+                self.max_false_rejection_probability, self.compared, self.comparison.parts
             )
         return VersusPolicy(objective.max_ratio, alpha, self.comparison.form, max_margin=objective.max_margin)
 

@@ -5,6 +5,8 @@
   Rates add, so the sum is at most what was promised (union bound, no independence needed).
 - Chance of a false rejection of one candidate: equal parts for each objective compared and each step, for the
   bets begin anew at every step (Bonferroni).
+- Chance that one of all the probes of an incident rejects a revision that is no worse: the k-th has
+  1/(k (k + 1)) of it, which adds up to 1 however many there are.
 - Chance of ending a step early on a candidate at the margin: `NOT_WORSE_ALPHA`, whole for each objective and
   each step. A step ends early only if *every* objective is shown not worse, so the chance for a candidate
   that is worse in one of them is that objective's alone (intersection-union, Berger 1982); and each step
@@ -51,16 +53,28 @@ def blocks_to_false_alarm(per_year: float, block_seconds: float, detectors: int)
     return blocks
 
 
-def step_alpha(per_rollout: float, objectives: int, steps: int) -> float:
-    """Bound on a false rejection by one objective in one step.
+def probe_parts(number: int) -> int:
+    """Into how many parts the chance of a false rejection is divided, of which the number-th probe has one.
 
     Raises:
-        ValueError: if the chance is not between 0 and 1, or there is no objective or step.
+        ValueError: if the number is below 1.
+    """
+    if number < 1:
+        msg = f"probes are numbered from 1, got {number}"
+        raise ValueError(msg)
+    return number * (number + 1)
+
+
+def step_alpha(per_rollout: float, objectives: int, parts: int) -> float:
+    """Bound on a false rejection by one objective in one step, which has one of so many parts.
+
+    Raises:
+        ValueError: if the chance is not between 0 and 1, or there is no objective or part.
     """
     if not 0 < per_rollout < 1:
         msg = f"the chance of a false rejection must lie between 0 and 1, got {per_rollout!r}"
         raise ValueError(msg)
-    if objectives < 1 or steps < 1:
-        msg = f"alpha is shared by one objective and step or more, got {objectives} and {steps}"
+    if objectives < 1 or parts < 1:
+        msg = f"alpha is shared by one objective and step or more, got {objectives} and {parts}"
         raise ValueError(msg)
-    return per_rollout / (objectives * steps)
+    return per_rollout / (objectives * parts)

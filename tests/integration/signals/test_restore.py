@@ -30,7 +30,7 @@ PLAN = Plan(
     block_seconds=BLOCK_SECONDS,
     objectives=(ObjectivePlan("latency", CONFIG, 0.01, max_ratio=1.5, not_worse_ratio=2.0),),
     watched=("web-1",),
-    comparison=Comparison(candidate="web-2", stable="web-1", step=0, steps=1),
+    comparison=Comparison(candidate="web-2", stable="web-1", step=0, parts=1),
     max_false_rollbacks_per_year=1.0,
     max_false_rejection_probability=0.01,
 )

@@ -39,7 +39,7 @@ def test_the_old_revision_keeps_one_pod_and_its_share() -> None:
     }
     assert {s.revision: s.weight for s in world.status.traffic} == {"m-2": 80, "m-1": 20}
     comparison = evidence_plan(world.spec, world.status).comparison
-    assert comparison == Comparison("m-2", "m-1", step=0, steps=1, form=Form.PERMANENT)
+    assert comparison == Comparison("m-2", "m-1", step=0, parts=1, form=Form.PERMANENT)
     world.pass_time(days=20)
     assert world.settle() == []
 

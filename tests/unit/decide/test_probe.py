@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelward.api.status import Cause, ControlPurpose, Phase
+from modelward.api.status import Cause, ControlPurpose, IncidentStatus, ModelDeploymentStatus, Phase
 from modelward.decide import evidence_plan, targets
 from modelward.decide.observation import (
     Commands,
@@ -46,7 +46,7 @@ def test_a_breach_gives_the_warm_standby_a_share_at_once() -> None:
         "m-1": (2, MonitorMode.REBALANCE),
     }
     assert {s.revision: s.weight for s in world.status.traffic} == {"m-2": 50, "m-1": 50}
-    assert evidence_plan(world.spec, world.status).comparison == Comparison("m-2", "m-1", step=0, steps=1)
+    assert evidence_plan(world.spec, world.status).comparison == Comparison("m-2", "m-1", step=0, parts=2)
     assert world.conditions()["Reconciling"] == ("True", "ProbeInProgress")
     assert world.status.rejected_revisions == ()
 
@@ -155,6 +155,56 @@ def test_an_hour_passes_before_it_is_compared_again() -> None:
     world.pass_time(minutes=2)
     world.status = world.status.model_copy(update={"standby_until": None})
     assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_each_further_probe_of_an_incident_asks_for_more_evidence() -> None:
+    """All comparisons of one incident together keep to the chance that is stated for a false rejection."""
+    world = probing()
+    parts = []
+    for _ in range(3):
+        comparison = evidence_plan(world.spec, world.status).comparison
+        assert comparison is not None
+        parts.append(comparison.parts)
+        both_bad(world)
+        world.step()
+        world.drain("m-1")
+        world.see(breached("m-2"))
+        world.status = world.status.model_copy(update={"standby_until": None})
+        world.pass_time(hours=1)
+        world.let_pods_follow()
+        assert world.settle() == ["Probe", "ShareTraffic"]
+    assert parts == [2, 6, 12]
+
+
+def test_the_next_incident_has_the_whole_chance_again() -> None:
+    """What is over counts no more, and a probe that never had traffic never counted."""
+    world = probing()
+    both_bad(world)
+    world.step()
+    world.drain("m-1")
+    world.all_healthy("m-2")
+    assert world.settle() == ["Recover"]
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.wanted = "m-3"
+    assert world.step().rule == "EndProbe"
+    assert world.status.incident is not None
+    assert world.status.incident.probes == 0
+
+
+def test_the_number_of_probes_is_bounded() -> None:
+    """After a thousand, six weeks of one incident, the part stays what it is."""
+    world = probing()
+    both_bad(world)
+    incident = IncidentStatus(
+        revision="m-2", cause=Cause.UNKNOWN, reason="CauseUnknown", since="2026-01-01T12:00:00Z", probes=1000
+    )
+    world.status = world.status.model_copy(update={"incident": incident})
+    world.step()
+    assert world.status.incident is not None
+    assert world.status.incident.probes == 1000
+    assert ModelDeploymentStatus.model_validate(world.status.model_dump()) == world.status
 
 
 def test_time_is_up_without_a_verdict() -> None:

@@ -236,7 +236,7 @@ def test_the_evidence_plan_follows_the_split() -> None:
     plan = evidence_plan(world.spec, world.status)
     assert plan.watched == ("m-1", "m-2")
     assert plan.comparison is not None
-    assert (plan.comparison.candidate, plan.comparison.step, plan.comparison.steps) == ("m-2", 0, 2)
+    assert (plan.comparison.candidate, plan.comparison.step, plan.comparison.parts) == ("m-2", 0, 2)
     rest = serving()
     plan = evidence_plan(rest.spec, rest.status)
     assert (plan.watched, plan.comparison) == (("m-1",), None)

@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from modelward.evidence.sharing import blocks_in_a_year, blocks_to_false_alarm, step_alpha
+from modelward.evidence.sharing import (
+    blocks_in_a_year,
+    blocks_to_false_alarm,
+    probe_parts,
+    step_alpha,
+)
 
 
 def test_blocks_in_a_year() -> None:
@@ -22,6 +27,19 @@ def test_rates_add_up_to_the_promise(detectors: int) -> None:
 def test_chances_add_up_to_the_promise() -> None:
     """The chances of all objectives and steps together are the chance for one rollout."""
     assert step_alpha(0.01, 3, 2) * 6 == pytest.approx(0.01)
+
+
+def test_chances_of_any_number_of_probes_add_up_to_the_promise() -> None:
+    """However many follow each other in one incident, and the first has half."""
+    parts = [probe_parts(number) for number in range(1, 1001)]
+    assert sum(1 / part for part in parts) == pytest.approx(1 - 1 / 1001)
+    assert parts[0] == 2
+
+
+def test_probes_are_numbered_from_one() -> None:
+    """There is no probe before the first."""
+    with pytest.raises(ValueError, match="probes are numbered from 1, got 0"):
+        probe_parts(0)
 
 
 @pytest.mark.parametrize("block_seconds", [0, -5, math.nan])
