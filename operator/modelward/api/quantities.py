@@ -20,10 +20,12 @@ PERCENTAGE_MAX_LENGTH: Final = 12
 DECIMAL_MAX_LENGTH: Final = 20
 PERCENTAGE_PATTERN: Final = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
 DECIMAL_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"
+SIGNED_DECIMAL_PATTERN: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 
 DURATION_ADVICE: Final = "write a number with ms, s, m or h, such as 200ms, 5m or 1h30m"
 PERCENTAGE_ADVICE: Final = 'write a string from "0%" to "100%", such as "99.5%"'
 DECIMAL_ADVICE: Final = 'write a non-negative number in quotes, such as "1.5"'
+SIGNED_DECIMAL_ADVICE: Final = 'write a number in quotes, such as "-1.5"'
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
@@ -75,6 +77,16 @@ def parse_decimal(text: object) -> Decimal:
         return text
     if not isinstance(text, str) or not _is(DECIMAL_PATTERN, text, DECIMAL_MAX_LENGTH):
         msg = f"not a decimal: {DECIMAL_ADVICE}"
+        raise ValueError(msg)
+    return Decimal(text)
+
+
+def parse_signed_decimal(text: object) -> Decimal:
+    """Read `"-0.2"`; raises ValueError with what to write instead."""
+    if isinstance(text, Decimal):
+        return text
+    if not isinstance(text, str) or not _is(SIGNED_DECIMAL_PATTERN, text, DECIMAL_MAX_LENGTH):
+        msg = f"not a decimal: {SIGNED_DECIMAL_ADVICE}"
         raise ValueError(msg)
     return Decimal(text)
 
@@ -158,4 +170,10 @@ DecimalString = Annotated[
     BeforeValidator(parse_decimal),
     PlainSerializer(format_decimal, return_type=str),
     _schema(DECIMAL_PATTERN, DECIMAL_MAX_LENGTH, f"not a decimal: {DECIMAL_ADVICE}"),
+]
+SignedDecimalString = Annotated[
+    Decimal,
+    BeforeValidator(parse_signed_decimal),
+    PlainSerializer(format_decimal, return_type=str),
+    _schema(SIGNED_DECIMAL_PATTERN, DECIMAL_MAX_LENGTH, f"not a decimal: {SIGNED_DECIMAL_ADVICE}"),
 ]
