@@ -150,3 +150,9 @@ METRIC_LABELLED: Final = "modelward_labelled_predictions_total"
 """Predictions that a label was counted for, by the revision that made them. Labels: deployment, revision."""
 METRIC_PREDICTIONS: Final = "modelward_predictions_total"
 """Predictions that went out with a receipt. Labels: deployment, revision."""
+
+# Spans (docs/telemetry.md).
+ATTRIBUTE_KEPT: Final = "modelward.kept"
+"""On spans that are kept whatever the rest of their trace is: why (sampled, slow, failed, or fetched)."""
+ATTRIBUTE_STORAGE_LATENCY_MS: Final = "storage_latency_ms"
+"""On a span of the model server's, or of the fetch: how long it waited for storage, in milliseconds."""

@@ -134,7 +134,9 @@ class TelemetryConfig(_Schema):
     """Spans."""
 
     sample_ratio: float = Field(default=0.1, ge=0, le=1)
-    """Share of requests without a W3C parent that get a span; a parent's own decision is followed."""
+    """Share of requests without a W3C parent whose trace is kept; a parent's own decision is followed."""
+    is_exported: bool = True
+    """False: spans would go nowhere, so none are made, of slow and failed requests neither."""
 
 
 class MonitorConfig(_Schema):

@@ -277,7 +277,10 @@ class Telemetry(APIType):
     otlp: OTLP | None = None
     """Without it spans stay in the pod and are dropped there."""
     sample_ratio: Annotated[DecimalString, decimal_within(Decimal(0), Decimal(1))] = Decimal("0.1")
-    """Share of requests traced, when the caller's trace context does not say; in quotes."""
+    """Share of requests whose traces are kept, when the caller's trace context does not say; in quotes.
+
+    Those of failed requests, and of predictions slower than a latency objective allows, are always kept.
+    """
 
 
 class ModelDeploymentSpec(APIType):

@@ -61,6 +61,8 @@ class Exchange:
     answer_begun: bool = False
     """Whether the client was sent any of the final answer."""
     answered: bool = False
+    rows: int | None = None
+    """Predictions in the answer, where it was read."""
     closes: bool = False
     """Whether the client's connection ends with this answer."""
 
@@ -102,7 +104,7 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
     assert config is not None  # noqa: S101 - the caller has refused the request otherwise
     path, protocol = head.path, config.server.protocol
     trace = None
-    if config.telemetry.sample_ratio > 0:
+    if config.telemetry.is_exported:
         trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
     return Exchange(
         head=head,
@@ -124,7 +126,7 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
         drop = drop | {b"connection"}
         if not head.keeps_alive:
             add.append((b"Connection", b"close"))
-    if trace is not None and (trace.is_sampled or trace.parent_span_id is None):
+    if trace is not None and trace.is_handed_on:
         if head.get(TRACEPARENT) is not None:
             drop = drop | {TRACEPARENT}
         add.append((TRACEPARENT, trace.traceparent()))
@@ -188,6 +190,7 @@ def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) ->
         return None
     encoding = None if exchange.answer is None else exchange.answer.get(b"content-encoding")
     read = None if body is None else predictions.read(body, encoding)
+    exchange.rows = None if read is None else read[1]
     receipt = Receipt(
         namespace=config.namespace,
         deployment=config.deployment,
@@ -206,10 +209,13 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
     """Count the end of an exchange and make its span."""
     duration_s = time.perf_counter() - exchange.started_s
     status = None if exchange.answer is None else exchange.answer.status
+    outcome = Outcome(ending, status, duration_s, exchange.request_complete)
     if exchange.port is Port.SERVING and not exchange.is_forwarded:
-        _count(exchange, Outcome(ending, status, duration_s, exchange.request_complete), state)
+        _count(exchange, outcome, state)
     config, trace = state.config, exchange.trace
-    if tracer is not None and config is not None and trace is not None and trace.is_sampled:
+    if tracer is None or config is None or trace is None:
+        return
+    if kept := trace.kept_because(outcome, config.objectives, is_prediction=exchange.is_prediction):
         end_ns = time.time_ns()
         facts = SpanFacts(
             method=exchange.head.method,
@@ -221,6 +227,8 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
             end_ns=end_ns,
             request_bytes=exchange.request_bytes,
             response_bytes=exchange.response_bytes,
+            kept=kept,
+            rows=exchange.rows,
         )
         tracer.record(config, trace, facts)
 

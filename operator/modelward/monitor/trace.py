@@ -1,15 +1,21 @@
-"""Spans: which requests get one, the W3C trace context handed on, and the span made when the answer ended.
+"""Spans: which requests keep one, the W3C trace context handed on, and the span made when the answer ended.
 
-The ids are decided when the request arrives, because the server is to see them in `traceparent`;
-the span itself is built after the last byte has been forwarded and goes to the collector in the pod
-through OpenTelemetry's BatchSpanProcessor, whose queue is bounded. Sampling is parent-based; without
-a parent a trace is sampled by its id as OpenTelemetry's TraceIdRatioBased does. Attributes follow
-the OpenTelemetry semantic conventions for HTTP servers.
+The ids are decided when the request arrives, because the server is to see them in `traceparent`; whether
+the trace is kept is decided when the answer has ended: it is if it was sampled, and if the request failed
+or was slow. So the server is told to record its spans in any case, unless the caller's own context says
+not to; the collector in the pod holds them until it has seen, or not, a span of the monitor's, which is
+made only for what is kept and says why in `modelward.kept` (render/collector.py). Sampling is parent-based;
+without a parent a trace is sampled by its id as OpenTelemetry's TraceIdRatioBased does.
+
+Spans go to the collector through OpenTelemetry's BatchSpanProcessor, whose queue is bounded. Attributes
+follow the OpenTelemetry semantic conventions for HTTP servers.
 """
 
 import random
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,15 +24,29 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from modelward.api.monitorconfig import MonitorConfig
+from modelward.api.monitorconfig import LatencyObjectiveConfig, MonitorConfig, ObjectiveConfig
+from modelward.conventions import ATTRIBUTE_KEPT
+from modelward.monitor.events import Ending, Outcome, is_good
 
 TRACEPARENT: Final = b"traceparent"
+EXPORT_EVERY_MS: Final = 1000
 _TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _FIRST_SERVER_ERROR: Final = 500
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
 _V2_ROUTE: Final = re.compile(
-    r"^/v2/models/[^/]+(/versions/[^/]+)?(/infer|/generate|/generate_stream|/ready)?$"
+    r"^/v2/models/([^/]+)(/versions/[^/]+)?(/infer|/generate|/generate_stream|/ready)?$"
 )
+
+
+class Kept(StrEnum):
+    """Why a request's trace is kept."""
+
+    SAMPLED = "sampled"
+    """Its caller's context says so, or its id is among the share that is sampled."""
+    FAILED = "failed"
+    """A server error, or no whole answer."""
+    SLOW = "slow"
+    """A prediction that a latency objective counts as bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +58,25 @@ class TraceContext:
     parent_span_id: int | None
     is_sampled: bool
 
+    @property
+    def is_handed_on(self) -> bool:
+        """Whether the server gets this span as its parent; else it gets the caller's header as it came."""
+        return self.is_sampled or self.parent_span_id is None
+
     def traceparent(self) -> bytes:
-        """The header's value for the server (W3C Trace Context, level 1)."""
-        flags = 1 if self.is_sampled else 0
-        return f"00-{self.trace_id:032x}-{self.span_id:016x}-{flags:02x}".encode()
+        """The header's value for the server (W3C Trace Context, level 1), which is to record its spans."""
+        return f"00-{self.trace_id:032x}-{self.span_id:016x}-01".encode()
+
+    def kept_because(
+        self, outcome: Outcome, objectives: Iterable[ObjectiveConfig], *, is_prediction: bool
+    ) -> Kept | None:
+        """Why the trace is kept, now that the answer has ended; None: it is not."""
+        if outcome.ending is not Ending.ANSWERED or (outcome.status or 0) >= _FIRST_SERVER_ERROR:
+            return Kept.FAILED
+        of_latency = (each for each in objectives if isinstance(each, LatencyObjectiveConfig))
+        if is_prediction and any(is_good(each, outcome) is False for each in of_latency):
+            return Kept.SLOW
+        return Kept.SAMPLED if self.is_sampled else None
 
 
 def decide(parent: bytes | None, sample_ratio: float) -> TraceContext:
@@ -70,6 +105,9 @@ class SpanFacts:
     end_ns: int
     request_bytes: int
     response_bytes: int
+    kept: Kept
+    rows: int | None = None
+    """Predictions in the answer; None where it was not read."""
 
 
 class Tracer:
@@ -78,11 +116,13 @@ class Tracer:
     def __init__(self, otlp_endpoint: str) -> None:
         self._resources: dict[str, Resource] = {}
         self._processor = BatchSpanProcessor(
-            OTLPSpanExporter(endpoint=f"{otlp_endpoint}/v1/traces", timeout=5)
+            OTLPSpanExporter(endpoint=f"{otlp_endpoint}/v1/traces", timeout=5),
+            # The collector holds the server's spans until it has this one, or no longer waits for it.
+            schedule_delay_millis=EXPORT_EVERY_MS,
         )
 
     def record(self, config: MonitorConfig, context: TraceContext, facts: SpanFacts) -> None:
-        """Queue the span of a sampled request; a full queue drops it."""
+        """Queue the span of a request that is kept; a full queue drops the oldest."""
         failed = facts.error is not None or (facts.status or 0) >= _FIRST_SERVER_ERROR
         route = route_of(facts.target)
         self._processor.on_end(
@@ -126,8 +166,8 @@ def route_of(target: bytes) -> str | None:
     match = _V2_ROUTE.match(path)
     if match is None:
         return None
-    version = "/versions/{version}" if match[1] else ""
-    return f"/v2/models/{{model}}{version}{match[2] or ''}"
+    version = "/versions/{version}" if match[2] else ""
+    return f"/v2/models/{{model}}{version}{match[3] or ''}"
 
 
 def _span_context(trace_id: int, span_id: int) -> SpanContext:
@@ -144,7 +184,14 @@ def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> d
         "http.request.body.size": facts.request_bytes,
         "http.response.body.size": facts.response_bytes,
         "modelward.revision": config.revision,
+        ATTRIBUTE_KEPT: facts.kept.value,
     }
+    if config.model:
+        attributes["modelward.model.uri"] = config.model[:_MAX_ATTRIBUTE_CHARACTERS]
+    if named := _V2_ROUTE.match(path):
+        attributes["modelward.model.name"] = named[1][:_MAX_ATTRIBUTE_CHARACTERS]
+    if facts.rows is not None:
+        attributes["modelward.rows"] = facts.rows
     if query:
         attributes["url.query"] = query[:_MAX_ATTRIBUTE_CHARACTERS]
     if route:

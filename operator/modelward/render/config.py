@@ -83,7 +83,9 @@ def monitor_config(
         server=ServerConfig(protocol=ServerProtocol(server.protocol), port=server.port),
         objectives=objective_configs(spec.objectives),
         traffic=traffic_config(identity, placement, generation),
-        telemetry=TelemetryConfig(sample_ratio=float(spec.telemetry.sample_ratio)),
+        telemetry=TelemetryConfig(
+            sample_ratio=float(spec.telemetry.sample_ratio), is_exported=spec.telemetry.otlp is not None
+        ),
         drain_seconds=DRAIN_SECONDS,
     )
 

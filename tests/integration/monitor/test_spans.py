@@ -1,5 +1,6 @@
 """Trace context handed to the server, and spans sent to the collector."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -78,11 +79,14 @@ async def test_span_and_context(monitor: MonitorProcess, server: ModelServer, co
     assert found["http.response.status_code"] == 200
     assert found["http.route"] == "/v2/models/{model}/infer"
     assert found["modelward.revision"] == REVISION
+    assert found["modelward.kept"] == "sampled"
+    assert found["modelward.model.name"] == "m"
+    assert found["modelward.rows"] == 1
     assert collector.resources[0]["service.name"] == DEPLOYMENT
 
 
 async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, collector: Collector) -> None:
-    """A sampled parent's trace goes on; an unsampled one passes untouched and makes no span."""
+    """A sampled parent's trace goes on; an unsampled one passes untouched, and makes no span if good."""
     async with RawClient(monitor.serving_port) as client:
         await client.ask(get("/v2", f"traceparent: 00-{TRACE}-{PARENT}-00", "tracestate: a=b"), "GET")
         await client.ask(get("/v2", f"Traceparent: 00-{TRACE}-{PARENT}-01", "tracestate: a=b"), "GET")
@@ -121,6 +125,50 @@ async def test_failures_are_errors(
     await until(lambda: len(collector.spans) == 2, "both spans")
     kinds = [attributes(span.attributes)["error.type"] for span in collector.spans]
     assert kinds == ["500", "unreachable"]
+
+
+async def test_what_is_bad_is_kept_unsampled(
+    start_monitor: MonitorFactory, server: ModelServer, collector: Collector
+) -> None:
+    """At a ratio of 0 a slow and a failed prediction make spans, a good one none; all were recordable."""
+    monitor = start_monitor(
+        server.port,
+        otlp_endpoint=f"http://127.0.0.1:{collector.port}",
+        telemetry={"sample_ratio": 0},
+        objectives=[{"kind": "latency", "name": "latency", "config": "l1", "within_ms": 150}],
+    )
+    answers = {"good": (0.0, "200 OK"), "slow": (0.3, "200 OK"), "bad": (0.0, "500 Internal Server Error")}
+    wanted = ""
+
+    async def reply(_request: Request, connection: Connection) -> None:
+        seconds, status = answers[wanted]
+        await asyncio.sleep(seconds)  # what the server takes
+        connection.write(prediction(status))
+
+    server.handler = reply
+    async with RawClient(monitor.serving_port) as client:
+        for wanted in answers:  # noqa: B007 - the handler reads it
+            await client.ask(infer())
+    await until(lambda: len(collector.spans) == 2, "both spans")
+    kept = {str(attributes(span.attributes)["modelward.kept"]): span for span in collector.spans}
+    assert set(kept) == {"slow", "failed"}
+    parents = [(request.header("traceparent") or "").split("-") for request in server.requests]
+    assert [flags for *_, flags in parents] == ["01"] * 3
+    assert [kept["slow"].trace_id.hex(), kept["failed"].trace_id.hex()] == [parents[1][1], parents[2][1]]
+
+
+async def test_nothing_is_made_that_would_go_nowhere(
+    start_monitor: MonitorFactory, server: ModelServer, collector: Collector
+) -> None:
+    """Without an endpoint behind the collector the server gets no context, and no span is made."""
+    endpoint = f"http://127.0.0.1:{collector.port}"
+    telemetry = {"sample_ratio": 1, "is_exported": False}
+    monitor = start_monitor(server.port, otlp_endpoint=endpoint, telemetry=telemetry)
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(infer())).status == 200
+    assert server.requests[0].header("traceparent") is None
+    assert monitor.stop() == 0  # which sends what is still held
+    assert collector.spans == []
 
 
 async def test_without_a_collector(start_monitor: MonitorFactory, server: ModelServer) -> None:

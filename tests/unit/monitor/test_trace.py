@@ -2,7 +2,9 @@
 
 import pytest
 
-from modelward.monitor.trace import decide, route_of
+from modelward.api.monitorconfig import AvailabilityObjectiveConfig, LatencyObjectiveConfig
+from modelward.monitor.events import Ending, Outcome
+from modelward.monitor.trace import Kept, decide, route_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -14,7 +16,7 @@ def test_parent_decides(flags: str, sampled: bool) -> None:
         context = decide(f"00-{TRACE}-{SPAN}-{flags}".encode(), ratio)
         assert (f"{context.trace_id:032x}", f"{context.parent_span_id:016x}") == (TRACE, SPAN)
         assert context.is_sampled is sampled
-        assert context.traceparent().startswith(f"00-{TRACE}-".encode())
+        assert context.is_handed_on is sampled
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,46 @@ def test_no_valid_parent(parent: bytes | None) -> None:
     assert decide(parent, 1.0).is_sampled
     context = decide(parent, 0.0)
     assert (context.parent_span_id, context.is_sampled) == (None, False)
-    assert context.traceparent().endswith(b"-00")
+
+
+def test_the_server_records_what_may_yet_be_kept() -> None:
+    """A request that is not sampled may still fail or be slow: its server is told to record its spans."""
+    context = decide(None, 0.0)
+    assert context.is_handed_on
+    assert context.traceparent() == f"00-{context.trace_id:032x}-{context.span_id:016x}-01".encode()
+
+
+OBJECTIVES = (
+    AvailabilityObjectiveConfig(name="availability", config="a"),
+    LatencyObjectiveConfig(name="latency", config="b", within_ms=200),
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept"),
+    [
+        (Outcome(Ending.ANSWERED, 200, 0.1, request_complete=True), None),
+        (Outcome(Ending.ANSWERED, 404, 0.1, request_complete=True), None),
+        (Outcome(Ending.ANSWERED, 200, 0.3, request_complete=True), Kept.SLOW),
+        (Outcome(Ending.ANSWERED, 503, 0.1, request_complete=True), Kept.FAILED),
+        (Outcome(Ending.UNREACHABLE, None, 0.1, request_complete=True), Kept.FAILED),
+        (Outcome(Ending.CUT, 200, 0.3, request_complete=True), Kept.FAILED),
+        (Outcome(Ending.CLIENT_GONE, None, 0.3, request_complete=True), Kept.FAILED),
+    ],
+)
+def test_slow_and_failed_requests_are_kept(outcome: Outcome, kept: Kept | None) -> None:
+    """Whatever the ratio, and whatever the caller's context says; others by the sampling decision."""
+    unsampled = decide(f"00-{TRACE}-{SPAN}-00".encode(), 1.0)
+    assert unsampled.kept_because(outcome, OBJECTIVES, is_prediction=True) is kept
+    sampled = decide(f"00-{TRACE}-{SPAN}-01".encode(), 0.0)
+    assert sampled.kept_because(outcome, OBJECTIVES, is_prediction=True) is (kept or Kept.SAMPLED)
+
+
+def test_only_a_prediction_is_slow() -> None:
+    """A latency objective is of predictions; without one nothing is slow."""
+    slow = Outcome(Ending.ANSWERED, 200, 0.3, request_complete=True)
+    assert decide(None, 0.0).kept_because(slow, OBJECTIVES, is_prediction=False) is None
+    assert decide(None, 0.0).kept_because(slow, OBJECTIVES[:1], is_prediction=True) is None
 
 
 def test_ratio() -> None:
