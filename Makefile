@@ -82,3 +82,10 @@ SAMPLE ?=
 .PHONY: mutation
 mutation: setup ## change evidence and decide in small ways, and see whether the unit tests notice
 	nice -n 19 $(PYTHON) -m dev.mutation --floor 75 $(addprefix --sample ,$(SAMPLE))
+
+# Some 2 minutes on two cores, and on the first run 3 more for KServe's agent, which is built then. ROUNDS=9 takes
+# that many turns of each proxy.
+ROUNDS ?= 5
+.PHONY: bench-monitor
+bench-monitor: setup ## the monitor's cost beside nginx and KServe's agent; fails beyond the stated limits
+	$(PYTHON) -m bench.monitor --rounds $(ROUNDS)

@@ -15,7 +15,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="bring the cluster up, or complete it")
-    commands.add_parser("images", help="build our images, load them into the cluster, print their names")
+    ours = commands.add_parser(
+        "images", help="build our images, load them into the cluster, print their names"
+    )
+    ours.add_argument("names", nargs="*", choices=[[], *containers.CONTEXTS], metavar="NAME")
     down = commands.add_parser("down", help="remove the cluster and all that it made, caches apart")
     down.add_argument("identifier", nargs="?", help="another checkout's cluster, as its refusal names it")
     find = commands.add_parser("programs", help="print where programs are, building those that are nowhere")
@@ -51,13 +54,13 @@ def _down(layout: Layout) -> None:
         lifecycle.down(layout)
 
 
-def _images(layout: Layout) -> None:
-    built = containers.build_all()
+def _images(layout: Layout, names: list[str]) -> None:
+    built = containers.build(names or containers.CONTEXTS)
     if current.chosen():
-        current.load(list(built.values()))
+        current.load(built)
     elif layout.state.exists():
-        images.load(layout, list(built.values()))
-    for image in built.values():
+        images.load(layout, built)
+    for image in built:
         sys.stdout.write(f"{image.reference}\n")
 
 
@@ -70,12 +73,13 @@ def main() -> int:
             case "up":
                 _up(layout)
             case "images":
-                _images(layout)
+                _images(layout, arguments.names)
             case "down":
                 identifier = arguments.identifier or layout.identifier
                 _down(Layout(identifier, layout.root))
             case "programs":
-                for file in programs.find_all(arguments.names or list(programs.PROGRAMS)).values():
+                every = [name for name in programs.PROGRAMS if name not in programs.BENCHMARK_PROGRAMS]
+                for file in programs.find_all(arguments.names or every).values():
                     sys.stdout.write(f"{file}\n")
             case "kubeconfig":
                 sys.stdout.write(f"{layout.kubeconfig}\n")

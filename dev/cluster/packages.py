@@ -35,6 +35,9 @@ IMAGE_COMMANDS: Final = {
 }
 """Package of each command, and of each file, that images are built with."""
 
+PROXY_COMMANDS: Final = {"wrk": "wrk", "nginx": "nginx-light"}
+"""Package of each command that the monitor's benchmark runs: what loads it, and what it is held against."""
+
 
 def search_path() -> str:
     """Return PATH with the system folders that a user's may lack."""

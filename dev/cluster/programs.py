@@ -69,6 +69,7 @@ FAMILIES: Final = {
         Family("rclone", "github.com/rclone/rclone"),
         Family("toxiproxy", "github.com/Shopify/toxiproxy/v2"),
         Family("kwok", "sigs.k8s.io/kwok"),
+        Family("kserve", "github.com/kserve/kserve"),
         Family("pause", "", released_as=("", "v1.0.0")),
     )
 }
@@ -111,9 +112,13 @@ PROGRAMS: Final = {
         Program("rclone", "rclone", "github.com/rclone/rclone", 165),
         Program("toxiproxy", "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", 20),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 110, ("--version",)),
+        Program("agent", "kserve", "github.com/kserve/kserve/cmd/agent", 150),
         Program("pause", "pause", ".", 5),
     )
 }
+
+BENCHMARK_PROGRAMS: Final = frozenset({"agent"})
+"""Built only where a benchmark asks for them by name."""
 
 
 def module_version(go_mod: str, module: str) -> str:
