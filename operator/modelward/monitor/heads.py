@@ -27,25 +27,24 @@ class Head:
     version: str
     headers: list[tuple[bytes, bytes]]
     """Names in lower case, in order."""
+    first: dict[bytes, bytes]
+    """By name the value of its first header."""
     keeps_alive: bool
 
     def get(self, name: bytes) -> bytes | None:
         """Value of the first header `name` (lower case), or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self.first.get(name)
 
     @property
     def content_length(self) -> int | None:
         """Number of bytes the head promises, or None when it names none."""
-        value = self.get(b"content-length")
+        value = self.first.get(b"content-length")
         return None if value is None else int(value)
 
     @property
     def is_chunked(self) -> bool:
         """Whether the body comes in chunks."""
-        return self.get(b"transfer-encoding") is not None
+        return b"transfer-encoding" in self.first
 
 
 @dataclass(slots=True)
@@ -122,7 +121,9 @@ def parse_request(raw: bytes) -> RequestHead:
     if method == "CONNECT":
         msg = "CONNECT is not supported"
         raise FramingError(msg, 501)
-    return RequestHead(raw, version, seen.headers, _keeps_alive(version, seen.headers), method, seen.target)
+    first = dict(reversed(seen.headers))
+    keeps_alive = _keeps_alive(version, seen.headers, first)
+    return RequestHead(raw, version, seen.headers, first, keeps_alive, method, seen.target)
 
 
 def parse_response(raw: bytes) -> ResponseHead:
@@ -135,7 +136,8 @@ def parse_response(raw: bytes) -> ResponseHead:
         msg = "the server switched protocols though nobody asked it to"
         raise FramingError(msg)
     version = parser.get_http_version()
-    return ResponseHead(raw, version, seen.headers, _keeps_alive(version, seen.headers), status)
+    first = dict(reversed(seen.headers))
+    return ResponseHead(raw, version, seen.headers, first, _keeps_alive(version, seen.headers, first), status)
 
 
 def _feed(
@@ -153,7 +155,9 @@ def _feed(
         raise FramingError(msg)
 
 
-def _keeps_alive(version: str, headers: list[tuple[bytes, bytes]]) -> bool:
+def _keeps_alive(version: str, headers: list[tuple[bytes, bytes]], first: dict[bytes, bytes]) -> bool:
+    if b"connection" not in first:
+        return version == "1.1"
     tokens = {
         token.strip().lower()
         for name, value in headers
@@ -176,4 +180,4 @@ def rewrite(raw: bytes, drop: frozenset[bytes], add: list[tuple[bytes, bytes]]) 
 
 def upgrade_headers(head: RequestHead) -> frozenset[bytes]:
     """The headers that ask for an upgrade, to be left out; none when nothing asks for one."""
-    return _UPGRADE_HEADERS if any(name in _UPGRADE_HEADERS for name, _ in head.headers) else frozenset()
+    return frozenset() if _UPGRADE_HEADERS.isdisjoint(head.first) else _UPGRADE_HEADERS

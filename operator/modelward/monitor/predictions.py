@@ -37,11 +37,24 @@ def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Prediction, ...], i
     ):
         return None
     output = next((output for output in outputs if output.get("name") == _PREFERRED_OUTPUT), outputs[0])
-    values = _flatten(output.get("data"))
-    shape = output.get("shape")
-    if not values or not isinstance(shape, list) or not shape or shape[0] != len(values):
+    return _first(output.get("data"), output.get("shape"))
+
+
+def _first(data: object, shape: object) -> tuple[tuple[Prediction, ...], int] | None:
+    """The first predictions of a tensor of one number a row, flat or nested, and how many rows it has."""
+    if not isinstance(data, list) or not isinstance(shape, list) or not shape or shape[0] != len(data):
         return None
-    return tuple(values[:MAX_PREDICTIONS]), len(values)
+    values = []
+    for row in data[:MAX_PREDICTIONS]:
+        value = row
+        while isinstance(value, list):
+            if len(value) != 1:
+                return None
+            value = value[0]
+        if not isinstance(value, (str, int, float)):
+            return None
+        values.append(value)
+    return (tuple(values), len(data)) if values else None
 
 
 def _plain(body: bytes, encoding: bytes | None) -> bytes:
@@ -51,18 +64,3 @@ def _plain(body: bytes, encoding: bytes | None) -> bytes:
         inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         return inflate.decompress(body, MAX_INFLATED_BYTES)
     return b""
-
-
-def _flatten(data: object) -> list[Prediction]:
-    """The data of a tensor, flat or nested, in row-major order; empty when it is not all scalars."""
-    if not isinstance(data, list):
-        return []
-    flat: list[Prediction] = []
-    for value in data:
-        if isinstance(value, list):
-            flat.extend(_flatten(value))
-        elif isinstance(value, (str, int, float, bool)):
-            flat.append(value)
-        else:
-            return []
-    return flat
