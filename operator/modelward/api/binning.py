@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_BINS: Final = 20
 """Bins of one feature, besides `other` and `missing`."""
+DEFAULT_BINS: Final = 10
 MAX_BINNED_FEATURES: Final = 50
 """Features that a monitor counts; a profile may have more, and then its first ones are counted."""
 MAX_COLUMNS: Final = 4096

@@ -20,6 +20,7 @@ from modelward.cli import explanation, status_view
 from modelward.cli.access import Access, Scope
 from modelward.cli.backtest import backtest
 from modelward.cli.failure import CommandError
+from modelward.cli.profile import profile
 from modelward.cli.resource import Deployment
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 app.command()(backtest)
+app.command()(profile)
 
 _WIDE: Final = 300
 

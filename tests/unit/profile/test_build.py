@@ -1,0 +1,208 @@
+"""A profile says what the data are like: where the right answer is known beforehand, it is found."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelward.api.binning import BIN_MISSING, BIN_OTHER
+from modelward.api.profile import CategoricalColumn, NumericColumn, Profile
+from modelward.profile.build import Columns, ProfileError, build
+from modelward.profile.columns import LEAST_SHARE, Categories, Numbers
+from modelward.profile.table import UnreadableTableError
+
+
+def profiled(folder: Path, columns: dict[str, Any], wanted: Columns | None = None) -> Profile:
+    """Write a Parquet file of several row groups and profile it."""
+    path = folder / "train.parquet"
+    pq.write_table(pa.table(columns), path, row_group_size=1000)
+    return build(path, wanted or Columns(), lambda _done, _total: None)
+
+
+def numeric(profile: Profile, name: str) -> NumericColumn:
+    """A feature that must be of numbers."""
+    (found,) = (feature for feature in profile.features if feature.name == name)
+    assert isinstance(found, NumericColumn)
+    return found
+
+
+def categorical(profile: Profile, name: str) -> CategoricalColumn:
+    """A feature that must be of categories."""
+    (found,) = (feature for feature in profile.features if feature.name == name)
+    assert isinstance(found, CategoricalColumn)
+    return found
+
+
+def test_bins_of_numbers_are_deciles(tmp_path: Path) -> None:
+    """The numbers 1 to 5000 have ten bins of 500, and the mean and spread of the formula."""
+    found = numeric(profiled(tmp_path, {"x": np.random.default_rng(1).permutation(5000) + 1.0}), "x")
+    assert found.edges == tuple(500.0 * number for number in range(1, 10))
+    assert found.counts == (500,) * 10
+    assert (found.minimum, found.maximum, found.mean, found.integer) == (1, 5000, 2500.5, True)
+    assert found.standard_deviation == pytest.approx(np.sqrt((5000**2 - 1) / 12))
+
+
+def test_large_data_are_within_the_sketch_s_error(tmp_path: Path) -> None:
+    """Of more rows than the sketch holds, every bin's share is right to the error that is stated."""
+    values = np.random.default_rng(2).normal(size=200_000)
+    found = numeric(profiled(tmp_path, {"x": values}), "x")
+    true = np.histogram(values, [-np.inf, *found.edges, np.inf])[0]
+    assert sum(found.counts) == 200_000
+    assert np.abs(np.array(found.counts) - true).max() <= 0.003 * 200_000
+
+
+def test_missing_values_are_counted_apart(tmp_path: Path) -> None:
+    """Null and NaN are in no bin, and empty text is in no category."""
+    profile = profiled(
+        tmp_path,
+        {
+            "x": pa.array([1.0, None, float("nan"), 2.0]),
+            "c": pa.array(["a", None, "", "a"]),
+        },
+    )
+    assert numeric(profile, "x").missing == 2
+    assert sum(numeric(profile, "x").counts) == 2
+    assert categorical(profile, "c").missing == 2
+    assert categorical(profile, "c").counts == (2,)
+
+
+def test_rare_categories_are_other(tmp_path: Path) -> None:
+    """A category has at least one row of a hundred; those below are counted together."""
+    values = ["often"] * 970 + ["seldom"] * 20 + [f"id-{number}" for number in range(10)]
+    found = categorical(profiled(tmp_path, {"c": values}), "c")
+    assert (found.categories, found.counts, found.other) == (("often", "seldom"), (970, 20), 10)
+
+
+def test_a_constant_has_one_bin(tmp_path: Path) -> None:
+    """A column that never varies in training is watched for missing values and text all the same."""
+    found = numeric(profiled(tmp_path, {"x": [7.0] * 50}), "x")
+    assert (found.edges, found.counts) == ((), (50,))
+
+
+def test_truth_is_classes_and_false_is_a_category(tmp_path: Path) -> None:
+    """A column of true and false is categories, as JSON requests have it."""
+    found = categorical(profiled(tmp_path, {"c": [True, False, True]}), "c")
+    assert (found.categories, found.counts) == (("true", "false"), (2, 1))
+
+
+def test_a_label_of_few_whole_numbers_is_classes(tmp_path: Path) -> None:
+    """Class shares come from the label; a label of many whole numbers is a number."""
+    columns = {"x": np.arange(400.0), "y": [0, 1, 1, 1] * 100, "z": np.arange(400)}
+    profile = profiled(tmp_path, columns, Columns(features=("x",), label="y"))
+    assert profile.classes == {"1": 0.75, "0": 0.25}
+    of_numbers = profiled(tmp_path, columns, Columns(features=("x",), label="z"))
+    assert isinstance(of_numbers.label, NumericColumn)
+    assert of_numbers.classes == {}
+
+
+def test_features_come_in_the_order_that_was_named(tmp_path: Path) -> None:
+    """The order is that of the model's input, by which a matrix is cut into columns."""
+    columns = {"a": [1.0, 2.0], "b": [1.0, 2.0], "y": [0, 1], "p": [0.1, 0.9]}
+    wanted = Columns(features=("b", "a"), label="y", prediction="p")
+    profile = profiled(tmp_path, columns, wanted)
+    assert [feature.name for feature in profile.features] == ["b", "a"]
+    assert profile.prediction is not None
+    assert profile.prediction.name == "p"
+    assert [f.name for f in profiled(tmp_path, columns, Columns(label="y", prediction="p")).features] == [
+        "a",
+        "b",
+    ]
+
+
+def test_csv_and_parquet_give_the_same_profile(tmp_path: Path) -> None:
+    """The bins do not depend on how a table was stored."""
+    text = "x,c\n" + "".join(f"{number},{'ab'[number % 2]}\n" for number in range(300))
+    path = tmp_path / "train.csv"
+    path.write_text(text)
+    of_csv = build(path, Columns(), lambda _done, _total: None)
+    of_parquet = profiled(tmp_path, {"x": np.arange(300), "c": ["a", "b"] * 150})
+    assert of_csv.features == of_parquet.features
+    assert of_csv.data.sha256 != of_parquet.data.sha256
+
+
+def test_progress_counts_every_row(tmp_path: Path) -> None:
+    """Progress ends at the number of rows, which Parquet says beforehand."""
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"x": np.arange(150_000.0)}), path)
+    told: list[tuple[int, int | None]] = []
+    build(path, Columns(), lambda done, total: told.append((done, total)))
+    assert told[-1] == (150_000, 150_000)
+    assert len(told) > 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "problem"),
+    [
+        ({"x": [1.0]}, Columns(features=("z",)), "no column 'z'; the table has: x"),
+        ({"x": [1.0]}, Columns(label="z"), "no column 'z'"),
+        ({"x": [1.0]}, Columns(categorical=("z",)), "no column 'z'"),
+        ({"x": [1.0]}, Columns(features=("x", "x")), "names a column twice"),
+        ({"x": [1.0]}, Columns(label="x"), "0 features"),
+        ({"x": [1.0]}, Columns(bins=1), "1 bins: write 2 to 20"),
+        ({"x": pa.array([], pa.float64())}, Columns(), "has no rows"),
+        ({"x": pa.array([None, None], pa.float64())}, Columns(), "column 'x': it has no value in any row"),
+        ({"x": pa.array([None, None])}, Columns(), "column 'x': it has no value in any row"),
+        ({"x": [[1.0], [2.0]]}, Columns(), "column 'x': its type list"),
+        ({"x": [f"id-{number}" for number in range(500)]}, Columns(), "as in a name or an id"),
+    ],
+)
+def test_what_cannot_be_profiled_is_told(
+    tmp_path: Path, columns: dict[str, Any], wanted: Columns, problem: str
+) -> None:
+    """The error names the column and says what to write instead."""
+    with pytest.raises(ProfileError) as caught:
+        profiled(tmp_path, columns, wanted)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "problem"), [("train.txt", "neither"), ("train.csv", "cannot read")])
+def test_a_file_that_is_no_table_is_told(tmp_path: Path, name: str, problem: str) -> None:
+    """Another suffix and a missing file are errors with the file's name."""
+    with pytest.raises(UnreadableTableError, match=problem):
+        build(tmp_path / name, Columns(), lambda _done, _total: None)
+
+
+def test_a_broken_file_is_told(tmp_path: Path) -> None:
+    """A file that breaks in its midst is an error, never a profile of its first half."""
+    path = tmp_path / "train.csv"
+    path.write_text("x\n" + "1\n" * 1_000_000 + "word\n")
+    with pytest.raises(UnreadableTableError, match="cannot read"):
+        build(path, Columns(), lambda _done, _total: None)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=False)), min_size=1, max_size=200)
+)
+def test_the_monitor_counts_as_the_profile_does(values: list[float | None]) -> None:
+    """The same numbers, counted one by one by the monitor's bins, give the profile's counts."""
+    summary = Numbers()
+    summary.add(pa.array(values, pa.float64()))
+    if all(value is None or value != value for value in values):  # noqa: PLR0124 - NaN
+        return
+    column = summary.column("x", 10)
+    bins = column.bins(0)
+    counts = [0] * len(bins.labels)
+    for value in values:
+        counts[bins.bin_of(value)] += 1
+    assert tuple(counts) == bins.reference
+    assert all(count >= LEAST_SHARE * sum(column.counts) for count in column.counts)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "1", "", None]), min_size=1, max_size=100))
+def test_the_monitor_counts_categories_as_the_profile_does(values: list[str | None]) -> None:
+    """As above, of categories."""
+    summary = Categories()
+    summary.add(pa.array(values, pa.string()))
+    if not any(values):
+        return
+    bins = summary.column("c", 20).bins(0)
+    counts = dict.fromkeys(bins.labels, 0)
+    for value in values:
+        counts[bins.labels[bins.bin_of(value)]] += 1
+    assert tuple(counts.values()) == bins.reference
+    assert {BIN_OTHER, BIN_MISSING} < set(counts)
