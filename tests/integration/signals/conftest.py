@@ -9,11 +9,10 @@ import pytest
 import pytest_asyncio
 
 from dev.cluster.controlplane import free_ports
-from modelward.signals.clients import Clients
 from modelward.signals.counts import CountsPoller
-from modelward.signals.telemetry import Telemetry
 from tests.integration.signals.exporter import Exporter
-from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
+from tests.integration.signals.polling import poller_of
+from tests.integration.signals.prometheus_server import PrometheusServer
 
 RULES = """
 groups:
@@ -50,8 +49,8 @@ async def prometheus(
 @pytest_asyncio.fixture(loop_scope="session")
 async def poller(prometheus: PrometheusServer) -> AsyncIterator[CountsPoller]:
     """Poll that Prometheus."""
-    async with Clients(prometheus.endpoint) as clients:
-        yield CountsPoller(clients, Telemetry(), block_seconds=BLOCK_SECONDS, evaluation_delay_seconds=0)
+    async with poller_of(prometheus.endpoint) as poller:
+        yield poller
 
 
 @pytest.fixture

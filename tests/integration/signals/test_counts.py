@@ -1,7 +1,8 @@
 """Counts as a real Prometheus answers them: what pods do, and what blocks become of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -12,44 +13,29 @@ from modelward.signals.counts import CountsPoller, Polled
 from modelward.signals.key import Key
 from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.exporter import CONFIG, Exporter
+from tests.integration.signals.polling import CELL, by_storage, poll, poll_one_by_one, total, unknown
 from tests.integration.signals.prometheus_server import PrometheusServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
-CELL = ("web-1", "latency")
+
+async def poll_to_now(prometheus: PrometheusServer, poller: CountsPoller, key: Key, after: int) -> Polled:
+    """Poll one deployment's blocks from a moment to the last that holds what is exported now."""
+    return await poll(poller, key, after, await prometheus.settle())
 
 
-async def poll(
-    poller: CountsPoller, key: Key, after: int, until: int, configs: Mapping[str, str] | None = None
-) -> Polled:
-    """Poll one deployment's blocks in (after, until]."""
-    found: list[Polled] = []
-    subject = Subject(key, configs or {"latency": CONFIG}, after)
-    await poller.poll([subject], until, lambda polled: found.append(polled[key]))
-    (polled,) = found
-    return polled
-
-
-def total(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> Count:
-    """Sum of the blocks that are known."""
-    known = [count for _, block in blocks if (count := block.get(cell)) is not None]
-    return Count(sum(count.good for count in known), sum(count.bad for count in known))
-
-
-def by_storage(blocks: tuple[TimedBlock, ...]) -> StorageSplit:
-    """Sum of what is known by storage."""
-    splits = [count.split for _, block in blocks if (count := block.get(CELL)) and count.split]
-    return StorageSplit(
-        sum(split.fast_good for split in splits),
-        sum(split.fast_bad for split in splits),
-        sum(split.slow_good for split in splits),
-        sum(split.slow_bad for split in splits),
-    )
-
-
-def unknown(blocks: tuple[TimedBlock, ...], cell: tuple[str, str] = CELL) -> list[int]:
-    """Times at which there was a series, but nobody can say what happened."""
-    return [time for time, block in blocks if cell in block and block[cell] is None]
+async def live_and_later(
+    prometheus: PrometheusServer, poller: CountsPoller, key: Key, events: Sequence[Callable[[], None]]
+) -> tuple[tuple[TimedBlock, ...], Polled]:
+    """Let one thing happen after the other; return the blocks as they came, and polled at once at the end."""
+    start = consumed = await prometheus.settle()
+    live: list[TimedBlock] = []
+    for happen in events:
+        happen()
+        ended = await prometheus.settle()
+        live += await poll_one_by_one(poller, key, consumed, ended)
+        consumed = ended
+    return tuple(live), await poll(poller, key, start, consumed)
 
 
 @again_if_scrapes_were_late
@@ -59,19 +45,14 @@ async def test_live_polls_and_a_range_query_see_the_same_blocks(
     """Polled block by block, or all at once later, the blocks are the same, and nothing is lost."""
     key = Key(namespace, "web")
     pods = [exporter.new_pod(namespace, "web", "web-1") for _ in range(2)]
-    start = consumed = await prometheus.settle()
-    live: list[TimedBlock] = []
-    for number in range(6):
+
+    def count(number: int) -> None:
         for pod in pods:
             pod.count(good=10 + number, bad=number)
-        ended = await prometheus.settle()
-        for block_end in range(consumed + 1, ended + 1):
-            live.extend((await poll(poller, key, block_end - 1, block_end)).blocks)
-        consumed = ended
 
-    later = await poll(poller, key, start, consumed)
+    live, later = await live_and_later(prometheus, poller, key, [partial(count, each) for each in range(6)])
 
-    assert tuple(live) == later.blocks
+    assert live == later.blocks
     assert total(later.blocks) == Count(good=2 * sum(range(10, 16)), bad=2 * sum(range(6)))
     assert unknown(later.blocks) == []
     assert (later.metrics, later.message) == (MetricsState.AVAILABLE, "")
@@ -84,21 +65,16 @@ async def test_live_polls_and_a_range_query_know_the_same_by_storage(
     """What came while storage was fast, was slow, or nobody knows, is told apart and summed over pods."""
     key = Key(namespace, "web")
     pods = [exporter.new_pod(namespace, "web", "web-1") for _ in range(2)]
-    start = consumed = await prometheus.settle()
-    live: list[TimedBlock] = []
-    for _ in range(3):
+
+    def count() -> None:
         for pod in pods:
             pod.count(good=10, bad=1, storage="fast")
             pod.count(good=2, bad=5, storage="slow")
             pod.count(good=4, bad=3, storage="unknown")
-        ended = await prometheus.settle()
-        for block_end in range(consumed + 1, ended + 1):
-            live.extend((await poll(poller, key, block_end - 1, block_end)).blocks)
-        consumed = ended
 
-    later = await poll(poller, key, start, consumed)
+    live, later = await live_and_later(prometheus, poller, key, [count] * 3)
 
-    assert tuple(live) == later.blocks
+    assert live == later.blocks
     assert unknown(later.blocks) == []
     assert total(later.blocks) == Count(6 * 16, 6 * 9)
     assert by_storage(later.blocks) == StorageSplit(6 * 10, 6 * 1, 6 * 2, 6 * 5)
@@ -111,9 +87,8 @@ async def test_first_counts_of_a_new_pod_are_counted(
     """What a pod counted before its first scrape is in the block in which its process began."""
     start = await prometheus.settle()
     exporter.new_pod(namespace, "web", "web-1").count(good=7, bad=2)
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start - 1, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start - 1)
 
     assert total(polled.blocks) == Count(7, 2)
 
@@ -128,9 +103,8 @@ async def test_pod_found_late_is_unknown_once(
     pod.count(good=1000, bad=500)
     middle = await prometheus.settle()
     pod.count(good=3, bad=1)
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start - 1, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start - 1)
 
     assert len(unknown(polled.blocks)) >= 1
     assert all(time <= middle for time in unknown(polled.blocks))
@@ -148,9 +122,8 @@ async def test_restarted_container_loses_nothing_that_was_scraped(
     await prometheus.settle()
     pod.restart()
     pod.count(good=4, bad=1)
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start)
 
     assert total(polled.blocks) == Count(54, 6)
     assert unknown(polled.blocks) == []
@@ -167,9 +140,8 @@ async def test_vanished_pod_takes_nothing_with_it(
     await prometheus.settle()
     exporter.remove(leaving)
     staying.count(good=5, bad=1)
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start)
 
     assert total(polled.blocks) == Count(25, 3)
     assert unknown(polled.blocks) == []
@@ -206,9 +178,8 @@ async def test_missed_scrapes_are_not_read_as_no_events(
     pod.failing = False
     await prometheus.settle()
     pod.count(good=6, bad=0)
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start)
 
     assert len(unknown(polled.blocks)) >= 1
     assert total(polled.blocks) == Count(6, 0)
@@ -241,9 +212,8 @@ async def test_accuracy_counted_by_another_revisions_pod(
     pod.count(0, 0, revision="web-1")
     start = await prometheus.settle()
     pod.count(good=8, bad=4, revision="web-1")
-    end = await prometheus.settle()
 
-    polled = await poll(poller, Key(namespace, "web"), start, end)
+    polled = await poll_to_now(prometheus, poller, Key(namespace, "web"), start)
 
     assert total(polled.blocks) == Count(8, 4)
     assert total(polled.blocks, ("web-2", "latency")) == Count(0, 0)

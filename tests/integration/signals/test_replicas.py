@@ -7,7 +7,7 @@ leave out what came between the two scrapes. Nothing of that is Unknown, negativ
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -16,22 +16,18 @@ import pytest_asyncio
 from aiohttp import web
 
 from dev.cluster.controlplane import free_ports
-from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger, ObjectivePlan, Plan
 from modelward.evidence.verdict import Verdict
-from modelward.signals.blocks import Subject, TimedBlock
-from modelward.signals.clients import Clients
-from modelward.signals.counts import CountsPoller, Polled
+from modelward.signals.blocks import TimedBlock
 from modelward.signals.key import Key
 from modelward.signals.prometheus import Endpoint
-from modelward.signals.telemetry import Telemetry
 from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.exporter import CONFIG, Exporter, Pod
+from tests.integration.signals.polling import CELL, poll_one_by_one, poller_of, total
 from tests.integration.signals.prometheus_server import BLOCK_SECONDS, PrometheusServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
-CELL = ("web-1", "latency")
 BLOCKS = 12
 GOOD, BAD = 9, 1
 """Of each small batch of events."""
@@ -96,6 +92,18 @@ async def steady_traffic(pod: Pod) -> AsyncIterator[None]:
         task.cancel()
 
 
+async def serve_for_some_blocks(
+    prometheus: PrometheusServer, replica: PrometheusServer, pod: Pod
+) -> tuple[int, int]:
+    """Let a pod answer requests for BLOCKS blocks; return the ends of the block before and of the last."""
+    start = max(await prometheus.settle(), await replica.settle())
+    async with steady_traffic(pod):
+        while (end := await prometheus.settle()) < start + BLOCKS:
+            pass
+        await replica.sampled(end)
+    return start, end
+
+
 @again_if_scrapes_were_late
 async def test_answers_in_turn_from_two_replicas_are_whole_blocks(
     prometheus: PrometheusServer,
@@ -105,18 +113,15 @@ async def test_answers_in_turn_from_two_replicas_are_whole_blocks(
     namespace: str,
 ) -> None:
     """No block is Unknown, all together hold what happened, and the share of bad events is the true one."""
-    pod = exporter.new_pod(namespace, "web", "web-1")
-    start = max(await prometheus.settle(), await replica.settle())
-    async with steady_traffic(pod):
-        while (end := await prometheus.settle()) < start + BLOCKS:
-            pass
-        await replica.sampled(end)
-        live = await blocks_of(both, Key(namespace, "web"), start, end)
-        alone = await blocks_of(prometheus.endpoint, Key(namespace, "web"), start, end)
+    pod, key = exporter.new_pod(namespace, "web", "web-1"), Key(namespace, "web")
+    start, end = await serve_for_some_blocks(prometheus, replica, pod)
 
-    counts = [block.get(CELL) for _, block in live]
-    assert None not in counts
-    assert total(live).total == pytest.approx(total(alone).total, rel=0.25)
+    async with poller_of(both) as in_turn, poller_of(prometheus.endpoint) as alone:
+        live = await poll_one_by_one(in_turn, key, start, end)
+        true = await poll_one_by_one(alone, key, start, end)
+
+    assert None not in [block.get(CELL) for _, block in live]
+    assert total(live).total == pytest.approx(total(true).total, rel=0.25)
     assert total(live).bad_fraction == pytest.approx(BAD / (GOOD + BAD), rel=0.1)
 
 
@@ -129,34 +134,14 @@ async def test_evidence_from_two_replicas_in_turn_is_as_from_one(
     namespace: str,
 ) -> None:
     """A tenth bad meets a target of 35% and misses one of 0.1%, whichever replica answers."""
-    pod = exporter.new_pod(namespace, "web", "web-1")
-    start = max(await prometheus.settle(), await replica.settle())
-    async with steady_traffic(pod):
-        while (end := await prometheus.settle()) < start + BLOCKS:
-            pass
-        await replica.sampled(end)
-        live = await blocks_of(both, Key(namespace, "web"), start, end)
+    pod, key = exporter.new_pod(namespace, "web", "web-1"), Key(namespace, "web")
+    start, end = await serve_for_some_blocks(prometheus, replica, pod)
+
+    async with poller_of(both) as in_turn:
+        live = await poll_one_by_one(in_turn, key, start, end)
 
     assert verdict(live, allowed_bad=0.35) in {Verdict.HEALTHY, Verdict.INCONCLUSIVE}
     assert verdict(live, allowed_bad=0.001) is Verdict.BREACHED
-
-
-async def blocks_of(endpoint: Endpoint, key: Key, after: int, until: int) -> list[TimedBlock]:
-    """Poll the blocks in (after, until], one by one."""
-    blocks: list[TimedBlock] = []
-    async with Clients(endpoint) as clients:
-        poller = CountsPoller(clients, Telemetry(), block_seconds=BLOCK_SECONDS, evaluation_delay_seconds=0)
-        for end in range(after + 1, until + 1):
-            found: list[Mapping[Key, Polled]] = []
-            await poller.poll([Subject(key, {"latency": CONFIG}, end - 1)], end, found.append)
-            blocks.extend(found[0][key].blocks)
-    return blocks
-
-
-def total(blocks: list[TimedBlock]) -> Count:
-    """Sum of the blocks that are known."""
-    known = [count for _, block in blocks if (count := block.get(CELL)) is not None]
-    return Count(sum(count.good for count in known), sum(count.bad for count in known))
 
 
 def verdict(blocks: list[TimedBlock], allowed_bad: float) -> Verdict:
