@@ -47,6 +47,9 @@ RECORD_INTERVAL_SECONDS: Final = 30
 LEAST_BAD_EVENTS: Final = 10
 """At little traffic a single bad event is a large share."""
 
+TOTAL_LABEL: Final = "modelward_total"
+"""Tells a team's running totals apart where both are asked for at once."""
+
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED_ALERT_LABELS: Final = frozenset({"__name__", "alertstate"})
 
@@ -233,6 +236,19 @@ def bad_share(deployment: DeploymentKey, objective: tuple[str, str]) -> str:
     name, config = objective
     matchers = f"{_deployments([deployment])}, objective={_quoted(name)}, config={_quoted(config)}"
     return f"sum({RECORD_BAD}{{{matchers}}}) / sum({RECORD_ALL}{{{matchers}}})"
+
+
+def totals(good: str, total: str) -> str:
+    """Both running totals of a team in one answer, told apart by the label `TOTAL_LABEL` (good or total).
+
+    In one query, since Prometheus reads both from one state of its data: asked one after the other, a scrape
+    between them would make the events that it brought look bad. A line's end closes what may be a comment.
+    """
+    parts = (
+        f'label_replace((\n{query}\n), "{TOTAL_LABEL}", "{name}", "", "")'
+        for name, query in (("good", good), ("total", total))
+    )
+    return " or ".join(parts)
 
 
 def _deployments(deployments: Collection[DeploymentKey]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from modelward.api.drift import Detector
 from modelward.api.objectives import Query
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.render.promql import DeploymentKey
+from modelward.render.promql import DeploymentKey, totals
 
 _PLACE: Final = re.compile(r"\$(revision|deployment|namespace)\b", re.ASCII)
 
@@ -21,6 +21,11 @@ class CountQuery:
     revision: str
     good: str
     total: str
+
+    @property
+    def both(self) -> str:
+        """Both of them, of one moment."""
+        return totals(self.good, self.total)
 
 
 @dataclass(frozen=True, slots=True)

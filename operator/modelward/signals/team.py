@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
 from modelward.evidence.counts import Block
@@ -18,7 +19,7 @@ from modelward.signals.answers import Grid, NoAnswerError, QueryTimeoutError, Se
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 from modelward.signals.prometheus import CONCURRENT_QUERIES, Endpoint, Prometheus
-from modelward.signals.totals import LOOKBACK_BLOCKS, Totals, blocks, query_problem
+from modelward.signals.totals import LOOKBACK_BLOCKS, blocks, query_problem, totals
 
 QUERY_SECONDS: Final = 2.0
 """Longest time that one query may take."""
@@ -102,14 +103,21 @@ class Team:
     ) -> tuple[Mapping[int, Block], str]:
         step = self.block_seconds
         grid = Grid(times[0] - LOOKBACK_BLOCKS * step, times[-1], step)
-        good = await self._series(asked, query.good, lambda: asked.prometheus.range(query.good, grid))
-        if isinstance(good, str):
-            return {}, f"query.good: {good}"
-        total = await self._series(asked, query.total, lambda: asked.prometheus.range(query.total, grid))
-        if isinstance(total, str):
-            return {}, f"query.total: {total}"
-        of_good, of_total = Totals(good), Totals(total)
-        return blocks(of_good, of_total, times, step), query_problem(of_good, of_total, times[-1], step)
+        both = await self._series(asked, query.both, lambda: asked.prometheus.range(query.both, grid))
+        if isinstance(both, str):
+            return {}, await self._at_fault(asked, query, times[-1], both)
+        good, total = totals(both, "good"), totals(both, "total")
+        return blocks(good, total, times, step), query_problem(good, total, times[-1], step)
+
+    async def _at_fault(self, asked: "_Asked", query: CountQuery, at: int, why: str) -> str:
+        """Say which of two totals has no answer, if one has none by itself."""
+        if not self._rests(asked.key, query.both):
+            grid = Grid(at, at, self.block_seconds)
+            for name, text in (("good", query.good), ("total", query.total)):
+                alone = await self._series(asked, text, partial(asked.prometheus.range, text, grid))
+                if isinstance(alone, str):
+                    return f"query.{name}: {alone}"
+        return f"query.good and query.total: {why}"
 
     async def _drift(self, asked: "_Asked", query: DriftQuery, at: int) -> float | str:
         answer = await self._series(asked, query.query, lambda: asked.prometheus.instant(query.query, at))
@@ -159,8 +167,7 @@ class Team:
         return self._resting_until.get((key, query), 0.0) > time.monotonic()
 
     def _was_slow(self, key: Key, query: CountQuery | DriftQuery) -> bool:
-        texts = (query.good, query.total) if isinstance(query, CountQuery) else (query.query,)
-        return any((key, text) in self._resting_until for text in texts)
+        return (key, query.both if isinstance(query, CountQuery) else query.query) in self._resting_until
 
     def _forget_the_rested(self) -> None:
         long_ago = time.monotonic() - REST_SECONDS

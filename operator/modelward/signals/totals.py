@@ -1,4 +1,4 @@
-"""Blocks of evidence from a team's running totals: pure, series of two queries in, counts out.
+"""Blocks of evidence from a team's running totals: pure, series of both in, counts out.
 
 A query answers with sums over pods, so that no counter can be told from another: a total that falls may be
 a pod that restarted, ended or was missed by a scrape, and what rises after it may be events of long ago.
@@ -21,6 +21,7 @@ from math import ulp
 from typing import Final, TypeAlias
 
 from modelward.evidence.counts import MAX_EVENTS, Block, Count
+from modelward.render.promql import TOTAL_LABEL
 from modelward.signals.answers import Series
 
 RECOVERY_BLOCKS: Final = 12
@@ -82,6 +83,11 @@ class Totals:
     def values(self, times: Sequence[int]) -> Mapping[int, float]:
         """Return the total at those of these times at which there is one, in their order."""
         return {time: self._points[time][0][1] for time in times if not self.problem(time)}
+
+
+def totals(answer: Iterable[Series], name: str) -> Totals:
+    """Return the running total called good or total of an answer to `promql.totals`."""
+    return Totals(series for series in answer if series.labels.get(TOTAL_LABEL) == name)
 
 
 def query_problem(good: Totals, total: Totals, time: int, block_seconds: int) -> str:

@@ -1,16 +1,23 @@
 """The team's own queries, asked of a real Prometheus."""
 
+import time
+from dataclasses import replace
+
 import pytest
+from aiohttp import ClientSession, web
 
 from modelward.conventions import METRIC_EVENTS
 from modelward.decide.observation import MetricsState
 from modelward.evidence.counts import Count
 from modelward.render.queries import CountQuery, DriftQuery, TeamQueries
 from modelward.signals.blocks import Subject, TimedBlock
+from modelward.signals.clients import Clients
 from modelward.signals.counts import CountsPoller, Polled
 from modelward.signals.key import Key
+from modelward.signals.team import Team
 from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.exporter import CONFIG, Exporter
+from tests.integration.signals.fake_prometheus import Asked, FakePrometheus
 from tests.integration.signals.prometheus_server import PrometheusServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
@@ -75,6 +82,71 @@ async def test_a_pod_that_goes_away_is_unknown_and_no_traffic(
     found = await poll(poller, key, queries, start, until)
     assert [block[OWN] for _, block in found.blocks if block[OWN] not in (None, Count(0, 0))] == []
     assert any(block[OWN] is None for _, block in found.blocks)
+
+
+@again_if_scrapes_were_late
+async def test_good_and_all_are_of_one_moment(
+    prometheus: PrometheusServer, exporter: Exporter, namespace: str
+) -> None:
+    """Events that are scraped while a team's queries are asked make no good event bad."""
+    pod = exporter.new_pod(namespace, "web", "web-1")
+    start = await prometheus.settle()
+
+    async def forward_after_a_scrape(asked: Asked, _request: web.Request) -> web.StreamResponse:
+        pod.count(good=10, bad=0)
+        await prometheus.sampled(time.time())
+        url = f"{prometheus.endpoint.url}{asked.path}"
+        async with ClientSession() as session, session.post(url, data=asked.form) as response:
+            return web.Response(body=await response.read(), content_type="application/json")
+
+    async with FakePrometheus(forward_after_a_scrape) as between, Clients(between.endpoint()) as clients:
+        # One long block, which has not ended while it is asked about.
+        team, until = Team(clients, block_seconds=30), start + 30
+        answered = await team.ask(Key(namespace, "web"), TeamQueries((counted(namespace),)), [until])
+    assert answered.problems == {}
+    block = answered.blocks[until][OWN]
+    assert block is not None
+    assert (block.good, block.bad) == (10, 0)
+
+
+@pytest.mark.parametrize("comment", ["", " # of all"])
+async def test_a_comment_ends_with_its_query(
+    prometheus: PrometheusServer, exporter: Exporter, poller: CountsPoller, namespace: str, comment: str
+) -> None:
+    """What a team notes behind a query does not change what is asked."""
+    pod = exporter.new_pod(namespace, "web", "web-1")
+    start = await prometheus.settle()
+    pod.count(good=3, bad=1)
+    asked = counted(namespace)
+    queries = TeamQueries((replace(asked, good=asked.good + comment, total=asked.total + comment),))
+    found = await poll(poller, Key(namespace, "web"), queries, start, await prometheus.settle())
+    assert found.problems == {}
+    known = [block[OWN] or Count(0, 0) for _, block in found.blocks]
+    assert (sum(count.good for count in known), sum(count.bad for count in known)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (CountQuery("own", "web-1", "sum(up", "sum(up)"), "query.good: http"),
+        (CountQuery("own", "web-1", "sum(up)", "sum(up"), "query.total: http"),
+        (CountQuery("own", "web-1", "sum(up)", "time()"), "query.good and query.total: http"),
+    ],
+)
+async def test_which_of_the_two_is_wrong_is_told(
+    prometheus: PrometheusServer,
+    exporter: Exporter,
+    poller: CountsPoller,
+    namespace: str,
+    query: CountQuery,
+    said: str,
+) -> None:
+    """Though both are asked for at once; a scalar is wrong only beside another."""
+    exporter.new_pod(namespace, "web", "web-1")
+    until = await prometheus.settle()
+    found = await poll(poller, Key(namespace, "web"), TeamQueries((query,)), until - 1, until)
+    assert said in found.problems["objective own"]
+    assert "parse error" in found.problems["objective own"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,15 @@ def test_detectors_are_asked_with_names_filled_in() -> None:
     assert found == TeamQueries(drift=(DriftQuery("psi", 'max(psi{app="shop"}) # of all', 0.1),))
 
 
+def test_both_totals_are_asked_for_at_once() -> None:
+    """Each with a label of its own, and on lines of its own, so that a comment ends with it."""
+    found = CountQuery("own", "shop-a", "sum(good) # fine", "sum(all)")
+    assert found.both == (
+        'label_replace((\nsum(good) # fine\n), "modelward_total", "good", "", "") or '
+        'label_replace((\nsum(all)\n), "modelward_total", "total", "", "")'
+    )
+
+
 def test_without_queries_there_is_nothing_to_ask() -> None:
     """Objectives that the monitor counts need no query."""
     assert not team_queries(KEY, spec_of(), ("shop-a",), ("shop-a",))
