@@ -1,27 +1,70 @@
 #!/usr/bin/env bash
-# Runs every test, or those of the paths given, the ones on the real cluster beside the others. Programs are
-# built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the
-# tests end.
+# Runs every test, or those of the paths given. What needs other servers runs in parts beside each other, and each
+# part's output is shown in one piece. Programs are built first, so that no test's time is spent on that; a cluster
+# that was brought up goes again, however the tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Most tests wait rather than compute: more processes than the two cores that this was tried on.
-readonly processes=3
-
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
+
+declare -A process=()
+parts=()
+
+# begin PART PROCESSES PATH... - in the background, each file's tests in one process: they may share servers.
+begin() {
+    local colour=no
+    [[ ! -t 1 ]] || colour=yes
+    .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist=loadfile --no-loadscope-reorder \
+        "${@:3}" >"$outputs/$1" 2>&1 &
+    process[$1]=$!
+    parts+=("$1")
+}
+
+# show PART - its output as it comes, to its end; returns how it ended. In the background as well: a signal then
+# ends this script at once, and the script ends the tests.
+show() {
+    printf '\n%s\n' "tests: $1"
+    tail --lines=+1 --follow --pid="${process[$1]}" "$outputs/$1" &
+    wait $!
+    wait "${process[$1]}"
+}
 
 leave_nothing() {
     kill -TERM $(jobs -p) 2>/dev/null || true # they are there still if a signal ended this script
     wait
-    [[ "$was_up" ]] || cluster down 2>/dev/null || cluster down
+    [[ "$was_up" || ${#on_cluster[@]} -eq 0 ]] || cluster down 2>/dev/null || cluster down
+    rm -r "$outputs"
 }
+
+on_cluster=() on_api_server=() others=()
+for path in "${@:-tests}"; do
+    case "${path%/}" in
+        tests)
+            on_cluster+=(tests/e2e)
+            on_api_server+=(tests/apiserver)
+            others+=(tests --ignore=tests/e2e --ignore=tests/apiserver)
+            ;;
+        tests/e2e*) on_cluster+=("$path") ;;
+        tests/apiserver*) on_api_server+=("$path") ;;
+        *) others+=("$path") ;;
+    esac
+done
 
 was_up=""
 [[ ! -e "$(cluster kubeconfig)" ]] || was_up=yes
+outputs=$(mktemp --directory)
 trap leave_nothing EXIT
 cluster programs >/dev/null
-# The first tests need no image; those that do wait for this.
-cluster images >/dev/null 2>&1 &
-# In the background too: a signal then ends this script at once, and the script ends the tests.
-.venv/bin/python -m pytest --numprocesses="$processes" --dist=loadscope --no-loadscope-reorder "${@:-tests}" &
-wait $!
+# Built meanwhile, for the tests that need them wait for the cluster first.
+[[ ${#on_cluster[@]} -eq 0 ]] || cluster images operator monitor >/dev/null 2>&1 &
+# Most tests wait rather than compute: more processes than the two cores that this was tried on.
+[[ ${#on_cluster[@]} -eq 0 ]] ||
+    begin cluster "$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)" "${on_cluster[@]}"
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver 2 "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others 3 "${others[@]}"
+
+failed=""
+for ((at = ${#parts[@]} - 1; at >= 0; at--)); do # the longest last
+    show "${parts[$at]}" || failed=yes
+done
+[[ -z "$failed" ]]

@@ -1,8 +1,4 @@
-"""What tests of several parts share: a real API server, a namespace for each test, and who runs where.
-
-With pytest-xdist (`make test`) tests of one folder run in one process, one after the other: they share its
-servers, and those in tests/e2e the one cluster that a machine can have.
-"""
+"""What tests of several parts share: a real API server, a namespace for each test, and how a run ends."""
 
 import ctypes
 import os
@@ -11,39 +7,14 @@ import signal
 import sys
 import uuid
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from dev.cluster import controlplane, definitions
 
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when its parent ends."""
-_LONGEST_FIRST: Final = ("tests/e2e", "tests/apiserver")
-"""Folders whose tests are begun first, each in a process of its own, so that no process works on alone."""
-
-
-class _FolderByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out tests by the folder; --dist=loadgroup needs attributes that pytest 9.2 does not have."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _folder(nodeid)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FolderByFolder:
-    """Keep the tests of a folder together."""
-    return _FolderByFolder(config, log)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders first that take longest."""
-    order = (*_LONGEST_FIRST, "")
-    items.sort(key=lambda item: order.index(found if (found := _folder(item.nodeid)) in order else ""))
-
-
-def _folder(nodeid: str) -> str:
-    return nodeid.partition("::")[0].rpartition("/")[0]
 
 
 def pytest_configure() -> None:

@@ -11,7 +11,7 @@ from dev.cluster.layout import DNS_ADDRESS
 from dev.cluster.progress import step
 
 MANIFESTS: Final = Path(__file__).parent / "addons"
-_WAIT: Final = "--timeout=120s"
+_WAIT: Final = "--timeout=600s"
 _SERVING: Final = {
     "dns": (("kube-system", "deployment/coredns", "Available"),),
     "monitoring": (

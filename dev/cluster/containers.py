@@ -6,6 +6,7 @@ is not in the cache. Layers are kept, so that a change of source does not instal
 
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -157,11 +158,15 @@ def builder() -> Buildah | Docker:
     )
 
 
-def build_all() -> dict[str, Image]:
-    """Return every image that has a Containerfile, in this checkout's content."""
+def build(names: Iterable[str]) -> list[Image]:
+    """Return these images, keys of CONTEXTS, in this checkout's content.
+
+    Raises:
+        ClusterError: one could not be built.
+    """
     chosen = builder()
     try:
-        return {name: image(name, chosen) for name in CONTEXTS}
+        return [image(name, chosen) for name in names]
     finally:
         if isinstance(chosen, Buildah):
             # containers/storage leaves its overlay folder bind-mounted on itself.

@@ -22,7 +22,7 @@ class Cluster:
     kubeconfig: Path | None
     """None: the one that kubectl takes by itself."""
     images: Mapping[str, str]
-    """Full references of operator, monitor, mlserver, otel-collector and toxiproxy."""
+    """Full references by their short names: ours, otel-collector and toxiproxy."""
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl and return what it printed; raises DemoError if it fails."""
@@ -46,8 +46,10 @@ class Cluster:
         return ["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []
 
 
-def this_cluster() -> Cluster:
+def this_cluster(*needed: str) -> Cluster:
     """Return this checkout's cluster, or with CLUSTER=current that of the current kube context.
+
+    Of our images those named are built and loaded into it, without a name all.
 
     Raises:
         DemoError: the images could not be built.
@@ -57,13 +59,13 @@ def this_cluster() -> Cluster:
         kubectl_program=programs.find("kubectl"),
         helm_program=programs.find("helm"),
         kubeconfig=None if current.chosen() else layout.of_checkout().kubeconfig,
-        images=_images(),
+        images=_images(needed),
     )
 
 
-def _images() -> dict[str, str]:
+def _images(needed: Sequence[str]) -> dict[str, str]:
     """Build what has changed; return the references of the cluster's images by their short names."""
-    command = [sys.executable, "-m", "dev.cluster", "images"]
+    command = [sys.executable, "-m", "dev.cluster", "images", *needed]
     built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise DemoError("the images could not be built; see above")

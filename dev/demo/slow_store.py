@@ -21,7 +21,7 @@ class SlowStore:
     def furnish(self) -> None:
         """Start the proxy, and make the Secret model-store lead through it."""
         self.stage.apply(MANIFEST.read_text())
-        self.stage.kubectl("rollout", "status", "deployment/toxiproxy", "--timeout=180s")
+        self.stage.kubectl("rollout", "status", "deployment/toxiproxy", "--timeout=600s")
         self.stage.provide_model_store()
         address = base64.b64encode(ADDRESS.encode()).decode()
         change = json.dumps({"data": {"AWS_ENDPOINT_URL": address}})

@@ -24,6 +24,8 @@ CHART: Final = CHECKOUT / "helm" / "modelward"
 SYSTEM: Final = "modelward-system"
 PROMETHEUS: Final = "http://prometheus-operated.monitoring.svc:9090"
 REPLAY: Final = "electricity-replay"
+_PATIENCE: Final = "--timeout=600s"
+"""Many times what starting or ending pods takes, for a machine that has much else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,11 @@ class Stage:
         """Remove what an earlier run left, and make the namespace."""
         if self.cluster.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "name"):
             self.screen.say("removing what an earlier run left")
-            self.cluster.kubectl("delete", "namespace", self.namespace, "--timeout=300s")
+            self.cluster.kubectl("delete", "namespace", self.namespace, _PATIENCE)
         self.cluster.kubectl("create", "namespace", self.namespace)
 
-    def install_operator(self) -> None:
-        """Install or upgrade the operator, with the images of this checkout."""
+    def install_operator(self, more: Mapping[str, str] | None = None) -> None:
+        """Install or upgrade the operator with this checkout's images and `more` values of the chart."""
         self.screen.say(f"$ helm upgrade --install modelward helm/modelward --namespace {SYSTEM}")
         values = {
             "images.operator": self.cluster.images["operator"],
@@ -61,10 +63,11 @@ class Stage:
             "images.collector": self.cluster.images["otel-collector"],
             "prometheus.url": PROMETHEUS,
             "alertmanagerWebhook.alertmanagerConfig.enabled": "true",
+            **(more or {}),
         }
         self.cluster.helm(
             *("upgrade", "--install", "modelward", str(CHART), "--namespace", SYSTEM, "--create-namespace"),
-            *("--wait", "--timeout=300s", *(f"--set={key}={value}" for key, value in values.items())),
+            *("--wait", _PATIENCE, *(f"--set={key}={value}" for key, value in values.items())),
         )
 
     def provide_files(self, name: str, folder: Path) -> None:
@@ -84,7 +87,7 @@ class Stage:
         """Run the Job of a manifest to its end."""
         name = yaml.safe_load(file.read_text())["metadata"]["name"]
         self.apply(file.read_text())
-        self.kubectl("wait", "--for=condition=Complete", "--timeout=600s", f"job/{name}")
+        self.kubectl("wait", "--for=condition=Complete", _PATIENCE, f"job/{name}")
 
     def ship(self, manifest: Mapping[str, Any]) -> str:
         """Apply a ModelDeployment and return the name of the revision that it describes."""
@@ -115,7 +118,7 @@ class Stage:
         for old, new in changes.items():
             manifest = manifest.replace(old, new)
         self.apply(manifest)
-        self.kubectl("wait", "--for=condition=Ready", "--timeout=180s", f"pod/{REPLAY}")
+        self.kubectl("wait", "--for=condition=Ready", _PATIENCE, f"pod/{REPLAY}")
 
     def read_replay(self) -> Traffic:
         """Return the replay's record so far."""
@@ -125,7 +128,7 @@ class Stage:
         """End the replay and return its record."""
         stop = "import os, signal; os.kill(1, signal.SIGTERM)"
         self.kubectl("exec", REPLAY, "--", "python", "-c", stop)
-        self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s", f"pod/{REPLAY}")
+        self.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", _PATIENCE, f"pod/{REPLAY}")
         return self.read_replay()
 
 

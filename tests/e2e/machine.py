@@ -1,6 +1,7 @@
-"""A machine of a test's own: the real one, with a network and a mount table that nobody else has.
+"""A machine of a test's own: the real one, with a network, a mount table and a /run that nobody else has.
 
-A cluster there meets no cluster that is up already, and what it leaves is seen without noise.
+A cluster there meets no cluster that is up already, and what it leaves is seen without noise. Yet none may
+come up or go meanwhile: kernel settings and the folders of other paths are everybody's.
 """
 
 import contextlib
@@ -116,7 +117,8 @@ class Machine:
         yield from (str(link) for link in links if link.readlink().is_relative_to(self.state))
         for cluster in self.clusters():
             yield from map(str, Path("/var/lib/cni/results").glob(f"modelward-{cluster.name}-*"))
-        yield from (str(path) for path in Path("/run/containerd/s").glob("*") if _abandoned(path))
+        sockets = Path(f"/proc/{self.holder}/root/run/containerd/s").glob("*")
+        yield from (str(path) for path in sockets if _abandoned(path))
 
 
 def _abandoned(path: Path) -> bool:
@@ -141,7 +143,8 @@ def separate(state: Path) -> Iterator[Machine]:
     assert processes.until(lambda: made.readlink() != own, limit_seconds=10)
     machine = Machine(holder.pid, state)
     try:
-        machine.run("ip", "link", "set", "lo", "up")
+        machine.run("ip", "link", "set", "lo", "up").check_returncode()
+        machine.run("mount", "-t", "tmpfs", "tmpfs", "/run").check_returncode()
         # A cluster that is up mounts and unmounts as its pods come and go; here they are not to be seen.
         forget = "import sys; from pathlib import Path; from dev.cluster import mounts; "
         forget += "mounts.remove_below(Path(sys.argv[1]))"

@@ -16,13 +16,15 @@ from dev.cluster import host
 from dev.cluster.paths import CHECKOUT
 from tests.e2e.machine import Machine, separate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Give the test a machine of its own; the path is short because a socket's may have 107 bytes."""
     host.check_able()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        request.getfixturevalue("cluster")  # which other tests use: it must not come up or go meanwhile
     with separate(Path(f"/var/lib/modelward-test-{os.getpid()}")) as made:
         yield made
 

@@ -55,7 +55,8 @@ class Step:
 class Story:
     """One run, in a namespace of a cluster with the operator, and bench/ in S3 as s3://models/faulty.
 
-    Each method raises DemoError at the first thing that does not come: what follows makes no sense then.
+    Each chapter raises DemoError at the first thing that does not come: what follows makes no sense then. The
+    revisions that they are given serve.
     """
 
     stage: Stage
@@ -66,13 +67,16 @@ class Story:
 
     def run(self) -> None:
         """Tell the whole story."""
-        first = self._serve()
-        second = self._slow_in_a_rollout(first)
-        self._slow_at_rest(second)
-        self._bad_while_slow(second)
-        self._recover(second)
+        first = self.serve()
+        second = self.slow_in_a_rollout(first)
+        self.slow_at_rest(second)
+        self.bad_while_slow(second)
+        self.recover(second)
 
-    def _serve(self) -> str:
+    # The chapters
+
+    def serve(self) -> str:
+        """Ship version 1 and begin the traffic; returns its revision."""
         revision = self._ship("1")
         self._status = self.stage.watch(NAME)
         self.stage.wait(self._status, serves(revision), PATIENCE_SECONDS, "version 1 to serve")
@@ -90,7 +94,14 @@ class Story:
             )
         return revision
 
-    def _slow_in_a_rollout(self, stable: str) -> str:
+    def promote(self) -> str:
+        """Ship a good version 2; returns its revision."""
+        candidate = self._ship("2")
+        self._expect("a good version 2", "it is promoted", states.serves_alone(candidate))
+        return candidate
+
+    def slow_in_a_rollout(self, stable: str) -> str:
+        """Make the store slow while a good version 2 is tried, and quick again; returns its revision."""
         candidate = self._ship("2")
         self._expect("a good version 2", "it shares the traffic", states.is_stepping(candidate))
         self._slow_down()
@@ -109,15 +120,17 @@ class Story:
         self._expect_no_alert(what)
         return candidate
 
-    def _slow_at_rest(self, stable: str) -> None:
+    def slow_at_rest(self, stable: str) -> None:
+        """Make the store slow, and leave it so."""
         self._slow_down()
-        what = f"S3 {self.pace.delay_ms} ms slower, at rest, version 1 warm"
+        what = f"S3 {self.pace.delay_ms} ms slower, at rest"
         self._expect(
-            what, "cause Infrastructure, version 2 serves on alone", states.bears_infrastructure(stable)
+            what, "cause Infrastructure, the same version serves alone", states.bears_infrastructure(stable)
         )
         self._expect_alert(what)
 
-    def _bad_while_slow(self, stable: str) -> None:
+    def bad_while_slow(self, stable: str) -> None:
+        """Ship a version 3 that answers with errors."""
         candidate = self._ship("3")
         self._expect("version 3, while S3 is slow", "it gets traffic", states.has_traffic(candidate))
         self._set_fault(candidate)
@@ -127,9 +140,10 @@ class Story:
             "it is rejected for availability, cause Model",
             states.is_rejected_for_availability(candidate),
         )
-        self._expect(what, "version 2 has all traffic", states.serves_alone(stable, candidate))
+        self._expect(what, "the version before has all traffic", states.serves_alone(stable, candidate))
 
-    def _recover(self, stable: str) -> None:
+    def recover(self, stable: str) -> None:
+        """Make the store quick again."""
         self._speed_up()
         self._expect("S3 as quick as before", "the incident is over", states.is_over(stable))
         self._expect_no_alert("S3 as quick as before")

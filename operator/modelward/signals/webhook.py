@@ -53,6 +53,10 @@ class Outcome(StrEnum):
     """It names no deployment, and no deployment of its namespace selects it."""
 
 
+_LEVELS: Final = {Outcome.WOKEN: logging.INFO, Outcome.UNKNOWN_DEPLOYMENT: logging.WARNING}
+"""Of the log; an Alertmanager may send every alert there is, and one that names a deployment is for us."""
+
+
 class Directory(Protocol):
     """What the receiver must know about deployments."""
 
@@ -135,9 +139,7 @@ class Receiver:
             outcome, keys = Outcome.REPEATED, ()
         for key in keys:
             self.wake(key)
-        # An Alertmanager may be set up to send every alert there is; one that names a deployment is for us.
-        level = logging.WARNING if outcome is Outcome.UNKNOWN_DEPLOYMENT else logging.DEBUG
-        _log.log(level, "alert %s: %s", outcome, dict(alert.labels))
+        _log.log(_LEVELS.get(outcome, logging.DEBUG), "alert %s: %s", outcome, dict(alert.labels))
         self.telemetry.webhook_alert(outcome)
         return outcome
 
