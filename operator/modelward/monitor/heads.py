@@ -4,6 +4,7 @@ They are checked by llhttp (httptools) in its strict mode: lone line feeds, fold
 length beside chunks and unknown codings are refused.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,10 @@ _UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204
 _STATUS_NOT_MODIFIED: Final = 304
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_LINES_BESIDE_HEADERS: Final = 2
+"""The start line and the empty line."""
+_OVERRUN: Final = "the head does not end where its empty line is"
 
 
 @dataclass(slots=True)
@@ -24,16 +29,23 @@ class Head:
     """The head of one message: its bytes, with the empty line, and what they say."""
 
     raw: bytes
-    version: str
-    headers: list[tuple[bytes, bytes]]
-    """Names in lower case, in order."""
     first: dict[bytes, bytes]
-    """By name the value of its first header."""
+    """By name, in lower case, the value of its first header."""
+    repeated: list[tuple[bytes, bytes]]
+    """The further headers of names that are there more than once, in order."""
+    version: str
     keeps_alive: bool
 
     def get(self, name: bytes) -> bytes | None:
         """Value of the first header `name` (lower case), or None."""
         return self.first.get(name)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Values of all headers `name` (lower case), in order."""
+        value = self.first.get(name)
+        if value is None:
+            return []
+        return [value, *(further for key, further in self.repeated if key == name)]
 
     @property
     def content_length(self) -> int | None:
@@ -80,55 +92,60 @@ class ResponseHead(Head):
         return UntilCloseBody() if length is None else LengthBody(length)
 
 
-class _Collector:
-    """Receives llhttp's callbacks for one head."""
+class _Seen:
+    """Receives llhttp's callbacks for one head: each is a method of a built-in type, to save the calls."""
 
-    __slots__ = ("complete", "headers", "messages", "overrun", "target")
+    __slots__ = ("headers", "on_body", "on_header", "on_headers_complete", "on_message_begin", "on_url")
+
+    def __init__(self, url: list[bytes]) -> None:
+        self.headers: dict[bytes, bytes] = {}
+        self.on_header = self.headers.setdefault
+        self.on_url = url.append
+        # Each may be called once: another call finds nothing to remove and fails, and the parser with it.
+        self.on_message_begin = [None].pop
+        self.on_headers_complete = [None].pop
+        self.on_body = _Seen.refuse_body
+
+    @staticmethod
+    def refuse_body(_body: bytes) -> None:
+        """Called where the head ends before its empty line."""
+        raise FramingError(_OVERRUN)
+
+
+class _Repeated:
+    """Receives all headers of a head that has some more than once, or in different cases."""
+
+    __slots__ = ("headers",)
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
-        self.target = b""
-        self.complete = False
-        self.messages = 0
-        self.overrun = False
-
-    def on_message_begin(self) -> None:
-        self.messages += 1
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
-    def on_headers_complete(self) -> None:
-        self.complete = True
-
-    def on_body(self, _body: bytes) -> None:
-        self.overrun = True
-
 
 def parse_request(raw: bytes) -> RequestHead:
     """Parse a request's head; `raw` ends with the empty line. Raises FramingError."""
-    seen = _Collector()
+    url: list[bytes] = []
+    seen = _Seen(url)
     parser = httptools.HttpRequestParser(seen)
     _feed(parser, seen, raw)
     version = parser.get_http_version()
-    if version not in {"1.0", "1.1"}:
+    if version not in _VERSIONS:
         msg = f"HTTP/{version} is not spoken here, use HTTP/1.1"
         raise FramingError(msg, 505)
     method = parser.get_method().decode("ascii")
     if method == "CONNECT":
         msg = "CONNECT is not supported"
         raise FramingError(msg, 501)
-    first = dict(reversed(seen.headers))
-    keeps_alive = _keeps_alive(version, seen.headers, first)
-    return RequestHead(raw, version, seen.headers, first, keeps_alive, method, seen.target)
+    first, repeated = _headers(httptools.HttpRequestParser, seen, raw)
+    target = url[0] if len(url) == 1 else b"".join(url)
+    return RequestHead(raw, first, repeated, version, _keeps_alive(version, first, repeated), method, target)
 
 
 def parse_response(raw: bytes) -> ResponseHead:
     """Parse a response's head; `raw` ends with the empty line. Raises FramingError."""
-    seen = _Collector()
+    seen = _Seen([])
     parser = httptools.HttpResponseParser(seen)
     _feed(parser, seen, raw)
     status = parser.get_status_code()
@@ -136,13 +153,11 @@ def parse_response(raw: bytes) -> ResponseHead:
         msg = "the server switched protocols though nobody asked it to"
         raise FramingError(msg)
     version = parser.get_http_version()
-    first = dict(reversed(seen.headers))
-    return ResponseHead(raw, version, seen.headers, first, _keeps_alive(version, seen.headers, first), status)
+    first, repeated = _headers(httptools.HttpResponseParser, seen, raw)
+    return ResponseHead(raw, first, repeated, version, _keeps_alive(version, first, repeated), status)
 
 
-def _feed(
-    parser: httptools.HttpRequestParser | httptools.HttpResponseParser, seen: _Collector, raw: bytes
-) -> None:
+def _feed(parser: httptools.HttpRequestParser | httptools.HttpResponseParser, seen: _Seen, raw: bytes) -> None:
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
@@ -150,20 +165,38 @@ def _feed(
     except httptools.HttpParserError as error:
         message = str(error)
         raise FramingError(message) from error
-    if not seen.complete or seen.messages != 1 or seen.overrun:
-        msg = "the head does not end where its empty line is"
-        raise FramingError(msg)
+    if seen.on_headers_complete.__self__:  # type: ignore[attr-defined] # the list it removes from
+        raise FramingError(_OVERRUN)
 
 
-def _keeps_alive(version: str, headers: list[tuple[bytes, bytes]], first: dict[bytes, bytes]) -> bool:
-    if b"connection" not in first:
+def _headers(
+    parser: type[httptools.HttpRequestParser | httptools.HttpResponseParser], seen: _Seen, raw: bytes
+) -> tuple[dict[bytes, bytes], list[tuple[bytes, bytes]]]:
+    """The first header of each name, in lower case, and the others."""
+    first = {name.lower(): value for name, value in seen.headers.items()}
+    if len(first) == raw.count(b"\r\n") - _LINES_BESIDE_HEADERS:
+        return first, []
+    every = _Repeated()
+    with suppress(httptools.HttpParserUpgrade):
+        parser(every).feed_data(raw)
+    first = dict(reversed(every.headers))
+    known: set[bytes] = set()
+    repeated = []
+    for name, value in every.headers:
+        if name in known:
+            repeated.append((name, value))
+        known.add(name)
+    return first, repeated
+
+
+def _keeps_alive(version: str, first: dict[bytes, bytes], repeated: list[tuple[bytes, bytes]]) -> bool:
+    value = first.get(b"connection")
+    if value is None:
         return version == "1.1"
-    tokens = {
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-    }
+    for name, further in repeated:
+        if name == b"connection":
+            value += b"," + further
+    tokens = {token.strip().lower() for token in value.split(b",")}
     return b"close" not in tokens and (version == "1.1" or b"keep-alive" in tokens)
 
 

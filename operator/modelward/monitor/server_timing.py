@@ -26,10 +26,9 @@ _PIECE: Final = re.compile(
 def storage_ms(head: Head) -> float | None:
     """The longest time, in ms, that an answer's head names for `storage`; None: it names none."""
     longest = None
-    for name, value in head.headers:
-        if name == HEADER:
-            for duration_ms in _durations(value):
-                longest = duration_ms if longest is None else max(longest, duration_ms)
+    for value in head.all(HEADER):
+        for duration_ms in _durations(value):
+            longest = duration_ms if longest is None else max(longest, duration_ms)
     return longest
 
 
