@@ -14,9 +14,9 @@ from modelward.api.rules import ListMap
 
 Timestamp: TypeAlias = str
 MOST_ROLLBACKS: Final = 10
+"""Rollbacks whose times are kept; the most that spec.rollback.budget may allow."""
 MOST_PROBES: Final = 1_000
 """Comparisons that are counted in one incident; they are an hour apart."""
-"""Rollbacks whose times are kept; the most that spec.rollback.budget may allow."""
 MOST_EVIDENCE: Final = 20
 """Lines of evidence in the record of a decision."""
 VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
