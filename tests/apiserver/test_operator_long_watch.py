@@ -37,10 +37,17 @@ async def _promoted(world: World, image: str, rollback: dict[str, Any], before: 
     return stable
 
 
-async def records(world: World) -> list[DecisionRecord]:
-    """Return the records of decisions, oldest first."""
-    data = (await world.get(kinds.CONFIG_MAP, "electricity-decisions"))["data"]
-    return [DecisionRecord.model_validate_json(data[key]) for key in sorted(data)]
+async def records_until(world: World, last: str) -> list[DecisionRecord]:
+    """Wait for the record of a decision, which follows its status; return all, oldest first."""
+    kept: list[DecisionRecord] = []
+
+    async def is_there() -> bool:
+        data = (await world.get(kinds.CONFIG_MAP, "electricity-decisions"))["data"]
+        kept[:] = [DecisionRecord.model_validate_json(data[key]) for key in sorted(data)]
+        return kept[-1].action == last
+
+    await world.until(is_there)
+    return kept
 
 
 async def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(stage: Stage) -> None:
@@ -58,7 +65,7 @@ async def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(st
         assert (rejected["revision"], rejected["cause"]) == (second, "Model")
         assert f"while {first} had 0 of" in rejected["message"]
         assert stage.pods.told(second)[-1] == "Withdraw"
-        kept = await records(world)
+        kept = await records_until(world, "RolledBack")
     actions = ["Promoted", "StepEnded", "Promoted", "Probing", "RolledBack"]
     assert [each.action for each in kept] == actions
     assert kept[-1] == DecisionRecord.model_validate(status["lastDecision"])
@@ -85,7 +92,8 @@ async def test_slow_storage_rolls_nothing_back_and_recovers(stage: Stage) -> Non
         status = await until(world, lambda status: not status.get("incident"))
         assert (status["stableRevision"], status.get("rejectedRevisions", [])) == (second, [])
         assert status["trafficGeneration"] == before["trafficGeneration"]
-        assert [each.action for each in await records(world)][-2:] == ["Stayed", "Recovered"]
+        kept = await records_until(world, "Recovered")
+        assert [each.action for each in kept][-2:] == ["Stayed", "Recovered"]
 
 
 async def test_a_spent_budget_stays_where_it_is(stage: Stage) -> None:
