@@ -2,7 +2,7 @@
 
 A program is taken from KUBEBUILDER_ASSETS or PATH when its version fits, else from the cache, else
 built from the Go module in programs/<family>, whose go.mod pins the version and go.sum the content.
-The cache is keyed by family and version, so that another version is another file.
+The cache is keyed by family, version and edition, so that another version is another file.
 """
 
 import functools
@@ -45,6 +45,8 @@ class Family:
     released_as: tuple[str, str] | None = None
     """(module's version, version that the program calls itself), where the two differ; the former is
     empty for a module that is its own source."""
+    edition: int = 1
+    """Raised when other components are built in at the same version."""
 
 
 _KUBERNETES_FLAGS: Final = (
@@ -54,6 +56,7 @@ _KUBERNETES_FLAGS: Final = (
     "k8s.io/client-go/pkg/version.gitVersion={v}",
 )
 _COMMON: Final = "github.com/prometheus/common/version.Version={n}"
+_JAEGER: Final = "github.com/jaegertracing/jaeger"
 
 FAMILIES: Final = {
     family.name: family
@@ -65,7 +68,8 @@ FAMILIES: Final = {
         Family("prometheus-operator", "github.com/prometheus-operator/prometheus-operator", (_COMMON,)),
         Family("prometheus", "github.com/prometheus/prometheus", (_COMMON,), ("v0.305.0", "v3.5.0")),
         Family("alertmanager", "github.com/prometheus/alertmanager", (_COMMON,)),
-        Family("otel-collector", "go.opentelemetry.io/collector/receiver/otlpreceiver"),
+        Family("otel-collector", "go.opentelemetry.io/collector/receiver/otlpreceiver", edition=2),
+        Family("jaeger", "github.com/jaegertracing/jaeger", (f"{_JAEGER}/pkg/version.latestVersion={{v}}",)),
         Family("rclone", "github.com/rclone/rclone"),
         Family("toxiproxy", "github.com/Shopify/toxiproxy/v2"),
         Family("kwok", "sigs.k8s.io/kwok"),
@@ -108,7 +112,8 @@ PROGRAMS: Final = {
         ),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", 95, ("version", "--short")),
         Program("coredns", "coredns", "github.com/coredns/coredns", 145),
-        Program("otel-collector", "otel-collector", ".", 120),
+        Program("otel-collector", "otel-collector", ".", 150),
+        Program("jaeger", "jaeger", f"{_JAEGER}/cmd/all-in-one", 150),
         Program("rclone", "rclone", "github.com/rclone/rclone", 165),
         Program("toxiproxy", "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", 20),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 110, ("--version",)),
@@ -158,8 +163,9 @@ def same_minor(wanted: str, answer: str) -> bool:
 
 def cached(name: str) -> Path:
     """Return where the cache keeps a program, whether it is there or not."""
-    family = PROGRAMS[name].family
-    return cache_dir() / "programs" / f"{family}-{version(family)}" / name
+    family = FAMILIES[PROGRAMS[name].family]
+    edition = f"-{family.edition}" if family.edition > 1 else ""
+    return cache_dir() / "programs" / f"{family.name}-{version(family.name)}{edition}" / name
 
 
 def find(name: str) -> Path:

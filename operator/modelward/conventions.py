@@ -60,6 +60,12 @@ SERVICE_PORT: Final = 80
 PORT_OTLP_GRPC: Final = 4317
 PORT_OTLP_HTTP: Final = 4318
 PORT_COLLECTOR_HEALTH: Final = 13133
+PORT_COLLECTOR_METRICS: Final = 8888
+"""The collector's own metrics: what it took, sent, refused and dropped."""
+PORT_COLLECTOR_SPAN_METRICS: Final = 8889
+"""Metrics that it makes of spans."""
+PORT_NAME_COLLECTOR_METRICS: Final = "mw-otel"
+PORT_NAME_COLLECTOR_SPAN_METRICS: Final = "mw-spans"
 
 # Paths inside the pod.
 PATH_MODEL: Final = "/mnt/models"
@@ -86,7 +92,13 @@ METRIC_PROCESS_START: Final = "process_start_time_seconds"
 METRIC_DURATION: Final = "modelward_request_duration_seconds"
 METRIC_FEEDBACK: Final = "modelward_feedback_total"
 METRIC_STORAGE_READ: Final = "modelward_storage_read_duration_seconds"
-"""Reads of the store. Labels: deployment, revision, source (probe|server)."""
+"""Reads of the store. Labels: deployment, revision, source (probe|server|span)."""
+STORAGE_SOURCE_PROBE: Final = "probe"
+"""Reads of the monitor's own."""
+STORAGE_SOURCE_SERVER: Final = "server"
+"""Reads that the model server has named in the header Server-Timing of its answers."""
+STORAGE_SOURCE_SPAN: Final = "span"
+"""Reads that it has named in its spans, counted by the collector."""
 METRIC_STORAGE_FAILURES: Final = "modelward_storage_read_failures_total"
 """Labels: deployment, revision, reason (timeout|unreachable|refused|probe)."""
 STORAGE_FAST: Final = "fast"
@@ -102,6 +114,11 @@ METRIC_LABEL_UID: Final = "uid"
 """On detector state: metadata.uid of the ModelDeployment whose it is; one made anew begins without any."""
 METRIC_DRIFT: Final = "modelward_drift"
 """A drift detector's value as it was last read. Labels: namespace, deployment, detector."""
+
+LATENCY_BUCKETS_S: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+"""Upper bounds of every histogram of durations, in seconds; one more bucket holds the rest."""
 
 BLOCK_SECONDS: Final = 5
 """Length of one block of evidence: one scrape interval of /metrics/objectives."""
@@ -138,6 +155,19 @@ METRIC_REFERENCE_BINS: Final = "modelward_feature_reference"
 """The profile's own counts, with the same labels."""
 METRIC_UNBINNED: Final = "modelward_feature_unbinned_total"
 """Labels: deployment, revision, profile, reason (no_feature|rows_cut)."""
+# Recorded by the PrometheusRule, by namespace, deployment, profile, role and feature, each with the label
+# `revision` and once more without it, for the whole deployment.
+RECORD_BIN_VALUES: Final = "modelward:feature_bin:values"
+"""Values in the window, by bin too."""
+RECORD_BIN_SHARE: Final = "modelward:feature_bin:share"
+"""Share of the window's values in a bin, with half a value added to each bin."""
+RECORD_BIN_RATIO: Final = "modelward:feature_bin:share_ratio"
+"""That share over the profile's."""
+RECORD_PSI: Final = "modelward:feature:psi"
+RECORD_PSI_LIMIT: Final = "modelward:feature:psi_limit"
+"""Above this the feature has drifted; absent where there are too few values to say."""
+RECORD_JENSEN_SHANNON: Final = "modelward:feature:jensen_shannon"
+RECORD_CHI_SQUARED: Final = "modelward:feature:chi_squared"
 ROLE_INPUT: Final = "input"
 ROLE_PREDICTION: Final = "prediction"
 

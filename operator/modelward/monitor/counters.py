@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
-from modelward.conventions import STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
+from modelward.conventions import LATENCY_BUCKETS_S, STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
 
 GOOD: Final = "good"
 BAD: Final = "bad"
 MAX_FOREIGN_REVISIONS: Final = 32
 """Other revisions of the deployment that are counted at once; the longest unused one is dropped."""
 
-STORE_PROBE: Final = "probe"
-"""Reads of the monitor's own."""
-STORE_SERVER: Final = "server"
-"""Reads that the model server has named in its answers."""
 STORE_TIMEOUT: Final = "timeout"
 STORE_UNREACHABLE: Final = "unreachable"
 STORE_REFUSED: Final = "refused"
@@ -29,9 +25,6 @@ STORE_REFUSED: Final = "refused"
 STORE_NOT_PROBED: Final = "probe"
 """The probe's own process failed."""
 STORE_FAILURES: Final = (STORE_TIMEOUT, STORE_UNREACHABLE, STORE_REFUSED, STORE_NOT_PROBED)
-
-BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the latency histogram, in seconds; one more bucket holds the rest."""
 
 EventKey = tuple[str, str, str, str, str]
 """revision, objective, config, result, storage."""
@@ -116,16 +109,16 @@ class DurationHistogram:
 
     def __init__(self) -> None:
         self.buckets: dict[str, list[int]] = {}
-        """Counts per bucket, not cumulated, one more than BUCKETS_S."""
+        """Counts per bucket, not cumulated, one more than LATENCY_BUCKETS_S."""
         self.sums_s: dict[str, float] = {}
 
     def observe(self, name: str, duration_s: float) -> None:
         """Count one."""
         buckets = self.buckets.get(name)
         if buckets is None:
-            buckets = self.buckets[name] = [0] * (len(BUCKETS_S) + 1)
+            buckets = self.buckets[name] = [0] * (len(LATENCY_BUCKETS_S) + 1)
             self.sums_s[name] = 0.0
-        buckets[bisect_left(BUCKETS_S, duration_s)] += 1
+        buckets[bisect_left(LATENCY_BUCKETS_S, duration_s)] += 1
         self.sums_s[name] += duration_s
 
 
@@ -167,7 +160,7 @@ class Counts:
         self.reload_failures = 0
         self.feedback: Counter[str] = Counter()
         self.store_reads = DurationHistogram()
-        """By STORE_PROBE and STORE_SERVER."""
+        """By STORAGE_SOURCE_PROBE and STORAGE_SOURCE_SERVER."""
         self.store_failures: Counter[str] = Counter()
         self.open_connections = 0
         self.requests_in_flight = 0

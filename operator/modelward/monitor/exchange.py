@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from modelward.conventions import HEADER_RECEIPT
+from modelward.conventions import HEADER_RECEIPT, STORAGE_SOURCE_SERVER
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
-from modelward.monitor.counters import BAD, GOOD, STORE_SERVER
+from modelward.monitor.counters import BAD, GOOD
 from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
 from modelward.monitor.heads import RequestHead, ResponseHead, rewrite, upgrade_headers
 from modelward.monitor.receipts import Receipt, new_id, sign
@@ -253,6 +253,6 @@ def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
             any_bad = any_bad or not good
     now_s = time.perf_counter()
     if exchange.store_read_ms is not None:
-        state.count_store_read(STORE_SERVER, exchange.store_read_ms, now_s)
+        state.count_store_read(STORAGE_SOURCE_SERVER, exchange.store_read_ms, now_s)
     if any_bad:
         state.store.attend(now_s)

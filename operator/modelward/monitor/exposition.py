@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from modelward.api.monitorconfig import MonitorConfig
 from modelward.conventions import (
+    LATENCY_BUCKETS_S,
     METRIC_DURATION,
     METRIC_EVENTS,
     METRIC_FEEDBACK,
@@ -28,7 +29,7 @@ from modelward.conventions import (
     METRIC_STORAGE_FAILURES,
     METRIC_STORAGE_READ,
 )
-from modelward.monitor.counters import BUCKETS_S, STORE_FAILURES, DurationHistogram
+from modelward.monitor.counters import STORE_FAILURES, DurationHistogram
 from modelward.monitor.feedback import Result
 from modelward.monitor.state import MonitorState
 
@@ -169,7 +170,7 @@ def _histogram(
     """Durations as a metric of this name, this text and this label."""
     name, text, label = named
     family = HistogramMetricFamily(name, text, labels=[*_IDENTITY, label])
-    bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+    bounds = [*(str(bound) for bound in LATENCY_BUCKETS_S), "+Inf"]
     for value, counted in durations.buckets.items():
         family.add_metric(
             [config.deployment, config.revision, value],

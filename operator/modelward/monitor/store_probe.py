@@ -18,7 +18,8 @@ from typing import Final
 
 import orjson
 
-from modelward.monitor.counters import STORE_NOT_PROBED, STORE_PROBE, STORE_REFUSED, STORE_TIMEOUT
+from modelward.conventions import STORAGE_SOURCE_PROBE
+from modelward.monitor.counters import STORE_NOT_PROBED, STORE_REFUSED, STORE_TIMEOUT
 from modelward.monitor.log import LOGGER
 from modelward.monitor.state import MonitorState
 
@@ -159,7 +160,7 @@ class StoreProbe:
         if answer.failure:
             self._state.counts.store_failures[answer.failure] += 1
         if not says_nothing:
-            self._state.count_store_read(STORE_PROBE, read_ms, now_s)
+            self._state.count_store_read(STORAGE_SOURCE_PROBE, read_ms, now_s)
         self._say(answer)
 
     def _say(self, answer: _Answer) -> None:

@@ -79,6 +79,12 @@ def _collector(image: str) -> dict[str, Any]:
             _field(ENV_NODE_NAME, "spec.nodeName"),
             {"name": "GOMEMLIMIT", "value": f"{HEAP_LIMIT_MIB}MiB"},
         ],
+        "ports": _ports(
+            {
+                names.PORT_NAME_COLLECTOR_METRICS: names.PORT_COLLECTOR_METRICS,
+                names.PORT_NAME_COLLECTOR_SPAN_METRICS: names.PORT_COLLECTOR_SPAN_METRICS,
+            }
+        ),
         "startupProbe": _probe("/", names.PORT_COLLECTOR_HEALTH, 1, 60),
         "livenessProbe": _probe("/", names.PORT_COLLECTOR_HEALTH, 10, 6),
         "resources": _resources("50m", "64Mi", f"{MEMORY_LIMIT_MIB}Mi"),
@@ -127,9 +133,7 @@ def _monitor(image: str, model: Model) -> dict[str, Any]:
         "env": [dict(_HOME)],
         # It times reads of the model's store, with what `fetch` reads it with.
         **_store_credentials(model),
-        "ports": [
-            {"name": name, "containerPort": number, "protocol": "TCP"} for name, number in ports.items()
-        ],
+        "ports": _ports(ports),
         # A sidecar is told to end only when the model server has ended, but its preStop hook runs when the
         # pod's end begins (KEP-753), so this is how it learns to let its connections go.
         "lifecycle": {"preStop": {"exec": {"command": ["modelward-monitor", "drain"]}}},
@@ -170,6 +174,10 @@ def _claim(model: Model) -> str | None:
 def _from_config_map(volume: str, config_map: str, files: tuple[str, ...]) -> dict[str, Any]:
     items = [{"key": file, "path": file} for file in files]
     return {"name": volume, "configMap": {"name": config_map, "items": items}}
+
+
+def _ports(numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in numbers.items()]
 
 
 def _field(variable: str, path: str) -> dict[str, Any]:

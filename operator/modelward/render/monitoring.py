@@ -1,4 +1,4 @@
-"""The PodMonitor: both of the monitor's metrics pages, each at its own interval.
+"""The PodMonitor: the metrics pages of the monitor and of the collector, each at its own interval.
 
 A PodMonitor and not a Service's endpoints, whose discovery misses the ports of native sidecars in older
 Prometheus versions.
@@ -11,11 +11,15 @@ from modelward.render.identity import DeploymentIdentity, Platform
 from modelward.render.manifest import Manifest, deployment_labels, owned
 
 KIND: Final = "PodMonitor"
+_SLOW_SECONDS: Final = 30
 _PAGES: Final = (
-    ("objectives", names.PATH_OBJECTIVES, names.BLOCK_SECONDS, names.BLOCK_SECONDS - 1),
-    ("metrics", "/metrics", 30, 10),
+    ("objectives", names.PORT_NAME_METRICS, names.PATH_OBJECTIVES, names.BLOCK_SECONDS),
+    ("metrics", names.PORT_NAME_METRICS, "/metrics", _SLOW_SECONDS),
+    ("collector", names.PORT_NAME_COLLECTOR_METRICS, "/metrics", _SLOW_SECONDS),
+    ("spans", names.PORT_NAME_COLLECTOR_SPAN_METRICS, "/metrics", _SLOW_SECONDS),
 )
-"""Value of the label `endpoint`, path, interval and time-out in seconds."""
+"""Value of the label `endpoint`, port, path, and interval in seconds."""
+_LONGEST_SCRAPE_SECONDS: Final = 10
 
 
 def pod_monitor(identity: DeploymentIdentity, platform: Platform) -> Manifest:
@@ -32,12 +36,12 @@ def pod_monitor(identity: DeploymentIdentity, platform: Platform) -> Manifest:
     }
 
 
-def _endpoint(page: str, path: str, interval_seconds: int, timeout_seconds: int) -> dict[str, Any]:
+def _endpoint(page: str, port: str, path: str, interval_seconds: int) -> dict[str, Any]:
     return {
-        "port": names.PORT_NAME_METRICS,
+        "port": port,
         "path": path,
         "interval": f"{interval_seconds}s",
-        "scrapeTimeout": f"{timeout_seconds}s",
-        # Both pages are of one port, so without this their `up` and process metrics would be one series.
+        "scrapeTimeout": f"{min(interval_seconds - 1, _LONGEST_SCRAPE_SECONDS)}s",
+        # Two pages are of one port, so without this their `up` and process metrics would be one series.
         "relabelings": [{"action": "replace", "targetLabel": "endpoint", "replacement": page}],
     }

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status, StatusCode
 
+from modelward.conventions import ATTRIBUTE_KEPT, ATTRIBUTE_STORAGE_LATENCY_MS
 from modelward.storage.failure import FetchError
 from modelward.storage.fetch import Fetched
 
@@ -24,6 +25,7 @@ def export(endpoint: str, uri: str, started_ns: int, result: Fetched | FetchErro
     provider.add_span_processor(BatchSpanProcessor(exporter))
     span = provider.get_tracer("modelward.storage").start_span("model.fetch", start_time=started_ns)
     span.set_attribute("modelward.model.uri", uri)
+    span.set_attribute(ATTRIBUTE_KEPT, "fetched")
     if isinstance(result, FetchError):
         span.set_attribute("error.type", result.reason.value)
         span.set_status(Status(StatusCode.ERROR, str(result)))
@@ -32,7 +34,7 @@ def export(endpoint: str, uri: str, started_ns: int, result: Fetched | FetchErro
         span.set_attribute("modelward.model.bytes", result.bytes)
         span.set_attribute("modelward.model.files", result.files)
         if result.storage_latency_ms is not None:
-            span.set_attribute("storage_latency_ms", result.storage_latency_ms)
+            span.set_attribute(ATTRIBUTE_STORAGE_LATENCY_MS, result.storage_latency_ms)
     span.end(end_time=time.time_ns())
     provider.force_flush(EXPORT_SECONDS * 1000)
     provider.shutdown()

@@ -1,69 +1,37 @@
 """Trace context handed to the server, and spans sent to the collector."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+import pytest_asyncio
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, prediction
 from tests.integration.monitor.monitor_process import DEPLOYMENT, REVISION, MonitorProcess
 from tests.integration.monitor.raw_client import RawClient, get, infer
+from tests.integration.otlp_store import OTLPStore, attributes
 from tests.integration.signals.conditions import until
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-@dataclass(slots=True)
-class Collector:
-    """An OTLP/HTTP endpoint that keeps the spans it gets."""
-
-    port: int = 0
-    spans: list[Span] = field(default_factory=list)
-    resources: list[dict[str, str | int]] = field(default_factory=list)
-
-    async def take(self, request: web.Request) -> web.Response:
-        """Take one export."""
-        message = ExportTraceServiceRequest.FromString(await request.read())
-        for group in message.resource_spans:
-            self.resources.append(attributes(group.resource.attributes))
-            for scope in group.scope_spans:
-                self.spans.extend(scope.spans)
-        return web.Response(content_type="application/x-protobuf")
-
-
-def attributes(pairs: Sequence[KeyValue]) -> dict[str, str | int]:
-    """Attributes as a dict."""
-    return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
-
-
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
+@pytest_asyncio.fixture
+async def collector() -> AsyncIterator[OTLPStore]:
     """Run a collector."""
-    collector = Collector()
-    app = web.Application()
-    app.router.add_post("/v1/traces", collector.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    collector.port = runner.addresses[0][1]
-    yield collector
-    await runner.cleanup()
+    async with OTLPStore() as collector:
+        yield collector
 
 
 @pytest.fixture
-def monitor(start_monitor: MonitorFactory, server: ModelServer, collector: Collector) -> MonitorProcess:
+def monitor(start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore) -> MonitorProcess:
     """Run a monitor that samples every request."""
     endpoint = f"http://127.0.0.1:{collector.port}"
     return start_monitor(server.port, otlp_endpoint=endpoint, telemetry={"sample_ratio": 1})
 
 
-async def test_span_and_context(monitor: MonitorProcess, server: ModelServer, collector: Collector) -> None:
+async def test_span_and_context(monitor: MonitorProcess, server: ModelServer, collector: OTLPStore) -> None:
     """The server sees the monitor's span as its parent, and the span has what the conventions ask for."""
     async with RawClient(monitor.serving_port) as client:
         assert (await client.ask(infer())).status == 200
@@ -85,7 +53,7 @@ async def test_span_and_context(monitor: MonitorProcess, server: ModelServer, co
     assert collector.resources[0]["service.name"] == DEPLOYMENT
 
 
-async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, collector: Collector) -> None:
+async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, collector: OTLPStore) -> None:
     """A sampled parent's trace goes on; an unsampled one passes untouched, and makes no span if good."""
     async with RawClient(monitor.serving_port) as client:
         await client.ask(get("/v2", f"traceparent: 00-{TRACE}-{PARENT}-00", "tracestate: a=b"), "GET")
@@ -109,7 +77,7 @@ async def test_invalid_parent_is_replaced(monitor: MonitorProcess, server: Model
 
 
 async def test_failures_are_errors(
-    monitor: MonitorProcess, server: ModelServer, collector: Collector
+    monitor: MonitorProcess, server: ModelServer, collector: OTLPStore
 ) -> None:
     """A 5xx and a server that is not there make spans with an error."""
 
@@ -128,7 +96,7 @@ async def test_failures_are_errors(
 
 
 async def test_what_is_bad_is_kept_unsampled(
-    start_monitor: MonitorFactory, server: ModelServer, collector: Collector
+    start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore
 ) -> None:
     """At a ratio of 0 a slow and a failed prediction make spans, a good one none; all were recordable."""
     monitor = start_monitor(
@@ -158,7 +126,7 @@ async def test_what_is_bad_is_kept_unsampled(
 
 
 async def test_nothing_is_made_that_would_go_nowhere(
-    start_monitor: MonitorFactory, server: ModelServer, collector: Collector
+    start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore
 ) -> None:
     """Without an endpoint behind the collector the server gets no context, and no span is made."""
     endpoint = f"http://127.0.0.1:{collector.port}"

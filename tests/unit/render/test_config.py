@@ -128,14 +128,18 @@ def test_spans_go_to_the_endpoint_within_bounds(endpoint: str, insecure: bool) -
     assert (exporter["endpoint"], exporter["tls"]["insecure"]) == (endpoint, insecure)
     assert exporter["sending_queue"]["queue_size"] > 0
     assert exporter["retry_on_failure"]["max_elapsed_time"] == "5m"
-    assert config["service"]["pipelines"]["traces"]["exporters"] == ["otlp"]
+    assert config["service"]["pipelines"]["traces/kept"]["exporters"] == ["otlp"]
+    assert config["service"]["pipelines"]["traces/rest"]["exporters"] == ["otlp"]
 
 
 def test_without_an_endpoint_spans_end_in_the_pod() -> None:
-    """The exporter is one that logs below the level that is logged."""
+    """The exporter is one that logs below the level that is logged; none wait to be sampled."""
     config = yaml.safe_load(collector_config(IDENTITY, "shop-a", Telemetry()))
-    assert list(config["exporters"]) == ["debug"]
+    assert list(config["exporters"]) == ["debug", "prometheus/storage"]
     assert config["service"]["telemetry"]["logs"]["level"] == "warn"
+    traces = {name for name in config["service"]["pipelines"] if name.startswith("traces")}
+    assert traces == {"traces/storage"}
+    assert "tail_sampling" not in config["processors"]
 
 
 def test_the_collector_listens_to_the_pod_alone() -> None:

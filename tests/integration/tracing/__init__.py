@@ -1,0 +1,1 @@
+"""Traces from the client to the store that they end in, through real collectors."""
