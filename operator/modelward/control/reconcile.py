@@ -35,6 +35,7 @@ from modelward.render.identity import DeploymentIdentity
 from modelward.render.queries import team_queries
 from modelward.signals.key import Key
 from modelward.signals.telemetry import Telemetry
+from modelward.signals.tracing import record_decision
 
 log: Final = logging.getLogger(__name__)
 
@@ -197,6 +198,7 @@ class Reconciler:
         """Write the status if it differs, and tell what was decided."""
         if decision.rule != STAY:
             self.telemetry.decided(decision.rule)
+            record_decision(deployment.key, decision)
             log.info(
                 "decided %s", decision.rule, extra={"deployment": str(deployment.key), **_numbers(decision)}
             )

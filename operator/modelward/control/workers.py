@@ -11,7 +11,7 @@ from modelward.control.queue import WorkQueue
 from modelward.control.reconcile import NotTakenError
 from modelward.signals.key import Key
 from modelward.signals.telemetry import Telemetry
-from modelward.signals.tracing import TRACER
+from modelward.signals.tracing import TRACER, of_deployment
 
 log: Final = logging.getLogger(__name__)
 
@@ -24,8 +24,7 @@ async def work(queue: WorkQueue[Key], reconcile: Reconcile, telemetry: Telemetry
         began = time.perf_counter()
         result = "error"
         try:
-            with TRACER.start_as_current_span("modelward.reconcile") as span:
-                span.set_attribute("modelward.deployment", str(key))
+            with TRACER.start_as_current_span("modelward.reconcile", attributes=of_deployment(key)):
                 look_again_after = await reconcile(key)
             result = "ok"
             queue.succeeded(key)

@@ -8,10 +8,35 @@ from typing import Final
 
 from opentelemetry import trace
 
+from modelward.decide.decision import Decision
+from modelward.signals.key import Key
+
 TRACER: Final = trace.get_tracer("modelward.operator")
-"""Spans `modelward.reconcile` (control) and `modelward.poll` (signals.counts)."""
+"""Spans `modelward.reconcile` (control), `modelward.decide` below it, `modelward.poll` (signals.counts)."""
 
 _VARIABLES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def of_deployment(key: Key) -> dict[str, str]:
+    """Return the attributes by which a span is found with those of the deployment's pods."""
+    return {"k8s.namespace.name": key.namespace, "modelward.deployment": key.name}
+
+
+def record_decision(key: Key, decision: Decision) -> None:
+    """Make the span of a decision, which lasts no time: what was decided, for which revisions, and why."""
+    status = decision.status
+    attributes = {
+        **of_deployment(key),
+        "modelward.rule": decision.rule,
+        "modelward.phase": status.phase.value,
+        "modelward.revision": status.candidate_revision or status.stable_revision,
+        "modelward.stable": status.stable_revision,
+        "modelward.cause": status.cause or "",
+        "modelward.reasons": [announcement.reason for announcement in decision.announcements],
+    }
+    with TRACER.start_as_current_span("modelward.decide", attributes=attributes) as span:
+        for announcement in decision.announcements:
+            span.add_event(announcement.reason, {"message": announcement.message})
 
 
 class Tracing:

@@ -6,15 +6,22 @@ import sys
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.integration.otlp_store import attributes
 from tests.integration.signals.fake_prometheus import Asked, FakePrometheus, body
 
 # In a process of its own: OpenTelemetry's provider is set once for a whole process.
 PROGRAM = """
 import os
-from modelward.signals.tracing import TRACER, Tracing
+from modelward.api.status import ModelDeploymentStatus
+from modelward.decide.decision import Announcement, Decision
+from modelward.signals.key import Key
+from modelward.signals.tracing import TRACER, Tracing, of_deployment, record_decision
 tracing = Tracing(os.environ)
-with TRACER.start_as_current_span("modelward.reconcile") as span:
-    span.set_attribute("modelward.deployment", "team/web")
+key = Key("team", "web")
+status = ModelDeploymentStatus(stable_revision="web-a", candidate_revision="web-b")
+announcement = Announcement("Normal", "StepStarted", "Rollout", "10% to web-b")
+with TRACER.start_as_current_span("modelward.reconcile", attributes=of_deployment(key)) as span:
+    record_decision(key, Decision(status, "StartStep", (announcement,)))
     print(span.is_recording())
 tracing.close()
 """
@@ -38,8 +45,16 @@ async def test_spans_are_sent_where_an_endpoint_is_configured() -> None:
     requests = [_spans(asked) for asked in collector.asked if asked.path == "/v1/traces"]
     assert printed == "True"
     assert [(span.name, service) for spans, service in requests for span in spans] == [
-        ("modelward.reconcile", "modelward-operator")
+        ("modelward.decide", "modelward-operator"),
+        ("modelward.reconcile", "modelward-operator"),
     ]
+    decide, reconcile = (span for spans, _ in requests for span in spans)
+    assert (decide.trace_id, decide.parent_span_id) == (reconcile.trace_id, reconcile.span_id)
+    assert attributes(reconcile.attributes) == {"k8s.namespace.name": "team", "modelward.deployment": "web"}
+    found = attributes(decide.attributes)
+    assert (found["modelward.deployment"], found["modelward.rule"]) == ("web", "StartStep")
+    assert (found["modelward.revision"], found["modelward.stable"]) == ("web-b", "web-a")
+    assert [event.name for event in decide.events] == ["StepStarted"]
 
 
 async def test_nothing_is_recorded_without_an_endpoint() -> None:
