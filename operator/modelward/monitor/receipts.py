@@ -12,8 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -22,6 +21,7 @@ MAX_PREDICTIONS: Final = 8
 MIN_KEY_BYTES: Final = 16
 _VERSION: Final = b"v1"
 _ID_BYTES: Final = 12
+_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 Prediction = str | int | float | bool
 
@@ -34,8 +34,7 @@ class KeyFileError(Exception):
     """The key file can't be used; the text says what is wrong and what to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What one prediction's receipt says."""
 
     namespace: str
@@ -92,7 +91,7 @@ def sign(receipt: Receipt, key: bytes) -> bytes | None:
         if predictions is not None:
             payload["p"] = predictions
         signed = _VERSION + b"." + _encode(orjson.dumps(payload))
-        value = signed + b"." + _encode(hmac.digest(key, signed, hashlib.sha256))
+        value = signed + b"." + _encode(hmac.digest(key, signed, "sha256"))
         if len(value) <= MAX_RECEIPT_BYTES:
             return value
     return None
@@ -131,7 +130,7 @@ def _from_payload(payload: dict[str, object]) -> Receipt:
 
 
 def _encode(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL_SAFE).rstrip(b"=")
 
 
 def _decode(text: str) -> bytes:
