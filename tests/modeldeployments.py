@@ -406,6 +406,33 @@ AGAINST_A_RULE: Final = (
         "every revision is given the same inputs: write the query without $revision",
     ),
     Wrong(
+        "a limit without a profile",
+        {"spec": {"drift": {"psi": "0.2"}}},
+        "psi and window are of a profile: write profile.configMapName, or leave them out",
+    ),
+    Wrong(
+        "a detector with the profile's name",
+        {
+            "spec": {
+                "drift": {
+                    "profile": {"configMapName": "electricity-profile"},
+                    "detectors": [{"name": "profile", "query": "psi"}],
+                }
+            }
+        },
+        "profile is the name of the profile's own detector: write another for yours",
+    ),
+    Wrong(
+        "a ConfigMap's name in capitals",
+        {"spec": {"drift": {"profile": {"configMapName": "Electricity"}}}},
+        "not the name of a ConfigMap: write lower case letters, digits, - and .",
+    ),
+    Wrong(
+        "a window of a minute",
+        {"spec": {"drift": {"profile": {"configMapName": "electricity"}, "window": "1m"}}},
+        "write a duration from 5m to 24h",
+    ),
+    Wrong(
         "a detector's name in capitals",
         {"spec": {"drift": {"detectors": [{"name": "PSI", "query": "psi"}]}}},
         "not a detector's name: write lower case letters, digits and -, beginning with a letter",

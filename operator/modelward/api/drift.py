@@ -1,18 +1,25 @@
-"""Detectors of drifted inputs: what a team watches of the data that its model is given.
+"""Drifted inputs: a profile that they are held against, and detectors of a team's own.
 
 Drift alone is no reason to go back: another revision is given the same inputs. It explains why every
 revision does badly, and it is told to people.
 """
 
+from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from modelward.api.base import APIType
 from modelward.api.objectives import REVISION, PromQL
-from modelward.api.quantities import DecimalString
+from modelward.api.quantities import DecimalString, Duration, decimal_above, duration_within
 from modelward.api.rules import ListMap, Rule, matches
+
+PROFILE_DETECTOR: Final = "profile"
+"""Name of the profile among the detectors, in alerts and decisions."""
+DEFAULT_PSI: Final = Decimal("0.2")
+DEFAULT_WINDOW: Final = timedelta(hours=1)
+_SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 
 
 class Detector(APIType):
@@ -41,9 +48,32 @@ class Detector(APIType):
     """The inputs have drifted while the value is above this, in quotes."""
 
 
+class ProfileSource(APIType):
+    """Where the profile is."""
+
+    config_map_name: Annotated[
+        str,
+        Field(max_length=253),
+        matches(_SUBDOMAIN, "not the name of a ConfigMap: write lower case letters, digits, - and ."),
+    ]
+    """ConfigMap with the key profile.json, in the same namespace and labelled modelward.dev/deployment: NAME.
+
+    `modelward profile --config-map` writes one.
+    """
+
+
 class Drift(APIType):
     """How drifted inputs are noticed."""
 
+    profile: ProfileSource | None = None
+    """The training data's profile: inputs and predictions are counted in its bins, and held against it."""
+    psi: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(100))] | None = None
+    """Population stability index above which a feature has drifted, in quotes; "0.2" if unset.
+
+    Where there are few samples the limit is higher: what chance alone would reach once a year.
+    """
+    window: Annotated[Duration, duration_within(timedelta(minutes=5), timedelta(hours=24))] | None = None
+    """Time whose samples are held against the profile; 1h if unset."""
     detectors: Annotated[
         tuple[Detector, ...],
         ListMap("name"),
@@ -57,3 +87,29 @@ class Drift(APIType):
     """The team's own detectors. Each has an alert; while one is above its threshold, drift is a cause."""
     on_breach: Literal["Alert", "Hold"] = "Alert"
     """What drift alone leads to: Alert, or Hold (a rollout waits until it has passed). Never a rollback."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.profile) || !(has(self.psi) || has(self.window))",
+            "psi and window are of a profile: write profile.configMapName, or leave them out",
+            lambda drift: drift.profile is not None or (drift.psi is None and drift.window is None),
+        ),
+        Rule(
+            f"!has(self.profile) || self.detectors.all(d, d.name != '{PROFILE_DETECTOR}')",
+            f"{PROFILE_DETECTOR} is the name of the profile's own detector: write another for yours",
+            lambda drift: (
+                drift.profile is None
+                or all(detector.name != PROFILE_DETECTOR for detector in drift.detectors)
+            ),
+        ),
+    )
+
+    @property
+    def psi_threshold(self) -> Decimal:
+        """PSI that matters."""
+        return DEFAULT_PSI if self.psi is None else self.psi
+
+    @property
+    def window_length(self) -> timedelta:
+        """Time whose samples are held against the profile."""
+        return DEFAULT_WINDOW if self.window is None else self.window

@@ -40,6 +40,10 @@ class ConditionType(_Documented):
         "QueriesValid",
         "Whether Prometheus can answer the team's own queries; only where spec has any.",
     )
+    DRIFT_WATCHED = (
+        "DriftWatched",
+        "Whether inputs and predictions are held against a profile; only where spec.drift.profile names one.",
+    )
 
 
 class Reason(_Documented):
@@ -130,6 +134,24 @@ class Reason(_Documented):
         ),
     )
 
+    PROFILE_IN_USE = "ProfileInUse", "Every feature of the profile is watched."
+    FEATURES_CUT = (
+        "FeaturesCut",
+        "The profile has more features than are watched; the message says how many are.",
+    )
+    PROFILE_MISSING = (
+        "ProfileMissing",
+        "There is no such ConfigMap, or it lacks the label by which it is found.",
+    )
+    PROFILE_INVALID = (
+        "ProfileInvalid",
+        "The profile is too large, of another version or breaks its schema; the message says where.",
+    )
+    TOO_FEW_VALUES = (
+        "TooFewValues",
+        "Nothing can be said of drift: too few values were sampled in the window, or nothing is recorded.",
+    )
+
 
 REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
     ConditionType.READY: (Reason.SERVING, Reason.NO_REVISION_SERVES, Reason.SCALED_TO_ZERO),
@@ -176,6 +198,14 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
     ConditionType.QUERIES_VALID: (
         Reason.QUERIES_ANSWERED,
         Reason.QUERY_FAILED,
+        Reason.METRICS_UNAVAILABLE,
+    ),
+    ConditionType.DRIFT_WATCHED: (
+        Reason.PROFILE_IN_USE,
+        Reason.FEATURES_CUT,
+        Reason.PROFILE_MISSING,
+        Reason.PROFILE_INVALID,
+        Reason.TOO_FEW_VALUES,
         Reason.METRICS_UNAVAILABLE,
     ),
 }

@@ -254,7 +254,7 @@ class DecisionRecord(_Recorded):
     """Why, with the numbers."""
     evidence: Annotated[tuple[EvidenceRecord, ...], Field(max_length=MOST_EVIDENCE)] = ()
     """By objective and revision, what weighed most first."""
-    drift: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    drift: Annotated[tuple[str, ...], Field(max_length=11)] = ()
     """Drift detectors, each with its value "of" its threshold."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelward import conventions as names
+from modelward.api.binning import DriftConfig
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.control import kinds, observe, traffic
 from modelward.control.apply import Applier
@@ -33,6 +34,8 @@ class Wanted:
     spec: ModelDeploymentSpec
     targets: Targets
     keys: KeyMaterial
+    drift: DriftConfig | None
+    """The bins of the profile that spec names, if it can be used."""
 
 
 class Children:
@@ -94,6 +97,7 @@ class Children:
             replace(wanted.targets, placements=rendered),
             self._platform,
             wanted.keys,
+            drift=wanted.drift,
         )
         route = traffic.Route(
             identity=wanted.identity,

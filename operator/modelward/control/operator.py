@@ -25,6 +25,7 @@ from modelward.control.lease import Lease
 from modelward.control.listing import Lists
 from modelward.control.monitors import Monitors
 from modelward.control.polling import Polling
+from modelward.control.profiles import Profiles
 from modelward.control.queue import WorkQueue
 from modelward.control.reconcile import Reconciler
 from modelward.control.revisions import Revisions
@@ -152,6 +153,7 @@ class Operator:
             book=self._book,
             children=Children(self._applier, self._cache, self._monitors, revisions, platform),
             revisions=revisions,
+            profiles=Profiles(self._cache),
             telemetry=self._telemetry,
             clock=lambda: datetime.now(UTC),
         )

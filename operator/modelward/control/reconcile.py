@@ -23,6 +23,7 @@ from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
 from modelward.control.evidence_book import EvidenceBook, Followed, Pace
 from modelward.control.monitors import Monitors, Reading
+from modelward.control.profiles import Profiles
 from modelward.control.refusals import Refusals, RefusedError
 from modelward.control.revisions import Revisions
 from modelward.decide import decide, evidence_plan, targets
@@ -70,6 +71,7 @@ class Reconciler:
     book: EvidenceBook
     children: Children
     revisions: Revisions
+    profiles: Profiles
     telemetry: Telemetry
     clock: Callable[[], datetime]
     _refused: dict[Key, str] = field(init=False, default_factory=dict)
@@ -108,6 +110,7 @@ class Reconciler:
         self.book.forget(key)
         self.applier.forget(key)
         self.children.forget(key)
+        self.profiles.forget(key)
         self._refused.pop(key, None)
 
     def follow(self, key: Key, uid: str, spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> None:
@@ -119,7 +122,9 @@ class Reconciler:
             pace = Pace.CLOSE if is_watched_closely else Pace.SETTLED
         selectors = tuple(alert.match_labels for alert in spec.rollback.alerts)
         plan, selected = evidence_plan(spec, status), targets(spec, status).selected
-        queries = team_queries(key, spec, plan.revisions, selected)
+        profile = self.profiles.find(key, spec)
+        bins = profile.config if profile else None
+        queries = team_queries(key, spec, plan.revisions, selected, bins)
         self.book.follow(key, uid, Followed(plan, pace, selectors, queries))
 
     async def _reconcile(self, deployment: _Deployment) -> timedelta | None:
@@ -139,7 +144,9 @@ class Reconciler:
         if decision.status.last_decision != deployment.status.last_decision:
             await decisions.keep(self.applier, key, identity, decision.status.last_decision, refusals)
         placed = targets(spec, decision.status)
-        await self.children.bring_about(key, Wanted(identity, spec, placed, keys), readings, refusals)
+        profile = self.profiles.find(key, spec)
+        asked = Wanted(identity, spec, placed, keys, profile.config if profile else None)
+        await self.children.bring_about(key, asked, readings, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
         is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message
@@ -178,6 +185,7 @@ class Reconciler:
         readings: Mapping[str, Reading],
     ) -> Observation:
         entry = self.book[deployment.key]
+        profile = self.profiles.find(deployment.key, deployment.spec)
         return Observation(
             deployment=deployment.key.name,
             generation=deployment.manifest["metadata"]["generation"],
@@ -189,6 +197,7 @@ class Reconciler:
             alerts=entry.alerts,
             drift=entry.drift,
             drift_unknown=entry.drift_unknown,
+            profile=profile.seen if profile else None,
             query_problems=entry.problems,
             commands=observe.commands(deployment.manifest),
             render_problem=self._refused.get(deployment.key, ""),

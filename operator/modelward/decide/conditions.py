@@ -4,10 +4,11 @@ Each is a function of the status decided on and of what was seen. Messages carry
 by itself, so that a deployment at rest is never written to.
 """
 
+from modelward.api.drift import PROFILE_DETECTOR
 from modelward.api.reasons import REASONS_OF, ConditionType, Reason
 from modelward.api.status import Condition, ModelDeploymentStatus, Phase
 from modelward.decide.clock import stamp
-from modelward.decide.observation import MetricsState
+from modelward.decide.observation import MetricsState, ProfileProblem
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation, is_split
 from modelward.decide.sizing import unmet_holdback, unmet_weight
@@ -27,6 +28,7 @@ def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> Mode
         ConditionType.PROGRESSING: _progressing(situation, status),
         ConditionType.OBJECTIVES_MET: _objectives_met(situation, status),
         **({ConditionType.QUERIES_VALID: _queries_valid(situation)} if _has_queries(situation) else {}),
+        **_drift_watched(situation),
     }
     before = {condition.type: condition for condition in situation.status.conditions}
     return status.model_copy(
@@ -214,3 +216,24 @@ def _queries_valid(situation: Situation) -> _Said:
     if problems := situation.observation.query_problems:
         return _FALSE, Reason.QUERY_FAILED, "; ".join(f"{each.subject}: {each.message}" for each in problems)
     return _TRUE, Reason.QUERIES_ANSWERED, "every query of the team gives one series"
+
+
+def _drift_watched(situation: Situation) -> dict[ConditionType, _Said]:
+    """Return what there is to say of the profile that spec names; nothing where it names none."""
+    profile = situation.observation.profile
+    if profile is None:
+        return {}
+    match profile.problem:
+        case ProfileProblem.MISSING:
+            said = _FALSE, Reason.PROFILE_MISSING, profile.message
+        case ProfileProblem.INVALID:
+            said = _FALSE, Reason.PROFILE_INVALID, profile.message
+        case _ if not situation.metrics_are_available:
+            said = _UNKNOWN, Reason.METRICS_UNAVAILABLE, situation.observation.metrics_message
+        case _ if PROFILE_DETECTOR in situation.observation.drift_unknown:
+            said = _UNKNOWN, Reason.TOO_FEW_VALUES, "too few values in the window, or nothing is recorded"
+        case ProfileProblem.CUT:
+            said = _TRUE, Reason.FEATURES_CUT, profile.message
+        case _:
+            said = _TRUE, Reason.PROFILE_IN_USE, "every feature of the profile is watched"
+    return {ConditionType.DRIFT_WATCHED: said}

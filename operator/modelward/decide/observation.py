@@ -93,6 +93,24 @@ class DriftSignal:
         return self.value > self.threshold
 
 
+class ProfileProblem(StrEnum):
+    """What is wrong with the profile that spec names."""
+
+    MISSING = "Missing"
+    INVALID = "Invalid"
+    CUT = "Cut"
+    """It has more features than are watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSeen:
+    """The profile that spec names."""
+
+    problem: ProfileProblem | None = None
+    message: str = ""
+    """What is wrong with it; empty where nothing is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The annotations by which a person steers, as written: `<revision>@<token>` or, for abort, any token."""
@@ -122,6 +140,8 @@ class Observation:
     """What each drift detector that has a value says, drifted or not."""
     drift_unknown: tuple[str, ...] = ()
     """Names of the detectors without a value that can be used; that is news of neither kind."""
+    profile: ProfileSeen | None = None
+    """None: spec names no profile."""
     query_problems: tuple[QueryProblem, ...] = ()
     """By subject, the team's queries that give nothing usable now."""
     commands: Commands = Commands()

@@ -42,7 +42,8 @@ class DriftPolicy:
         threshold: PSI that matters; 0 or more.
         false_alarms_per_year: how many windows a year may be above their limit by chance; above 0.
         features: how many features are looked at; 1 or more.
-        window_seconds: length of a window; windows do not overlap. Above 0.
+        window_seconds: time between two looks: the window's length, or less where windows overlap, as then
+            each look counts as one of a new window. Above 0.
 
     Raises:
         ValueError: if a number is outside its range, or the rate leaves nearly every window an alarm.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from modelward.api.binning import DriftConfig
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.decide.placement import Placement, Targets
 from modelward.render import monitoring, rules
@@ -14,13 +15,15 @@ from modelward.render.services import deployment_service, revision_service
 from modelward.render.workload import deployment
 
 
-def render(
+def render(  # noqa: PLR0913 - each is a thing of its own that children are made from
     identity: DeploymentIdentity,
     spec: ModelDeploymentSpec,
     records: Mapping[str, RevisionRecord],
     targets: Targets,
     platform: Platform,
     keys: KeyMaterial,
+    *,
+    drift: DriftConfig | None = None,
 ) -> tuple[Manifest, ...]:
     """Return the children that should exist, each before what refers to it.
 
@@ -32,6 +35,7 @@ def render(
         targets: what runs and where traffic goes.
         platform: the cluster and the operator's settings.
         keys: the deployment's secrets.
+        drift: the bins of the profile that spec.drift names; None: none is named, or it can't be used.
 
     Raises:
         KeyError: a placed revision has no record.
@@ -40,14 +44,14 @@ def render(
     placed = {placement.revision: placement for placement in targets.placements}
     children = [keys_secret(identity, keys)]
     for revision, placement in placed.items():
-        children += _of_revision(identity, spec, records[revision], placement, targets.generation)
+        children += _of_revision(identity, spec, records[revision], placement, targets.generation, drift)
     unplaced = [records[revision] for revision in sorted(records.keys() - placed.keys())]
     children += [deployment(identity, record, 0) for record in unplaced]
     children.append(deployment_service(identity, targets))
     if monitoring.KIND in platform.optional_kinds:
         children.append(monitoring.pod_monitor(identity, platform))
     if rules.KIND in platform.optional_kinds:
-        children.append(rules.prometheus_rule(identity, spec, platform))
+        children.append(rules.prometheus_rule(identity, spec, platform, drift))
     return tuple(sealed(child) for child in children)
 
 
@@ -57,9 +61,10 @@ def _of_revision(
     record: RevisionRecord,
     placement: Placement,
     generation: int,
+    drift: DriftConfig | None,
 ) -> list[Manifest]:
     return [
-        config_map(identity, spec, record, placement, generation),
+        config_map(identity, spec, record, placement, generation, drift),
         revision_service(identity, record.name),
         deployment(identity, record, placement.replicas),
     ]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from modelward import conventions as names
+from modelward.api.binning import DriftConfig
 from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
     AvailabilityObjectiveConfig,
@@ -41,6 +42,7 @@ def config_map(
     record: RevisionRecord,
     placement: Placement,
     generation: int,
+    drift: DriftConfig | None = None,
 ) -> Manifest:
     """Return ConfigMap NAME-HASH.
 
@@ -48,7 +50,7 @@ def config_map(
         InvalidRevisionError: the record's inputs break a rule of the API.
         ValueError: the placement withdraws the revision without saying where its requests go.
     """
-    monitor = monitor_config(identity, spec, record, placement, generation)
+    monitor = monitor_config(identity, spec, record, placement, generation, drift)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -67,6 +69,7 @@ def monitor_config(
     record: RevisionRecord,
     placement: Placement,
     generation: int,
+    drift: DriftConfig | None = None,
 ) -> MonitorConfig:
     """Return what the monitors of a revision are told.
 
@@ -82,6 +85,7 @@ def monitor_config(
         model=model.uri,
         server=ServerConfig(protocol=ServerProtocol(server.protocol), port=server.port),
         objectives=objective_configs(spec.objectives),
+        drift=drift,
         traffic=traffic_config(identity, placement, generation),
         telemetry=TelemetryConfig(
             sample_ratio=float(spec.telemetry.sample_ratio), is_exported=spec.telemetry.otlp is not None

@@ -5,9 +5,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from modelward.api.drift import Detector
+from modelward.api.binning import DriftConfig
+from modelward.api.drift import PROFILE_DETECTOR, Detector
 from modelward.api.objectives import Query
 from modelward.api.spec import ModelDeploymentSpec
+from modelward.render.drift_promql import drifted_most
 from modelward.render.promql import DeploymentKey, totals
 
 _PLACE: Final = re.compile(r"\$(revision|deployment|namespace)\b", re.ASCII)
@@ -53,7 +55,11 @@ NO_QUERIES: Final = TeamQueries()
 
 
 def team_queries(
-    key: DeploymentKey, spec: ModelDeploymentSpec, watched: Collection[str], selected: Collection[str]
+    key: DeploymentKey,
+    spec: ModelDeploymentSpec,
+    watched: Collection[str],
+    selected: Collection[str],
+    profile: DriftConfig | None = None,
 ) -> TeamQueries:
     """Return the queries to ask while these revisions are watched.
 
@@ -63,6 +69,7 @@ def team_queries(
         watched: revisions that evidence is kept of.
         selected: those of them that have traffic. A query that does not tell revisions apart is of the one
             that serves; while two share the traffic nobody can say whose its events are, and it is not asked.
+        profile: the bins of the profile that spec names, which is a detector more.
     """
     alone = tuple(selected) if len(selected) == 1 else ()
     counts = tuple(
@@ -71,7 +78,10 @@ def team_queries(
         if objective.query is not None
         for revision in (watched if objective.query.is_of_a_revision else alone)
     )
-    return TeamQueries(counts, tuple(_drift_query(key, detector) for detector in spec.drift.detectors))
+    drift = tuple(_drift_query(key, detector) for detector in spec.drift.detectors)
+    if profile is not None:
+        drift = (DriftQuery(PROFILE_DETECTOR, drifted_most(key, profile.profile), 1.0), *drift)
+    return TeamQueries(counts, drift)
 
 
 def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str) -> CountQuery:

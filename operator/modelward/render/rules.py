@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from modelward.api.binning import DriftConfig
 from modelward.api.drift import Detector
 from modelward.api.objectives import Objective, event_config
 from modelward.api.quantities import format_decimal, format_percentage
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render import promql
 from modelward.render.alert import alert
+from modelward.render.drift import rule_group
 from modelward.render.identity import DeploymentIdentity, Platform
+from modelward.render.infrastructure import infrastructure_groups
 from modelward.render.incidents import incident_alerts
 from modelward.render.manifest import Manifest, deployment_labels, owned
 
@@ -54,8 +57,16 @@ def bad_ratio_threshold(target: Decimal, burn_rate: BurnRate) -> Decimal:
     return min(burn_rate.factor * allowed, (1 + allowed) / 2)
 
 
-def prometheus_rule(identity: DeploymentIdentity, spec: ModelDeploymentSpec, platform: Platform) -> Manifest:
-    """Return PrometheusRule NAME; a deployment without replicas has no alert for missing data."""
+def prometheus_rule(
+    identity: DeploymentIdentity,
+    spec: ModelDeploymentSpec,
+    platform: Platform,
+    drift: DriftConfig | None = None,
+) -> Manifest:
+    """Return PrometheusRule NAME; a deployment without replicas has no alert for missing data.
+
+    With the bins of a profile it has a group of rules more.
+    """
     alerts = [
         _burn_alert(identity, objective, burn_rate, platform)
         for objective in spec.objectives
@@ -76,19 +87,32 @@ def prometheus_rule(identity: DeploymentIdentity, spec: ModelDeploymentSpec, pla
                 {
                     "name": f"modelward.{identity.name}",
                     "interval": _INTERVAL,
-                    "rules": [*_recordings(identity), *alerts],
-                }
+                    "rules": [*_recordings(identity, spec), *alerts],
+                },
+                *infrastructure_groups(identity, spec, platform),
+                *([rule_group(identity, spec.drift, drift, platform)] if drift else []),
             ]
         },
     }
 
 
-def _recordings(identity: DeploymentIdentity) -> list[dict[str, Any]]:
+def _recordings(identity: DeploymentIdentity, spec: ModelDeploymentSpec) -> list[dict[str, Any]]:
     key = (identity.namespace, identity.name)
     return [
         {"record": promql.RECORD_ALL, "expr": promql.recorded_rate(key, "")},
         {"record": promql.RECORD_BAD, "expr": promql.recorded_rate(key, "bad")},
+        *(_target(identity, objective) for objective in spec.objectives if objective.query is None),
     ]
+
+
+def _target(identity: DeploymentIdentity, objective: Objective) -> dict[str, Any]:
+    labels = {
+        "namespace": identity.namespace,
+        "deployment": identity.name,
+        "objective": objective.name,
+        "config": event_config(objective),
+    }
+    return {"record": promql.RECORD_TARGET, "expr": f"vector({objective.target.normalize():f})", "labels": labels}
 
 
 def _burn_alert(

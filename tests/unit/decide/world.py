@@ -17,6 +17,7 @@ from modelward.decide.observation import (
     Observation,
     Problem,
     ProblemReason,
+    ProfileSeen,
     QueryProblem,
     RevisionObservation,
 )
@@ -102,6 +103,7 @@ class World:
     alerts: tuple[FiringAlert, ...] = ()
     drift: tuple[DriftSignal, ...] = ()
     drift_unknown: tuple[str, ...] = ()
+    profile: ProfileSeen | None = None
     query_problems: tuple[QueryProblem, ...] = ()
     commands: Commands = field(default_factory=Commands)
     render_problem: str = ""
@@ -154,6 +156,7 @@ class World:
             alerts=self.alerts,
             drift=self.drift,
             drift_unknown=self.drift_unknown,
+            profile=self.profile,
             query_problems=self.query_problems,
             commands=self.commands,
             render_problem=self.render_problem,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelward.api.binning import DriftConfig, NumericBins
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, team_queries
 from tests.modeldeployments import VALID, Manifest, changed
@@ -58,6 +59,15 @@ def test_detectors_are_asked_with_names_filled_in() -> None:
     """A detector is one query for the whole deployment."""
     found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",))
     assert found == TeamQueries(drift=(DriftQuery("psi", 'max(psi{app="shop"}) # of all', 0.1),))
+
+
+def test_a_profile_is_a_detector_more() -> None:
+    """It comes first, asks for what is recorded by its own hash alone, and is above 1 when it has drifted."""
+    bins = NumericBins(name="price", edges=(1.0,), reference=(49, 49, 0, 0))
+    profile = DriftConfig(profile="abc", columns=1, features=(bins,))
+    found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",), profile)
+    assert [(query.name, query.threshold) for query in found.drift] == [("profile", 1.0), ("psi", 0.1)]
+    assert 'profile="abc", revision=""' in found.drift[0].query
 
 
 def test_both_totals_are_asked_for_at_once() -> None:

@@ -1,0 +1,78 @@
+"""The profile that a deployment's spec names, from the ConfigMap that carries it.
+
+The ConfigMap is watched as the operator's own are: it has the label of the deployment. A profile that was
+read is kept until its ConfigMap changes, since reading a large one takes milliseconds.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from modelward.api.binning import DriftConfig
+from modelward.api.profile import PROFILE_KEY, InvalidProfileError, drift_config, read_profile
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.control import kinds
+from modelward.control.cache import Cache
+from modelward.conventions import LABEL_DEPLOYMENT
+from modelward.decide.observation import ProfileProblem, ProfileSeen
+from modelward.signals.key import Key
+
+_FEATURES_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a profile."""
+
+    config: DriftConfig | None
+    """None: it is missing or can't be used."""
+    seen: ProfileSeen
+
+
+@dataclass(slots=True)
+class Profiles:
+    """Reads profiles out of the cache."""
+
+    cache: Cache
+    _read: dict[Key, tuple[bytes, Found]] = field(init=False, default_factory=dict)
+
+    def find(self, key: Key, spec: ModelDeploymentSpec) -> Found | None:
+        """Return what there is of the profile that spec names; None: it names none."""
+        if spec.drift.profile is None:
+            self.forget(key)
+            return None
+        name = spec.drift.profile.config_map_name
+        record = self.cache.get(key, kinds.CONFIG_MAP, name)
+        if record is None:
+            message = f"there is no ConfigMap {name} with the label {LABEL_DEPLOYMENT}: {key.name}"
+            return Found(None, ProfileSeen(ProfileProblem.MISSING, message))
+        known = self._read.get(key)
+        if known is not None and known[0] == record.content:
+            return known[1]
+        data = record.manifest().get("data") or {}
+        found = _read_from(name, data.get(PROFILE_KEY))
+        self._read[key] = (record.content, found)
+        return found
+
+    def forget(self, key: Key) -> None:
+        """Forget the profile of a deployment that is gone, or names none any more."""
+        self._read.pop(key, None)
+
+
+def _read_from(name: str, text: str | None) -> Found:
+    if text is None:
+        message = f"ConfigMap {name} has no key {PROFILE_KEY}; make it with modelward profile --config-map"
+        return Found(None, ProfileSeen(ProfileProblem.INVALID, message))
+    try:
+        profile = read_profile(text)
+    except InvalidProfileError as error:
+        return Found(None, ProfileSeen(ProfileProblem.INVALID, f"ConfigMap {name}: {error}"))
+    config = drift_config(profile)
+    left_out = [feature.name for feature in profile.features[len(config.features) :]]
+    if not left_out:
+        return Found(config, ProfileSeen())
+    named = ", ".join(left_out[:_FEATURES_NAMED]) + (", ..." if len(left_out) > _FEATURES_NAMED else "")
+    message = (
+        f"the first {len(config.features)} of {len(profile.features)} features are watched, not {named}: "
+        "write the ones that matter first, with modelward profile --features"
+    )
+    return Found(config, ProfileSeen(ProfileProblem.CUT, message))
