@@ -16,10 +16,12 @@ from modelward.cli.backtest_report import data, report
 from modelward.cli.bins import read_windows
 from modelward.cli.evidence_plot import draw
 from modelward.cli.failure import CommandError
-from modelward.cli.history import Recorded, parse_time, read_csv
+from modelward.cli.history import parse_time, read_csv
 from modelward.cli.inputs import Inputs
 from modelward.cli.policy import read_policy
+from modelward.cli.recorded import Recorded
 from modelward.cli.replay import Replay
+from modelward.cli.team_signals import TeamSignals
 from modelward.conventions import BLOCK_SECONDS
 from modelward.signals.key import Key
 
@@ -70,11 +72,14 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
         if deployment or begin or end:
             raise CommandError("--deployment, --from and --to go with --prometheus; leave them out.")
         block_seconds = _whole_seconds("--block", block)
+        _refuse_what_only_prometheus_knows(spec)
+        signals = TeamSignals()
         history = read_csv(csv, block_seconds, {objective.name for objective in spec.objectives})
     else:
         block_seconds = BLOCK_SECONDS
-        history = _recorded(str(prometheus), deployment, (begin, end), spec).read()
-    replay = Replay(spec, block_seconds, _inputs(bins, window, psi))
+        recorded = _recorded(str(prometheus), deployment, (begin, end), spec)
+        history, signals = recorded.read(), recorded.signals
+    replay = Replay(spec, block_seconds, _inputs(bins, window, psi), signals)
     replay.run(history)
     if not replay.blocks:
         raise CommandError("there is no block in that history.")
@@ -122,4 +127,13 @@ def _recorded(url: str, deployment: str, span: tuple[str, str], spec: ModelDeplo
         raise CommandError("--to must be after --from.")
     aligned = (math.ceil(first / BLOCK_SECONDS) * BLOCK_SECONDS, last // BLOCK_SECONDS * BLOCK_SECONDS)
     configs = {objective.name: event_config(objective) for objective in spec.objectives}
-    return Recorded(url, Key(namespace, name), configs, aligned, BLOCK_SECONDS)
+    return Recorded(url, Key(namespace, name), spec, configs, aligned, BLOCK_SECONDS)
+
+
+def _refuse_what_only_prometheus_knows(spec: ModelDeploymentSpec) -> None:
+    fields = {"drift.detectors": spec.drift.detectors, "rollback.alerts": spec.rollback.alerts}
+    if asked := [name for name, value in fields.items() if value]:
+        raise CommandError(
+            f"the policy has {' and '.join(asked)}, of which a CSV file says nothing: replay them with "
+            "--prometheus, or leave them out of the --policy; --bins tells of drifted inputs"
+        )

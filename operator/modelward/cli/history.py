@@ -1,14 +1,12 @@
-"""Counts of the past, in order of time: from a CSV file or from a Prometheus.
+"""Counts of the past, in order of time, from a CSV file.
 
 The CSV has a header and the columns `time` (end of the block: unix seconds or ISO 8601, UTC unless it says
 otherwise), `revision`, `objective`, `good` and `total` (events). Rows are in order of time; a time that has
 no row for a revision and objective is Unknown for it.
 """
 
-import asyncio
 import csv
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -16,15 +14,8 @@ from typing import Final, TypeAlias
 from modelward.cli.failure import CommandError
 from modelward.evidence.counts import Block, sanitize
 from modelward.evidence.ledger import TimedBlocks
-from modelward.render import promql
-from modelward.signals.answers import Grid, NoAnswerError
-from modelward.signals.blocks import Subject, count
-from modelward.signals.key import Key
-from modelward.signals.prometheus import Endpoint, Prometheus
 
 COLUMNS: Final = ("time", "revision", "objective", "good", "total")
-BLOCKS_A_QUERY: Final = 720
-TIMEOUT_SECONDS: Final = 60.0
 
 History: TypeAlias = Iterator[TimedBlocks]
 Pair: TypeAlias = tuple[str, str]
@@ -122,70 +113,3 @@ def parse_time(text: str) -> datetime:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a time; write for instance 2026-01-31T12:00:00Z") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a Prometheus has recorded about a deployment.
-
-    Args:
-        url: its base address.
-        deployment: whose counts.
-        configs: hash of each objective's event definition; counts of another definition are Unknown.
-        span: first and last block's end, unix seconds, multiples of block_seconds.
-    """
-
-    url: str
-    deployment: Key
-    configs: Mapping[str, str]
-    span: tuple[int, int]
-    block_seconds: int
-
-    def read(self) -> History:
-        """Yield the blocks.
-
-        Raises:
-            CommandError: Prometheus cannot be asked, or has nothing about the deployment.
-        """
-        try:
-            endpoint = Endpoint(self.url, TIMEOUT_SECONDS)
-        except ValueError as error:
-            raise CommandError(f"--prometheus: {error}") from error
-        try:
-            yield from _synchronous(lambda: self._ask(endpoint))
-        except NoAnswerError as error:
-            raise CommandError(f"no counts from Prometheus: {error}") from error
-
-    async def _ask(self, endpoint: Endpoint) -> AsyncGenerator[tuple[TimedBlocks, ...], None]:
-        first, last = self.span
-        found = False
-        async with Prometheus(endpoint) as prometheus:
-            for start in range(first, last + 1, BLOCKS_A_QUERY * self.block_seconds):
-                end = min(start + (BLOCKS_A_QUERY - 1) * self.block_seconds, last)
-                grid = Grid(start, end, self.block_seconds)
-                counts = await prometheus.range(promql.counts([self.deployment], self.block_seconds), grid)
-                flags = await prometheus.range(
-                    promql.unknown_counts([self.deployment], self.block_seconds), grid
-                )
-                subject = Subject(self.deployment, self.configs, start - self.block_seconds)
-                times = range(start, end + 1, self.block_seconds)
-                counted = count([subject], times, counts, flags)
-                found = found or self.deployment in counted.with_series
-                yield counted.blocks[self.deployment]
-        if not found:
-            raise CommandError(
-                f"{self.url} has no counts of {self.deployment} in that time; "
-                "check --deployment, --from and --to"
-            )
-
-
-def _synchronous(make: Callable[[], AsyncGenerator[tuple[TimedBlocks, ...], None]]) -> History:
-    """Draw from an asynchronous generator, one item at a time."""
-    with asyncio.Runner() as runner:
-        items = make()
-        while True:
-            try:
-                blocks = runner.run(items.asend(None))
-            except StopAsyncIteration:
-                return
-            yield from blocks

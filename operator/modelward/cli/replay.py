@@ -18,6 +18,7 @@ from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.cli.curves import Curves, Line
 from modelward.cli.entries import Entry
 from modelward.cli.inputs import Inputs
+from modelward.cli.team_signals import TeamSignals
 from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.engine import STAY
 from modelward.decide.findings import against_target
@@ -47,6 +48,7 @@ class Replay:
         spec: what the team asks for.
         block_seconds: length of a block.
         inputs: whether they drifted.
+        signals: what the team's detectors and alerts said.
         blocks: how many were lived through.
         entries: what would have happened, in order of time.
         curves: the evidence over time.
@@ -56,6 +58,7 @@ class Replay:
     spec: ModelDeploymentSpec
     block_seconds: int
     inputs: Inputs = field(default_factory=Inputs)
+    signals: TeamSignals = field(default_factory=TeamSignals)
     blocks: int = 0
     entries: list[Entry] = field(default_factory=list)
     curves: Curves = field(default_factory=Curves)
@@ -83,10 +86,10 @@ class Replay:
         """Live through a history, which is in order of time."""
         batch: list[TimedBlocks] = []
         for time, counts in history:
-            if time > self.inputs.next_end:
+            if time > self._next_news:
                 self._take_in(batch)
                 batch = []
-                self._take_windows(before=time)
+                self._take_news(before=time)
             if new := self._appeared(time, counts):
                 self._take_in(batch)
                 batch = []
@@ -98,9 +101,9 @@ class Replay:
                 self._take_in(batch)
                 batch = []
         self._take_in(batch)
-        while self.inputs.next_end < math.inf:
+        while self._next_news < math.inf:
             # Told, but nothing is decided by a clock that history has not reached.
-            self.entries += self.inputs.take_in()
+            self.entries += self._next_told().take_in()
 
     def never_counted(self) -> list[str]:
         """Return the objectives of which history had no event at all."""
@@ -121,10 +124,18 @@ class Replay:
             self._counted.add(objective)
         return sorted(new, key=lambda revision: -new[revision]) if new else []
 
-    def _take_windows(self, before: float) -> None:
-        """Take in the windows of inputs that end before a time."""
-        while (end := self.inputs.next_end) < before:
-            self.entries += self.inputs.take_in()
+    @property
+    def _next_news(self) -> float:
+        """When a window of inputs ends, or a detector or an alert says something else; unix seconds."""
+        return self._next_told().next_end
+
+    def _next_told(self) -> Inputs | TeamSignals:
+        return self.inputs if self.inputs.next_end <= self.signals.next_end else self.signals
+
+    def _take_news(self, before: float) -> None:
+        """Take in what is said before a time."""
+        while (end := self._next_news) < before:
+            self.entries += self._next_told().take_in()
             if self._wanted:
                 self._decide(int(end))
 
@@ -218,8 +229,9 @@ class Replay:
             revisions=pods,
             assessments=self._ledger.assess(self._plan),
             metrics=MetricsState.AVAILABLE,
-            drift=self.inputs.signals,
-            drift_unknown=self.inputs.unknown,
+            alerts=self.signals.alerts,
+            drift=(*self.inputs.signals, *self.signals.drift),
+            drift_unknown=(*self.inputs.unknown, *self.signals.unknown),
         )
 
     def _asked(self, status: ModelDeploymentStatus) -> Plan:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from modelward.conventions import ALERT_LABEL_REVISION
 from modelward.decide.observation import FiringAlert
 from modelward.render import promql
-from modelward.signals.answers import NonsenseAnswerError, Series
+from modelward.signals.answers import NonsenseAnswerError
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
 
@@ -35,7 +35,7 @@ async def firing_alerts(
     prometheus = clients.of(key.namespace)
     queries = [promql.firing_since(key.namespace, selector) for selector in selectors]
     answers = await asyncio.gather(*(prometheus.instant(query, at.timestamp()) for query in queries))
-    found = {_firing(series, at) for answer in answers for series in answer}
+    found = {firing(series.labels, series.points[0][1], at) for answer in answers for series in answer}
     return tuple(sorted(found, key=lambda alert: (alert.started_at, alert.name, alert.revision or "")))
 
 
@@ -44,12 +44,16 @@ def matches(labels: Mapping[str, str], selectors: Iterable[MatchLabels]) -> bool
     return any(all(labels.get(name) == value for name, value in selector.items()) for selector in selectors)
 
 
-def _firing(series: Series, at: datetime) -> FiringAlert:
-    _, began = series.points[0]
-    name = series.labels.get("alertname", "")
+def firing(labels: Mapping[str, str], began: float, at: datetime) -> FiringAlert:
+    """Return the alert with these labels that fires at a time, and began at another (unix seconds).
+
+    Raises:
+        NonsenseAnswerError: it began in the future, or at no time.
+    """
+    name = labels.get("alertname", "")
     if not math.isfinite(began) or not 0 < began <= (at + CLOCK_SKEW).timestamp():
         raise NonsenseAnswerError(
             f"alert {name} began at {began}, which is not a time before {at.isoformat()}"
         )
-    revision = series.labels.get(ALERT_LABEL_REVISION) or None
+    revision = labels.get(ALERT_LABEL_REVISION) or None
     return FiringAlert(name=name, revision=revision, started_at=datetime.fromtimestamp(began, UTC))

@@ -64,9 +64,14 @@ class Totals:
         """Say what is wrong with the total at a time; empty if nothing is."""
         points = self._points.get(time, [])
         if len(points) != 1:
-            return f"it gave {len(points) or 'no'} series where it must give one; write for instance sum(...)"
+            return _not_one(len(points))
         value = points[0][1]
         return "" if 0 <= value <= MAX_TOTAL else f"it gave {value:g}, which no running total can be"
+
+    def several(self) -> str:
+        """Say that it gave several series at one time; empty where it did not."""
+        most = max(map(len, self._points.values()), default=0)
+        return _not_one(most) if most > 1 else ""
 
     def rise(self, times: Sequence[int]) -> float | None:
         """How much the total rose between the last two of these times; None if that cannot be told.
@@ -116,6 +121,10 @@ def block(good: Totals, total: Totals, time: int, block_seconds: int) -> Block:
 def blocks(good: Totals, total: Totals, times: Iterable[int], block_seconds: int) -> Mapping[int, Block]:
     """The count of each block that ends at one of these times."""
     return {time: block(good, total, time, block_seconds) for time in times}
+
+
+def _not_one(series: int) -> str:
+    return f"it gave {series or 'no'} series where it must give one; write for instance sum(...)"
 
 
 def _window(time: int, block_seconds: int) -> Sequence[int]:

@@ -319,3 +319,20 @@ def test_a_plot_has_a_name_that_says_its_kind(story: Path, policy: Path) -> None
     options = ["--csv", str(story), "--policy", str(policy), "--plot", "evidence.doc"]
     result = CliRunner().invoke(app, ["backtest", *options])
     assert "ends in .svg or .png" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ('drift: {detectors: [{name: psi, query: "max(psi)"}]}', "has drift.detectors, of which"),
+        ("rollback: {alerts: [{matchLabels: {severity: page}}]}", "has rollback.alerts, of which"),
+    ],
+)
+def test_what_a_csv_file_cannot_know_is_refused(tmp_path: Path, fields: str, said: str) -> None:
+    """Detectors and alerts are asked of Prometheus; a policy with them is not half replayed."""
+    counts, policy = tmp_path / "counts.csv", tmp_path / "policy.yaml"
+    counts.write_text(HEADER + f"{START},a,availability,50,50\n")
+    policy.write_text(POLICY.replace("rollout:", fields + "\nrollout:"))
+    found = CliRunner().invoke(app, ["backtest", "--csv", str(counts), "--policy", str(policy)])
+    assert isinstance(found.exception, CommandError)
+    assert said in str(found.exception)
