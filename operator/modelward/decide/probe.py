@@ -33,6 +33,9 @@ from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
 
 _CONTROL_GONE: Final = "ControlGone"
 _SUPERSEDED: Final = "Superseded"
+_PODS_IN_THE_WAY: Final = "PodsInTheWay"
+_NOT_OF_THE_BREACH: Final = frozenset({_CONTROL_GONE, _SUPERSEDED, _PODS_IN_THE_WAY})
+"""Why a comparison ended that say nothing of what it was about."""
 
 
 def begin_probe(situation: Situation, finding: Finding) -> Change:
@@ -58,14 +61,19 @@ def begin_probe(situation: Situation, finding: Finding) -> Change:
 def control_is_ready(situation: Situation) -> Finding | None:
     """Are the control's pods ready, and they and the serving revision's the only ones?"""
     control = situation.status.control
-    if control is None or control.shared_at or not situation.metrics_are_available:
+    if control is None or not situation.metrics_are_available:
+        return None
+    if not _has_pods_enough(situation, control) or _others(situation):
         return None
     ready = situation.pods(control.revision).ready
+    return Finding("ProbeStarted", f"{ready} pods of {control.revision} take traffic", control.revision)
+
+
+def _has_pods_enough(situation: Situation, control: ControlStatus) -> bool:
+    """Return whether a control that has no share yet has the pods to take one."""
     waited = elapsed(control.started_at, situation.now)
     enough = control.replicas if waited < FULL_CAPACITY_WAIT else 1
-    if ready < enough or _others(situation):
-        return None
-    return Finding("ProbeStarted", f"{ready} pods of {control.revision} take traffic", control.revision)
+    return control.shared_at is None and situation.pods(control.revision).ready >= enough
 
 
 def _others(situation: Situation) -> list[str]:
@@ -132,7 +140,22 @@ def probe_is_over(situation: Situation) -> Finding | None:
     if control.shared_at and situation.pods(control.revision).ready == 0:
         message = f"{control.revision} has no ready pod any more"
         return Finding(_CONTROL_GONE, message, status.stable_revision)
-    return superseded or _nothing_to_gain(situation)
+    return superseded or _in_the_way(situation, control) or _nothing_to_gain(situation)
+
+
+def _in_the_way(situation: Situation, control: ControlStatus) -> Finding | None:
+    """Return whose pods have kept the control from a share for the progress deadline.
+
+    They should have gone when the comparison began; where a node is lost they may stay for ever.
+    """
+    deadline = situation.spec.rollout.progress_deadline
+    others = _others(situation)
+    if not others or not _has_pods_enough(situation, control):
+        return None
+    if elapsed(control.started_at, situation.now) < deadline:
+        return None
+    message = f"pods of {', '.join(sorted(others))} have not gone in {deadline}"
+    return Finding(_PODS_IN_THE_WAY, message, situation.status.stable_revision)
 
 
 def _superseded(situation: Situation, control: ControlStatus) -> Finding | None:
@@ -205,7 +228,7 @@ def end_probe(situation: Situation, finding: Finding) -> Change:
 
 def _in_mind(situation: Situation, finding: Finding) -> Finding:
     """Return what is to be known of the breach itself, for a comparison that ended for another reason."""
-    if finding.reason not in {_CONTROL_GONE, _SUPERSEDED}:
+    if finding.reason not in _NOT_OF_THE_BREACH:
         return finding
     row = attribute(signs.of_stable(situation))
     cause = row.cause if row else Cause.UNKNOWN

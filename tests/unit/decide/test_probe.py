@@ -15,6 +15,7 @@ from modelward.decide.observation import (
     MetricsState,
     Problem,
     ProblemReason,
+    RevisionObservation,
 )
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
@@ -417,6 +418,43 @@ def test_a_standby_that_is_not_the_control_makes_room() -> None:
     assert {p.revision for p in targets(world.spec, world.status).placements} == {"m-0", "m-2"}
     world.let_pods_follow()
     assert world.settle() == ["ShareTraffic"]
+
+
+def test_pods_that_do_not_go_end_the_wait_for_a_share() -> None:
+    """Nobody waits for ever for pods of a third revision; another comparison is tried an hour later."""
+    world = promoted()
+    world.revisions["m-0"] = RevisionObservation(pods=1)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    decision = world.step()
+    assert (decision.rule, world.status.phase, world.status.control) == ("EndProbe", Phase.SERVING, None)
+    assert decision.announcements[0].reason == "PodsInTheWay"
+    assert "pods of m-0 have not gone in 0:10:00" in decision.announcements[0].message
+    assert world.conditions()["ObjectivesMet"] == ("False", "CauseUnknown")
+    world.status = world.status.model_copy(update={"standby_until": None})
+    world.pass_time(minutes=59)
+    assert world.settle() == []
+    world.revisions["m-0"] = RevisionObservation()
+    world.pass_time(minutes=1)
+    assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_a_control_that_starts_is_not_given_up_for_others_pods() -> None:
+    """While its own pods are not ready, theirs are in nobody's way."""
+    world = promoted()
+    world.revisions["m-0"] = RevisionObservation(pods=1)
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.pass_time(minutes=9)
+    world.pods("m-1", ready=1)
+    world.step()
+    world.pods("m-1", ready=0)
+    world.pass_time(minutes=2)
+    assert world.settle() == []
 
 
 def test_a_control_of_other_contents_is_the_models_fault() -> None:
