@@ -19,15 +19,15 @@ def alert(
 
     Args:
         identity: the deployment.
-        platform: has the runbook's address, if any.
-        name: the alert's name, which is also the runbook's heading.
+        platform: has the runbooks' address, if any.
+        name: the alert's name, which is also its page in docs/runbooks.
         expression: PromQL.
         texts: the annotations `summary` and `description`, which may have templates.
         labels: further labels, the severity among them.
     """
     annotations = dict(texts)
     if platform.runbook_base_url:
-        annotations["runbook_url"] = f"{platform.runbook_base_url}#{name.lower()}"
+        annotations["runbook_url"] = f"{platform.runbook_base_url.rstrip('/')}/{name}.md"
     return {
         "alert": name,
         "expr": expression,

@@ -35,4 +35,4 @@ class Platform:
     prometheus_rule_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels by which it selects PrometheusRules."""
     runbook_base_url: str = ""
-    """Where the alerts' runbook is; an alert's name is added as an anchor. Empty: no runbook_url."""
+    """Folder of docs/runbooks, as people read it; NAME.md of the alert is added. Empty: no runbook_url."""

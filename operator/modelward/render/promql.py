@@ -42,8 +42,10 @@ _UNKNOWN_BY: Final = "namespace, deployment, revision, objective, config"
 RECORD_ALL: Final = "modelward:objective_events:rate5m"
 """Events a second, by namespace, deployment, objective and config."""
 RECORD_BAD: Final = "modelward:objective_events_bad:rate5m"
+RECORD_TARGET: Final = "modelward:objective_target:ratio"
+"""The share of events that must be good, by the same labels."""
 RECORD_INTERVAL_SECONDS: Final = 30
-"""How often the two are recorded."""
+"""How often the three are recorded."""
 LEAST_BAD_EVENTS: Final = 10
 """At little traffic a single bad event is a large share."""
 
@@ -249,6 +251,11 @@ def totals(good: str, total: str) -> str:
         for name, query in (("good", good), ("total", total))
     )
     return " or ".join(parts)
+
+
+def deployment_matchers(deployment: DeploymentKey) -> str:
+    """Return the label matchers of one deployment's series."""
+    return _deployments([deployment])
 
 
 def _deployments(deployments: Collection[DeploymentKey]) -> str:

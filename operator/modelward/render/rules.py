@@ -18,8 +18,8 @@ from modelward.render import promql
 from modelward.render.alert import alert
 from modelward.render.drift import rule_group
 from modelward.render.identity import DeploymentIdentity, Platform
-from modelward.render.infrastructure import infrastructure_groups
 from modelward.render.incidents import incident_alerts
+from modelward.render.infrastructure import infrastructure_groups
 from modelward.render.manifest import Manifest, deployment_labels, owned
 
 KIND: Final = "PrometheusRule"
@@ -112,7 +112,11 @@ def _target(identity: DeploymentIdentity, objective: Objective) -> dict[str, Any
         "objective": objective.name,
         "config": event_config(objective),
     }
-    return {"record": promql.RECORD_TARGET, "expr": f"vector({objective.target.normalize():f})", "labels": labels}
+    return {
+        "record": promql.RECORD_TARGET,
+        "expr": f"vector({objective.target.normalize():f})",
+        "labels": labels,
+    }
 
 
 def _burn_alert(
