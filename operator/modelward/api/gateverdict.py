@@ -152,6 +152,6 @@ class RunVerdict(_Schema):
     """Address of the model's file, where it was given."""
     versions: dict[str, str]
     """Of modelward, Python and the libraries that the gates measure with."""
-    validation_digest: str | None = None
-    """sha256 of the validation data."""
+    configuration: str
+    """Hash of the gates' file, defaults included."""
     gates: tuple[GateResult, ...]

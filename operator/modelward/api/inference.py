@@ -72,6 +72,14 @@ class Inference(APIType):
     output: Annotated[str, Field(max_length=128)] | None = None
     """Name of the output that is read with protocol v2; default: the first."""
     answers: Answers = Answers.LABELS
+    classes: (
+        Annotated[
+            tuple[Annotated[str, Field(max_length=64)], ...],
+            Field(min_length=2, max_length=100),
+        ]
+        | None
+    ) = None
+    """The classes in the order of their probabilities. Default: those of the labels, in ascending order."""
     pointers: Pointers = Pointers()
     batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows of one request."""

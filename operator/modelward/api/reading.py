@@ -31,7 +31,7 @@ def read_spec(manifest: Mapping[str, Any]) -> ModelDeploymentSpec:
     try:
         return ModelDeploymentSpec.model_validate(manifest.get("spec", {}))
     except ValidationError as error:
-        raise InvalidManifestError(_in_one_line("spec", error)) from error
+        raise InvalidManifestError(in_one_line("spec", error)) from error
 
 
 def read_status(manifest: Mapping[str, Any]) -> ModelDeploymentStatus:
@@ -43,10 +43,11 @@ def read_status(manifest: Mapping[str, Any]) -> ModelDeploymentStatus:
     try:
         return ModelDeploymentStatus.model_validate(manifest.get("status") or {})
     except ValidationError as error:
-        raise InvalidManifestError(_in_one_line("status", error)) from error
+        raise InvalidManifestError(in_one_line("status", error)) from error
 
 
-def _in_one_line(root: str, error: ValidationError) -> str:
+def in_one_line(root: str, error: ValidationError) -> str:
+    """Say where and how something breaks the rules, and what to write instead."""
     return "; ".join(
         f"{_path(root, problem['loc'])}: {_said(problem)}"
         for problem in error.errors(include_url=False, include_input=False)
@@ -64,4 +65,5 @@ def _said(problem: ErrorDetails) -> str:
 
 
 def _path(root: str, location: tuple[int | str, ...]) -> str:
-    return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".")

@@ -79,7 +79,7 @@ class Slice(_AccuracyLimits):
     """Name in the verdict."""
     column: ColumnName
     """A feature, or another column of the validation data."""
-    values: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=100)] = ()
+    categories: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=100)] = ()
     """The column's values in the slice."""
     min: SignedDecimalString | None = None
     """Smallest number in the slice, in quotes."""
@@ -88,9 +88,9 @@ class Slice(_AccuracyLimits):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "(size(self.values) > 0) != (has(self.min) || has(self.max))",
-            "which rows are meant is not said: write values, or min and max, and not both",
-            lambda part: bool(part.values) != (part.min is not None or part.max is not None),
+            "(size(self.categories) > 0) != (has(self.min) || has(self.max))",
+            "which rows are meant is not said: write categories, or min and max, and not both",
+            lambda part: bool(part.categories) != (part.min is not None or part.max is not None),
         ),
     )
 

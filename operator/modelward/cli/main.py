@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from modelward.cli import explanation, status_view
+from modelward.cli import explanation, gate, status_view
 from modelward.cli.access import Access, Scope
 from modelward.cli.backtest import backtest
 from modelward.cli.failure import CommandError
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 app.command()(backtest)
 app.command()(profile)
+app.add_typer(gate.app, name="gate")
 
 _WIDE: Final = 300
 

@@ -1,0 +1,66 @@
+"""Command `modelward-gates`: runs gates as `modelward gate run` does, without the rest of the command line.
+
+It is the program of images/gates. Exit codes: 0 passed, 3 failed, 1 no answer, 2 a wrong command line.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from modelward.gates import outcome
+from modelward.gates.configuration import GateFileError, read_gate_file
+from modelward.gates.findings import told
+from modelward.gates.runner import DEFAULT_MEMORY_MIB, Finished, Run, run_gates, verdict
+
+
+def main() -> None:
+    """Run the command line."""
+    arguments = _parser().parse_args()
+    try:
+        file = read_gate_file(arguments.file)
+    except GateFileError as error:
+        print(f"modelward-gates: {error}", file=sys.stderr)  # noqa: T201 - a program's own error
+        sys.exit(outcome.EXIT_ERROR)
+    run = Run(
+        file=file,
+        folder=arguments.file.parent,
+        endpoint=arguments.endpoint,
+        stable_endpoint=arguments.stable_endpoint,
+        model_uri=arguments.model,
+        seed=arguments.seed,
+        memory_mib=arguments.memory_mib,
+    )
+    finished = []
+    for each in run_gates(run):
+        finished.append(each)
+        _say(each)
+    said = verdict(run, finished)
+    outcome.write(arguments.output, said, finished)
+    sys.exit(outcome.EXIT_CODES[said.result])
+
+
+def _say(each: Finished) -> None:
+    result = each.result
+    lines = [f"{result.name}: {result.result}: {result.message}"]
+    lines += [f"  {told(check)}" for check in result.checks if not check.passed]
+    print("\n".join(lines), flush=True)  # noqa: T201 - the pod's log
+
+
+def _parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(prog="modelward-gates", description=__doc__)
+    result.add_argument("--file", type=Path, required=True, help="gates, and what they are measured by")
+    result.add_argument(
+        "--endpoint", required=True, help="base address of the model server: http://HOST:PORT"
+    )
+    result.add_argument("--stable-endpoint", help="of the revision that serves, to compare with")
+    result.add_argument("--model", help="address of the model's file, for exact trees and gradients")
+    result.add_argument("--seed", type=int, default=0, help="of every draw")
+    result.add_argument("--memory-mib", type=float, default=DEFAULT_MEMORY_MIB, help="most memory of a gate")
+    result.add_argument(
+        "--output", type=Path, default=Path("gate-report"), help="folder for verdict.json and report.html"
+    )
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The gate interpretability: which features predictions depend on, and in which direction."""

@@ -1,0 +1,1 @@
+"""The gate dataQuality: types, ranges, missing values, duplicates, leakage, balance and shift of the data."""
