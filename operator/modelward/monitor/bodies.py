@@ -52,6 +52,10 @@ class LengthBody:
         return end
 
 
+ENDED: Final = LengthBody(0)
+"""A body that has ended; shared, for nothing changes in it."""
+
+
 class ChunkedBody:
     """A body in chunks, up to the empty line after the last chunk and its trailers."""
 

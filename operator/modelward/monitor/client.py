@@ -100,6 +100,14 @@ class ClientConnection(asyncio.Protocol):
             return
         self._last_read_s = time.perf_counter()
         exchange = self._exchange
+        if exchange is None and not self._pending and not self._reading_paused:
+            # A request at rest: nothing to join and nothing to take up again.
+            self._first_byte_s = self._last_read_s
+            self._pending = data
+            self._take_requests()
+            if self._pending or self._relay.is_blocked:
+                self.adjust_reading()
+            return
         if exchange is not None and not exchange.request_complete:
             try:
                 end = exchange.body.take(data, 0)
@@ -168,11 +176,13 @@ class ClientConnection(asyncio.Protocol):
         if exchange.closes:
             self.end()
             return
-        self._first_byte_s = time.perf_counter()
-        self._take_requests()
+        if self._pending:
+            self._first_byte_s = time.perf_counter()
+            self._take_requests()
         if self._at_eof and self._exchange is None:
             self.end()
-        self.adjust_reading()
+        if self._pending or self._reading_paused:
+            self.adjust_reading()
 
     def end(self) -> None:
         """Close, once what was sent has arrived."""
@@ -260,7 +270,7 @@ class ClientConnection(asyncio.Protocol):
         if state.config is None:
             self._refuse(503, "the monitor has no configuration yet")
             return
-        self._pending = data[body_end:]
+        self._pending = data[body_end:] if body_end < len(data) else b""
         exchange = exchanges.begin(state, head, body, self._port, self._first_byte_s)
         self._exchange = exchange
         state.counts.requests_in_flight += 1
@@ -268,10 +278,11 @@ class ClientConnection(asyncio.Protocol):
             # Also of a withdrawn revision: its counters are scraped for some blocks yet, and nothing has
             # to be reached for it.
             self._intake = FeedbackIntake(state, head, self._feedback_answered, self.send)
+            self._intake.take(data[end:body_end], body)
         else:
             is_forwarded = self._port is Port.SERVING and head.get(exchanges.HEADER_FORWARDED) is None
-            self._relay.begin(exchange, state.traffic.forward_target() if is_forwarded else None)
-        self._pass_body(exchange, data[end:body_end])
+            forward_to = state.traffic.forward_target() if is_forwarded else None
+            self._relay.begin(exchange, data[end:body_end], forward_to)
         if self._at_eof and not self._pending:
             self._relay.pass_on_eof()
 
@@ -279,7 +290,6 @@ class ClientConnection(asyncio.Protocol):
         if self._intake is not None:
             self._intake.take(data, exchange.body)
         elif data:
-            exchange.request_bytes += len(data)
             self._relay.pass_body(exchange, data)
 
     def _feedback_answered(self, status: int, content_type: str, body: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
 from modelward.conventions import LATENCY_BUCKETS_S, STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
+from modelward.monitor.events import Ending
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -164,3 +165,12 @@ class Counts:
         self.store_failures: Counter[str] = Counter()
         self.open_connections = 0
         self.requests_in_flight = 0
+
+    def count_failure(self, ending: Ending) -> None:
+        """Count a request without a whole answer."""
+        if ending is Ending.UNREACHABLE:
+            self.unreachable += 1
+        elif ending is Ending.CUT:
+            self.upstream_cut += 1
+        else:
+            self.client_gone += 1

@@ -19,9 +19,9 @@ An event is a prediction request that the pod's own server was given on the serv
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from modelward.api.monitorconfig import (
     AvailabilityObjectiveConfig,
@@ -31,6 +31,8 @@ from modelward.api.monitorconfig import (
 )
 
 _V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infer|generate|generate_stream)")
+OF_ANSWERS: Final = frozenset({"latency", "availability"})
+"""Kinds of objectives whose events are answers."""
 _CLIENT_ERRORS: Final = range(400, 500)
 _FIRST_SERVER_ERROR: Final = 500
 _FIRST_ERROR: Final = 400
@@ -47,8 +49,7 @@ class Ending(StrEnum):
     CLIENT_GONE = "client_gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One finished exchange of a prediction request."""
 
     ending: Ending
@@ -59,24 +60,32 @@ class Outcome:
     request_complete: bool
 
 
-def is_prediction(protocol: ServerProtocol, method: str, path: bytes) -> bool:
-    """Whether a request asks for a prediction."""
+class Asked(NamedTuple):
+    """What a request asks for."""
+
+    is_prediction: bool
+    is_v2_inference: bool
+    """The answer is a v2 inference response, whose predictions can be read."""
+
+
+_NOTHING: Final = Asked(is_prediction=False, is_v2_inference=False)
+
+
+@lru_cache(maxsize=256)
+def asked(protocol: ServerProtocol, method: str, target: bytes) -> Asked:
+    """What a request for `target` (a path and perhaps a query) asks for."""
     if method != "POST":
-        return False
-    return protocol is ServerProtocol.HTTP or _V2_PREDICTION.fullmatch(path) is not None
-
-
-def is_v2_inference(protocol: ServerProtocol, method: str, path: bytes) -> bool:
-    """Whether the answer to a request is a v2 inference response, whose predictions can be read."""
-    if method != "POST" or protocol is not ServerProtocol.V2:
-        return False
-    match = _V2_PREDICTION.fullmatch(path)
-    return match is not None and match[1] == b"infer"
+        return _NOTHING
+    if protocol is ServerProtocol.HTTP:
+        return Asked(is_prediction=True, is_v2_inference=False)
+    match = _V2_PREDICTION.fullmatch(target.partition(b"?")[0])
+    return _NOTHING if match is None else Asked(is_prediction=True, is_v2_inference=match[1] == b"infer")
 
 
 def is_good(objective: ObjectiveConfig, outcome: Outcome) -> bool | None:
     """Whether `outcome` is a good event of `objective`; None: it is no event of it."""
-    if outcome.ending is Ending.ANSWERED and outcome.status in _CLIENT_ERRORS:
+    status = outcome.status
+    if status is not None and status in _CLIENT_ERRORS and outcome.ending is Ending.ANSWERED:
         return None
     if isinstance(objective, AvailabilityObjectiveConfig):
         return _is_available(outcome)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from modelward.conventions import HEADER_RECEIPT, STORAGE_SOURCE_SERVER
+from modelward.conventions import HEADER_RECEIPT, STORAGE_SOURCE_SERVER, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
 from modelward.monitor.counters import BAD, GOOD
-from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
+from modelward.monitor.events import Ending, Outcome, asked, is_good
 from modelward.monitor.heads import RequestHead, ResponseHead, rewrite, upgrade_headers
 from modelward.monitor.receipts import Receipt, new_id, sign
 from modelward.monitor.state import MonitorState
@@ -20,9 +20,14 @@ HEADER_FORWARDED: Final = b"modelward-forwarded"
 are withdrawn in favour of each other, in the moment of an undo, don't send it to and fro."""
 MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
+_RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
+_TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
 _SUCCESS: Final = range(200, 300)
+_FIRST_SERVER_ERROR: Final = 500
+_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
+"""Of status codes, by their first digit."""
 
 
 class Port(StrEnum):
@@ -58,6 +63,8 @@ class Exchange:
     """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
     held: list[bytes] | None = None
     """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
+    until_close: bool = False
+    """The answer ends with the server's connection."""
     answer_begun: bool = False
     """Whether the client was sent any of the final answer."""
     answered: bool = False
@@ -90,8 +97,9 @@ class Exchange:
         """Whether all that was sent is still there and no answer has begun."""
         return self.kept is not None and self.answer is None
 
-    def keep(self, data: bytes) -> None:
-        """Remember what is sent, or give up when it gets too much."""
+    def take_body(self, data: bytes) -> None:
+        """Count bytes of the request's body, and remember them unless it gets too much."""
+        self.request_bytes += len(data)
         if self.kept is not None:
             self.kept.append(data)
             if self.request_bytes > MAX_KEPT_BYTES:
@@ -102,7 +110,7 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
     """The exchange that a request's head opens; the state has a configuration."""
     config = state.config
     assert config is not None  # noqa: S101 - the caller has refused the request otherwise
-    path, protocol = head.path, config.server.protocol
+    asks = asked(config.server.protocol, head.method, head.target)
     trace = None
     if config.telemetry.is_exported:
         trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
@@ -111,8 +119,8 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
         body=body,
         port=port,
         started_s=started_s,
-        is_prediction=is_prediction(protocol, head.method, path),
-        reads_predictions=is_v2_inference(protocol, head.method, path),
+        is_prediction=asks.is_prediction,
+        reads_predictions=asks.is_v2_inference,
         trace=trace,
     )
 
@@ -121,6 +129,10 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     """The request's head as the server gets it."""
     head, trace = exchange.head, exchange.trace
     drop = upgrade_headers(head)
+    if not drop and not exchange.is_forwarded and TRACEPARENT not in head.first:
+        if trace is None:
+            return head.raw
+        return b"".join((head.raw[:-2], _TRACEPARENT_BEGINS, trace.traceparent(), b"\r\n\r\n"))
     add: list[tuple[bytes, bytes]] = []
     if drop and head.get(b"connection") is not None:
         drop = drop | {b"connection"}
@@ -153,14 +165,12 @@ def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
 
 def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
     """The answer's head as the client gets it."""
-    add: list[tuple[bytes, bytes]] = []
-    drop: frozenset[bytes] = frozenset()
+    raw = head.raw
     if exchange.closes and head.keeps_alive:
-        drop = _CONNECTION_HEADERS
-        add.append((b"Connection", b"close"))
+        raw = rewrite(raw, _CONNECTION_HEADERS, [(b"Connection", b"close")])
     if receipt is not None:
-        add.append((HEADER_RECEIPT.encode(), receipt))
-    return rewrite(head.raw, drop, add)
+        raw = b"".join((raw[:-2], _RECEIPT_BEGINS, receipt, b"\r\n\r\n"))
+    return raw
 
 
 def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> None:
@@ -178,6 +188,8 @@ def _is_evidence(exchange: Exchange) -> bool:
 
 def _storage_class(exchange: Exchange, state: MonitorState) -> str:
     """Whether the store was fast or slow for this request, or else now."""
+    if state.store.objective is None:
+        return STORAGE_UNKNOWN
     if exchange.store_read_ms is not None:
         return state.store.class_of(exchange.store_read_ms)
     return state.store.storage_class(time.perf_counter())
@@ -215,6 +227,8 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
     config, trace = state.config, exchange.trace
     if tracer is None or config is None or trace is None:
         return
+    if not trace.is_sampled and _is_unremarkable(outcome, state):
+        return
     if kept := trace.kept_because(outcome, config.objectives, is_prediction=exchange.is_prediction):
         end_ns = time.time_ns()
         facts = SpanFacts(
@@ -233,24 +247,33 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
         tracer.record(config, trace, facts)
 
 
+def _is_unremarkable(outcome: Outcome, state: MonitorState) -> bool:
+    """Whether an exchange was neither slow nor failed."""
+    status = outcome.status
+    return (
+        outcome.ending is Ending.ANSWERED
+        and status is not None
+        and status < _FIRST_SERVER_ERROR
+        and outcome.duration_s <= state.slow_after_s
+    )
+
+
 def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
     counts, config = state.counts, state.config
-    if outcome.ending is Ending.UNREACHABLE:
-        counts.unreachable += 1
-    elif outcome.ending is Ending.CUT:
-        counts.upstream_cut += 1
-    elif outcome.ending is Ending.CLIENT_GONE:
-        counts.client_gone += 1
+    if outcome.ending is not Ending.ANSWERED:
+        counts.count_failure(outcome.ending)
     if not exchange.is_prediction or config is None:
         return
     if outcome.ending is Ending.ANSWERED and outcome.status is not None:
-        counts.durations.observe(f"{outcome.status // 100}xx", outcome.duration_s)
+        counts.durations.observe(_CLASSES[outcome.status // 100], outcome.duration_s)
     storage, any_bad = _storage_class(exchange, state), False
-    for objective in config.objectives:
+    for objective in state.of_answers:
         good = is_good(objective, outcome)
         if good is not None:
             counts.events.count(config.revision, objective, GOOD if good else BAD, storage)
             any_bad = any_bad or not good
+    if exchange.store_read_ms is None and not any_bad:
+        return
     now_s = time.perf_counter()
     if exchange.store_read_ms is not None:
         state.count_store_read(STORAGE_SOURCE_SERVER, exchange.store_read_ms, now_s)

@@ -10,7 +10,7 @@ from typing import Final
 
 import httptools
 
-from modelward.monitor.bodies import Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
+from modelward.monitor.bodies import ENDED, Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 
@@ -73,7 +73,10 @@ class RequestHead(Head):
 
     def body(self) -> Body:
         """The follower of this request's body."""
-        return ChunkedBody() if self.is_chunked else LengthBody(self.content_length or 0)
+        if self.is_chunked:
+            return ChunkedBody()
+        length = self.content_length
+        return LengthBody(length) if length else ENDED
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class ResponseHead(Head):
     def body(self, method: str) -> Body:
         """The follower of this response's body, as the answer to a `method` request (RFC 9112 6.3)."""
         if method == "HEAD" or self.status in {_STATUS_NO_CONTENT, _STATUS_NOT_MODIFIED}:
-            return LengthBody(0)
+            return ENDED
         if self.is_chunked:
             return ChunkedBody()
         length = self.content_length
@@ -130,11 +133,11 @@ def parse_request(raw: bytes) -> RequestHead:
     seen = _Seen(url)
     parser = httptools.HttpRequestParser(seen)
     _feed(parser, seen, raw)
-    version = parser.get_http_version()
+    words = raw[: raw.index(b"\r\n")].decode("latin-1").split(" ")
+    version, method = words[-1][-3:], words[0]
     if version not in _VERSIONS:
         msg = f"HTTP/{version} is not spoken here, use HTTP/1.1"
         raise FramingError(msg, 505)
-    method = parser.get_method().decode("ascii")
     if method == "CONNECT":
         msg = "CONNECT is not supported"
         raise FramingError(msg, 501)
@@ -152,16 +155,18 @@ def parse_response(raw: bytes) -> ResponseHead:
     if status == _STATUS_SWITCHING:
         msg = "the server switched protocols though nobody asked it to"
         raise FramingError(msg)
-    version = parser.get_http_version()
+    version = raw[5:8].decode("latin-1")
     first, repeated = _headers(httptools.HttpResponseParser, seen, raw)
     return ResponseHead(raw, first, repeated, version, _keeps_alive(version, first, repeated), status)
 
 
-def _feed(parser: httptools.HttpRequestParser | httptools.HttpResponseParser, seen: _Seen, raw: bytes) -> None:
+def _feed(
+    parser: httptools.HttpRequestParser | httptools.HttpResponseParser, seen: _Seen, raw: bytes
+) -> None:
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
-        pass  # asked for, never given: see without_upgrade
+        pass  # asked for, never given: see upgrade_headers
     except httptools.HttpParserError as error:
         message = str(error)
         raise FramingError(message) from error

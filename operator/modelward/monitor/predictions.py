@@ -17,6 +17,7 @@ from modelward.monitor.receipts import MAX_PREDICTIONS, Prediction
 MAX_BODY_BYTES: Final = 16 * 1024
 """Longest answer that is held to be read."""
 MAX_INFLATED_BYTES: Final = 128 * 1024
+_SCALARS: Final = frozenset({str, int, float, bool})
 _PREFERRED_OUTPUT: Final = "predict"
 
 
@@ -30,13 +31,16 @@ def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Prediction, ...], i
     except (orjson.JSONDecodeError, zlib.error, gzip.BadGzipFile, EOFError):
         return None
     outputs = answer.get("outputs") if isinstance(answer, dict) else None
-    if (
-        not isinstance(outputs, list)
-        or not all(isinstance(output, dict) for output in outputs)
-        or not outputs
-    ):
+    if not isinstance(outputs, list) or not outputs:
         return None
-    output = next((output for output in outputs if output.get("name") == _PREFERRED_OUTPUT), outputs[0])
+    chosen = None
+    for output in outputs:
+        if not isinstance(output, dict):
+            return None
+        if output.get("name") == _PREFERRED_OUTPUT:
+            chosen = output
+            break
+    output = outputs[0] if chosen is None else chosen
     return _first(output.get("data"), output.get("shape"))
 
 
@@ -44,17 +48,12 @@ def _first(data: object, shape: object) -> tuple[tuple[Prediction, ...], int] | 
     """The first predictions of a tensor of one number a row, flat or nested, and how many rows it has."""
     if not isinstance(data, list) or not isinstance(shape, list) or not shape or shape[0] != len(data):
         return None
-    values = []
-    for row in data[:MAX_PREDICTIONS]:
-        value = row
-        while isinstance(value, list):
-            if len(value) != 1:
-                return None
-            value = value[0]
-        if not isinstance(value, (str, int, float)):
+    values = data[:MAX_PREDICTIONS]
+    while values and type(values[0]) is list:
+        if any(type(value) is not list or len(value) != 1 for value in values):
             return None
-        values.append(value)
-    return (tuple(values), len(data)) if values else None
+        values = [value[0] for value in values]
+    return (tuple(values), len(data)) if values and _SCALARS.issuperset(map(type, values)) else None
 
 
 def _plain(body: bytes, encoding: bytes | None) -> bytes:

@@ -21,7 +21,7 @@ async def not_ready_because(state: MonitorState) -> str | None:
         return "the monitor has no valid keys"
     if state.is_draining:
         return "the pod is ending"
-    target = state.server_target()
+    target = state.server
     assert target is not None  # noqa: S101 - there is a configuration
     try:
         async with asyncio.timeout(CHECK_SECONDS):

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
-from modelward.monitor.bodies import UntilCloseBody
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.heads import ResponseHead
@@ -90,9 +89,11 @@ class Relay:
 
     # Called by the client's connection.
 
-    def begin(self, exchange: Exchange, forward_to: Target | None) -> None:
-        """Send a request's head to `forward_to`, or to the pod's own server."""
+    def begin(self, exchange: Exchange, body: bytes, forward_to: Target | None) -> None:
+        """Send a request, as far as it has come, to `forward_to` or to the pod's own server."""
         self._exchange = exchange
+        if body:
+            exchange.take_body(body)
         if forward_to is None:
             self._send_to_own_server(exchange)
             return
@@ -101,8 +102,8 @@ class Relay:
         self._send(exchange, forward_to)
 
     def pass_body(self, exchange: Exchange, data: bytes) -> None:
-        """Send bytes of the request's body."""
-        exchange.keep(data)
+        """Send further bytes of the request's body."""
+        exchange.take_body(data)
         if self._connecting is None and self._upstream is not None:
             self._upstream.write(data)
 
@@ -143,11 +144,12 @@ class Relay:
         """Pass a 1xx on."""
         self._front.send(raw)
 
-    def answer_begins(self, head: ResponseHead) -> None:
+    def answer_begins(self, head: ResponseHead, *, until_close: bool) -> None:
         """Pass the answer's head on, or hold it when it is to carry the predictions."""
         exchange = self._exchange
         if exchange is None:
             return
+        exchange.until_close = until_close
         exchanges.take_answer(exchange, head, self._state)
         if exchanges.wants_receipt(exchange, head.status, self._state):
             if exchanges.is_readable(exchange, head):
@@ -156,7 +158,23 @@ class Relay:
             receipt = exchanges.make_receipt(exchange, None, self._state)
         else:
             receipt = None
-        self._send_head(exchange, head, receipt)
+        self._front.send(self._head(exchange, head, receipt))
+
+    def whole_answer(self, head: ResponseHead, data: bytes) -> None:
+        """Pass on an answer that came in one piece."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchanges.take_answer(exchange, head, self._state)
+        body = data[len(head.raw) :]
+        exchange.response_bytes = len(body)
+        receipt = None
+        if exchanges.wants_receipt(exchange, head.status, self._state):
+            readable = body if exchanges.is_readable(exchange, head) else None
+            receipt = exchanges.make_receipt(exchange, readable, self._state)
+        sent = self._head(exchange, head, receipt)
+        self._front.send(data if sent is head.raw else sent + body)
+        self._answered(exchange)
 
     def answer_data(self, data: bytes) -> None:
         """Pass a piece of the answer on."""
@@ -175,13 +193,11 @@ class Relay:
         if exchange is None or exchange.answer is None:
             return
         if exchange.held is not None:
-            body = b"".join(exchange.held)
+            held = exchange.held
+            body = held[0] if len(held) == 1 else b"".join(held)
             receipt = exchanges.make_receipt(exchange, body, self._state)
-            self._send_head(exchange, exchange.answer, receipt)
-            self._front.send(body)
-        exchange.answered = True
-        exchanges.record(exchange, Ending.ANSWERED, self._state, self._tracer)
-        self._finish(exchange)
+            self._front.send(self._head(exchange, exchange.answer, receipt) + body)
+        self._answered(exchange)
 
     def answer_lost(self, reason: str) -> None:
         """The server's connection ended, or spoke no HTTP, before the answer was complete."""
@@ -228,7 +244,7 @@ class Relay:
         self._send(exchange, self._own_server())
 
     def _own_server(self) -> Target:
-        target = self._state.server_target()
+        target = self._state.server
         assert target is not None  # noqa: S101 - no exchange begins without a configuration
         return target
 
@@ -246,7 +262,8 @@ class Relay:
 
     def _write_request(self, upstream: Upstream, exchange: Exchange, head: bytes) -> None:
         upstream.await_answer(exchange.head.method)
-        upstream.write(b"".join((head, *(exchange.kept or ()))))
+        kept = exchange.kept
+        upstream.write(b"".join((head, *kept)) if kept else head)
         if self._at_eof:
             upstream.write_eof()
 
@@ -283,12 +300,17 @@ class Relay:
 
     # Answering.
 
-    def _send_head(self, exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> None:
-        until_close = isinstance(head.body(exchange.head.method), UntilCloseBody)
-        stays = head.keeps_alive and exchange.head.keeps_alive and not until_close
-        exchange.closes = self._front.wants_to_close() or not stays
+    def _head(self, exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
+        """The head of the answer that begins now, as the client gets it."""
+        stays = head.keeps_alive and exchange.head.keeps_alive and not exchange.until_close
+        exchange.closes = not stays or self._front.wants_to_close()
         exchange.answer_begun = True
-        self._front.send(exchanges.response_head(exchange, head, receipt))
+        return exchanges.response_head(exchange, head, receipt)
+
+    def _answered(self, exchange: Exchange) -> None:
+        exchange.answered = True
+        exchanges.record(exchange, Ending.ANSWERED, self._state, self._tracer)
+        self._finish(exchange)
 
     def _answer_bad_gateway(self, exchange: Exchange, reason: str) -> None:
         self._drop_upstream()

@@ -4,9 +4,16 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelward.api.monitorconfig import MonitorConfig, StorageObjectiveConfig, TrafficMode
+from modelward.api.monitorconfig import (
+    LatencyObjectiveConfig,
+    MonitorConfig,
+    ObjectiveConfig,
+    StorageObjectiveConfig,
+    TrafficMode,
+)
 from modelward.conventions import STORAGE_FAST
 from modelward.monitor.counters import BAD, GOOD, Counts
+from modelward.monitor.events import OF_ANSWERS
 from modelward.monitor.labels import LabelQueue, SeenReceipts
 from modelward.monitor.store_watch import StoreWatch
 from modelward.monitor.traffic import Target, TrafficState
@@ -31,6 +38,12 @@ class MonitorState:
     started_s: float
     """Start of the process, Unix time."""
     config: MonitorConfig | None = None
+    server: Target | None = None
+    """The pod's own server; None before there is a configuration."""
+    of_answers: tuple[ObjectiveConfig, ...] = ()
+    """The objectives whose events are answers: those of latency and availability."""
+    slow_after_s: float = math.inf
+    """A prediction that takes longer is bad for a latency objective."""
     keys: Keys | None = None
     traffic: TrafficState = field(default_factory=TrafficState)
     counts: Counts = field(default_factory=Counts)
@@ -43,6 +56,10 @@ class MonitorState:
     def take_config(self, config: MonitorConfig) -> None:
         """Put a configuration in force."""
         self.config = config
+        self.server = Target(SERVER_HOST, config.server.port)
+        self.of_answers = tuple(each for each in config.objectives if each.kind in OF_ANSWERS)
+        within_ms = (each.within_ms for each in config.objectives if isinstance(each, LatencyObjectiveConfig))
+        self.slow_after_s = min(within_ms, default=math.inf) / 1000
         self.traffic.apply(config.traffic)
         self.counts.events.configure(config.revision, config.objectives)
         of_storage = (each for each in config.objectives if isinstance(each, StorageObjectiveConfig))
@@ -70,7 +87,3 @@ class MonitorState:
     def mode(self) -> TrafficMode:
         """The traffic mode in force."""
         return self.traffic.current.mode
-
-    def server_target(self) -> Target | None:
-        """The pod's own server; None before there is a configuration."""
-        return None if self.config is None else Target(SERVER_HOST, self.config.server.port)

@@ -6,6 +6,7 @@ mounted file, which arrives up to a minute later and outlives the process.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from modelward.api.monitorconfig import TrafficConfig, TrafficMode
@@ -22,8 +23,7 @@ class Applied(StrEnum):
     """Its generation is in force with another content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An address that requests are sent to."""
 
     host: str
@@ -50,7 +50,8 @@ class TrafficState:
 
     def forward_target(self) -> Target | None:
         """Where requests go instead of the pod's own server; None when they stay."""
-        if self.current.mode is not TrafficMode.WITHDRAW or self.current.forward_to is None:
+        current = self.current
+        if current.mode is not TrafficMode.WITHDRAW or current.forward_to is None:
             return None
-        url = urlsplit(self.current.forward_to)
+        url = urlsplit(current.forward_to)
         return Target(url.hostname or "", url.port or 80)

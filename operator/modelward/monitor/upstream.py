@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final, Protocol, cast
 
-from modelward.monitor.bodies import Body, FramingError, UntilCloseBody
+from modelward.monitor.bodies import Body, FramingError, LengthBody, UntilCloseBody
 from modelward.monitor.heads import MAX_HEAD_BYTES, ResponseHead, parse_response
 from modelward.monitor.traffic import Target
 
@@ -20,8 +20,11 @@ class Client(Protocol):
     def interim_answer(self, raw: bytes) -> None:
         """A 1xx came."""
 
-    def answer_begins(self, head: ResponseHead) -> None:
-        """The final answer's head came."""
+    def answer_begins(self, head: ResponseHead, *, until_close: bool) -> None:
+        """The final answer's head came; `until_close`: only the connection's end will end its body."""
+
+    def whole_answer(self, head: ResponseHead, data: bytes) -> None:
+        """A final answer came in one piece: `data`, which begins with its head and ends with its body."""
 
     def answer_data(self, data: bytes) -> None:
         """A piece of the answer's body came, framing included."""
@@ -83,8 +86,9 @@ class Upstream(asyncio.Protocol):
 
     def is_usable(self, target: Target) -> bool:
         """Whether the next request to `target` can go here."""
-        fresh = time.perf_counter() - self._idle_since_s <= MAX_IDLE_SECONDS
-        return self.is_open and self._reusable and not self._awaiting and fresh and target == self.target
+        if not self._reusable or self._awaiting or target != self.target or not self.is_open:
+            return False
+        return time.perf_counter() - self._idle_since_s <= MAX_IDLE_SECONDS
 
     def is_stale(self) -> bool:
         """Whether it has been idle for so long that it won't be used again."""
@@ -163,7 +167,8 @@ class Upstream(asyncio.Protocol):
 
     def _follow(self, data: bytes) -> None:
         while self._body is None:
-            data = self._buffer + data if self._buffer else data
+            if self._buffer:
+                data = self._buffer + data
             end = data.find(b"\r\n\r\n") + 4
             if end < len(b"\r\n\r\n") or end > MAX_HEAD_BYTES:
                 if len(data) > MAX_HEAD_BYTES:
@@ -173,17 +178,21 @@ class Upstream(asyncio.Protocol):
                 return
             head = parse_response(data[:end])
             self._buffer = b""
-            data = data[end:]
+            whole, data = data, data[end:]
             if head.status < _FIRST_FINAL_STATUS:
                 self._client.interim_answer(head.raw)
                 if not data:
                     return
                 continue
             self._body = head.body(self._method)
-            self._reusable = (
-                self._reusable and head.keeps_alive and not isinstance(self._body, UntilCloseBody)
-            )
-            self._client.answer_begins(head)
+            if isinstance(self._body, LengthBody) and self._body.remaining == len(data):
+                self._end(is_reusable=head.keeps_alive)
+                self._client.whole_answer(head, whole)
+                return
+            until_close = isinstance(self._body, UntilCloseBody)
+            if until_close or not head.keeps_alive:
+                self._reusable = False
+            self._client.answer_begins(head, until_close=until_close)
         self._follow_body(self._body, data)
 
     def _follow_body(self, body: Body, data: bytes) -> None:
@@ -192,10 +201,13 @@ class Upstream(asyncio.Protocol):
             self._client.answer_data(data if end == len(data) else data[:end])
         if not body.complete:
             return
+        self._end(is_reusable=end == len(data))
+        self._client.answer_complete()
+
+    def _end(self, *, is_reusable: bool) -> None:
+        """The answer has ended."""
         self._awaiting = False
         self._idle_since_s = time.perf_counter()
-        if end < len(data):
+        if not (is_reusable and self._reusable):
             self._reusable = False
-        if not self._reusable:
             self.close()
-        self._client.answer_complete()

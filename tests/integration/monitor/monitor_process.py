@@ -46,7 +46,7 @@ def configuration(server_port: int, **changes: Any) -> dict[str, Any]:
             {"name": "accuracy", "config": "c1", "kind": "accuracy", "tolerance": 0.5},
         ],
         "traffic": {"mode": "Serve", "generation": 1},
-        "telemetry": {"sample_ratio": 0},
+        "telemetry": {"sample_ratio": 0, "is_exported": False},
         "drain_seconds": 0,
         **changes,
     }

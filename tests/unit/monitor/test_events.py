@@ -8,7 +8,7 @@ from modelward.api.monitorconfig import (
     LatencyObjectiveConfig,
     ServerProtocol,
 )
-from modelward.monitor.events import Ending, Outcome, is_good, is_prediction, is_v2_inference
+from modelward.monitor.events import Ending, Outcome, asked, is_good
 
 LATENCY = LatencyObjectiveConfig(name="l", config="1", within_ms=100)
 AVAILABILITY = AvailabilityObjectiveConfig(name="a", config="1")
@@ -64,12 +64,11 @@ def test_client_that_never_sent_it_all() -> None:
 )
 def test_v2_predictions(method: str, path: bytes, prediction: bool, inference: bool) -> None:
     """Of a v2 server's paths only the predictions are events."""
-    assert is_prediction(ServerProtocol.V2, method, path) is prediction
-    assert is_v2_inference(ServerProtocol.V2, method, path) is inference
+    assert asked(ServerProtocol.V2, method, path) == (prediction, inference)
 
 
 def test_plain_http_predictions() -> None:
     """Of a plain server every POST is an event, none is readable."""
-    assert is_prediction(ServerProtocol.HTTP, "POST", b"/any")
-    assert not is_prediction(ServerProtocol.HTTP, "PUT", b"/any")
-    assert not is_v2_inference(ServerProtocol.HTTP, "POST", b"/v2/models/m/infer")
+    assert asked(ServerProtocol.HTTP, "POST", b"/any") == (True, False)
+    assert asked(ServerProtocol.HTTP, "PUT", b"/any") == (False, False)
+    assert asked(ServerProtocol.HTTP, "POST", b"/v2/models/m/infer") == (True, False)
