@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from bench.simulate import rivals
-from bench.simulate.case import Case, Figure
+from bench.simulate.case import Case, Figure, Part
 from bench.simulate.cases import CASES
 from bench.simulate.rivals import Rival, Tolerance
 from bench.simulate.runs import Result, run
 from bench.simulate.streams import Events, Stream
 from bench.simulate.table import line, markdown
+from dev.cluster.paths import CHECKOUT
 
 TWICE_ONE_PERCENT = Tolerance(usual=0.01, ratio=2)
 NEVER = math.inf
@@ -105,3 +106,22 @@ def test_a_row_outside_its_limit_says_so() -> None:
     assert "90 s" in row
     assert "OUTSIDE" in row
     assert "| from 0.5% to 5% bad | 1 | 90 s | 70 s | never" in markdown([slow])
+
+
+def test_the_page_has_a_row_for_each_case_and_no_other() -> None:
+    """Docs tell of what is simulated, part by part and in that order; `make simulate` writes the figures."""
+    text = (CHECKOUT / "docs" / "evidence.md").read_text()
+    _, begin, rest = text.partition("<!-- make simulate: begin -->")
+    rows = [line.strip("| ").split(" | ") for line in rest.splitlines() if line.startswith("| ")]
+    found: dict[str, list[str]] = {}
+    part = ""
+    for name, column, *_ in rows:
+        if column == "runs":
+            part = name
+        elif column == "incidents":
+            part = ""
+        elif part and column != "---":
+            found.setdefault(part, []).append(name)
+    assert begin
+    assert found == {part.value: [c.name for c in CASES.values() if c.part is part] for part in Part}
+    assert list(CASES) == [case.name for case in CASES.values()]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
@@ -10,7 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from modelward.api.spec import ModelDeploymentSpec, OnInconclusive, OnUnknownCause
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.decide import decide, targets
-from modelward.decide.observation import Commands, DriftSignal, FiringAlert, MetricsState, ProblemReason
+from modelward.decide.observation import (
+    Commands,
+    DriftSignal,
+    FiringAlert,
+    MetricsState,
+    ProblemReason,
+    QueryProblem,
+)
 from modelward.decide.situation import Situation
 from modelward.decide.transitions import TABLE
 from tests.unit.decide.world import World, assessment, breached, explained, spec_of, worse
@@ -164,6 +172,16 @@ class Deployment(RuleBasedStateMachine):
     def inputs_change(self, values: dict[str, float]) -> None:
         """Drift detectors say something else, or nothing."""
         self.world.drift = tuple(DriftSignal(name, value, 0.2) for name, value in values.items())
+        self.world.drift_unknown = tuple({"price", "demand"} - values.keys())
+
+    @rule(
+        subjects=st.lists(
+            st.sampled_from(["objective own", "detector price", "detector demand"]), unique=True
+        )
+    )
+    def queries_change(self, subjects: list[str]) -> None:
+        """The team's queries give nothing, or something again."""
+        self.world.query_problems = tuple(QueryProblem(subject, "no answer") for subject in subjects)
 
     @rule(revision=REVISIONS)
     def evidence_of_one_is_lost(self, revision: str) -> None:
@@ -254,18 +272,19 @@ class Deployment(RuleBasedStateMachine):
         if self.world.last.rule in {"RejectCandidate", "RollBack"}:
             assert newest[0].reason == "AlertFiring"
 
-    @invariant()
-    def the_order_of_equal_signals_does_not_matter(self) -> None:
+    @rule(order=st.randoms(use_true_random=False))
+    def the_order_of_equal_signals_does_not_matter(self, order: Random) -> None:
         """Whatever was seen at one time gives one decision, in whatever order it came in."""
         world, seen = self.world, self.world.observation()
-        turned = replace(
+        shuffled = replace(
             seen,
-            revisions=dict(list(seen.revisions.items())[::-1]),
-            assessments=seen.assessments[::-1],
-            alerts=seen.alerts[::-1],
-            drift=seen.drift[::-1],
+            revisions=dict(order.sample(list(seen.revisions.items()), len(seen.revisions))),
+            **{
+                name: tuple(order.sample(getattr(seen, name), len(getattr(seen, name))))
+                for name in ("assessments", "alerts", "drift", "drift_unknown", "query_problems")
+            },
         )
-        decisions = [decide(world.spec, world.status, each, world.now) for each in (seen, turned)]
+        decisions = [decide(world.spec, world.status, each, world.now) for each in (seen, shuffled)]
         assert decisions[0] == decisions[1]
 
     @invariant()

@@ -1,23 +1,24 @@
-"""An operator that restarts from its last checkpoint decides as one that never stopped, on real evidence.
+"""An operator that restarts decides as one that never stopped, on real evidence; from none, never earlier.
 
 Two operators live through the same blocks, rollouts and gaps; one of them is restarted now and then, with its
-evidence read back from the samples that Prometheus would have, and its status from the API server.
+evidence read back from the samples that Prometheus would have, or lost, and its status from the API server.
 """
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from modelward.api.spec import OnUnknownCause
 from modelward.api.status import ModelDeploymentStatus
 from modelward.conventions import BLOCK_SECONDS
 from modelward.decide import evidence_plan
 from modelward.decide.engine import STAY
 from modelward.evidence.counts import Block, Count
 from modelward.evidence.ledger import Key, Ledger
-from tests.unit.decide.world import START, World
+from tests.unit.decide.world import START, World, promoted
 
 EVENTS = 50
 BAD = st.sampled_from([0, 1, 5, 25])
@@ -51,7 +52,11 @@ class Life:
 
     def restart(self) -> None:
         """Begin anew with what was written and exported."""
-        self.ledger = Ledger.from_samples(self.ledger.to_samples())
+        self.restart_from(Ledger.from_samples(self.ledger.to_samples()))
+
+    def restart_from(self, ledger: Ledger) -> None:
+        """Begin anew with what was written, and with some evidence."""
+        self.ledger = ledger
         written = self.world.status.model_dump_json(by_alias=True)
         self.world.status = ModelDeploymentStatus.model_validate_json(written)
 
@@ -119,3 +124,29 @@ TestRestarts = Restarts.TestCase
 TestRestarts.settings = settings(
     max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+SPANS = st.lists(st.tuples(st.integers(1, 40), BAD, st.booleans()), min_size=1, max_size=8)
+"""So many blocks with so many bad events, before which one of the operators may lose its evidence."""
+ALARMS = {"Probe", "RollBack", "BearBreach"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(spans=SPANS, policy=st.sampled_from(OnUnknownCause))
+def test_an_operator_without_its_evidence_never_alarms_earlier(
+    spans: list[tuple[int, int, bool]], policy: OnUnknownCause
+) -> None:
+    """Whatever it does about a promoted revision, one that lost nothing has done by then."""
+    kept, lost = (Life(promoted(rollback={"onUnknownCause": policy.value})) for _ in range(2))
+    time = int(kept.world.now.timestamp()) // BLOCK_SECONDS * BLOCK_SECONDS
+    for blocks, bad, forgets in spans:
+        if forgets:
+            lost.restart_from(Ledger())
+        for _ in range(blocks):
+            time += BLOCK_SECONDS
+            begun = len(kept.world.rules), len(lost.world.rules)
+            for life in (kept, lost):
+                life.live(time, {"m-2": bad})
+            if ALARMS & {*kept.world.rules[begun[0] :]}:
+                return
+            assert not ALARMS & {*lost.world.rules[begun[1] :]}
