@@ -279,10 +279,11 @@ class Deployment(RuleBasedStateMachine):
         shuffled = replace(
             seen,
             revisions=dict(order.sample(list(seen.revisions.items()), len(seen.revisions))),
-            **{
-                name: tuple(order.sample(getattr(seen, name), len(getattr(seen, name))))
-                for name in ("assessments", "alerts", "drift", "drift_unknown", "query_problems")
-            },
+            assessments=tuple(order.sample(seen.assessments, len(seen.assessments))),
+            alerts=tuple(order.sample(seen.alerts, len(seen.alerts))),
+            drift=tuple(order.sample(seen.drift, len(seen.drift))),
+            drift_unknown=tuple(order.sample(seen.drift_unknown, len(seen.drift_unknown))),
+            query_problems=tuple(order.sample(seen.query_problems, len(seen.query_problems))),
         )
         decisions = [decide(world.spec, world.status, each, world.now) for each in (seen, shuffled)]
         assert decisions[0] == decisions[1]
