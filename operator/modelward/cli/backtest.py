@@ -68,6 +68,11 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
     if (csv is None) == (prometheus is None):
         raise CommandError("give either --csv FILE or --prometheus URL.")
     spec = read_policy(policy)
+    if spec.drift.profile and bins is None:
+        raise CommandError(
+            "the policy has drift.profile, which no history of counts tells of: replay the inputs with --bins, "
+            "or leave it out of the --policy."
+        )
     if csv is not None:
         if deployment or begin or end:
             raise CommandError("--deployment, --from and --to go with --prometheus; leave them out.")
