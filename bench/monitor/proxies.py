@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench.monitor.payloads import FEATURES
 from dev.cluster import processes, programs
 from dev.cluster.controlplane import free_ports
 
@@ -103,6 +104,27 @@ def monitor_config(server_port: int) -> dict[str, Any]:
             {"name": "accuracy", "config": "c1", "kind": "accuracy", "tolerance": 0},
         ],
         "telemetry": {"sample_ratio": 0.01},
+        "drift": {
+            "profile": "p1",
+            "columns": len(FEATURES),
+            "features": [
+                {
+                    "kind": "numeric",
+                    "name": name,
+                    "column": column,
+                    "edges": [tenth / 10 for tenth in range(1, 10)],
+                    "reference": [100] * 12,
+                }
+                for column, name in enumerate(FEATURES)
+            ],
+            "prediction": {
+                "kind": "categorical",
+                "name": "predict",
+                "categories": ["0", "1"],
+                "reference": [500, 500, 0, 0],
+            },
+        },
+        "capture": {"share": 0.1},
     }
 
 

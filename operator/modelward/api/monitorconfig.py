@@ -26,6 +26,8 @@ class ServerProtocol(StrEnum):
 
     V2 = "v2"
     """Open Inference Protocol over HTTP: POST /v2/models/NAME[/versions/V]/infer or /generate."""
+    OPENAI = "openai"
+    """OpenAI-compatible: POST /v1/completions, /v1/chat/completions, /v1/embeddings and /v1/responses."""
     HTTP = "http"
     """Anything over HTTP: every POST is a prediction."""
 
@@ -35,6 +37,8 @@ class ServerConfig(_Schema):
 
     protocol: ServerProtocol = ServerProtocol.V2
     port: int = Field(ge=1, le=65535)
+    prediction: str | None = Field(default=None, max_length=256, pattern=r"^(/[^/]*)*$")
+    """Protocol http: where an answer's JSON has its predictions, as a pointer (RFC 6901); None: not read."""
 
 
 class _ObjectiveConfig(_Schema):
@@ -43,11 +47,21 @@ class _ObjectiveConfig(_Schema):
     """Hash of the event's definition: evidence reads only counts with the current one."""
 
 
+class LatencyOf(StrEnum):
+    """What has to come in time."""
+
+    ANSWER = "answer"
+    """The last byte of the answer."""
+    FIRST_TOKEN = "first_token"  # noqa: S105 - a token of text
+    """The first event with content of a streamed answer; answers that are not streamed are no events."""
+
+
 class LatencyObjectiveConfig(_ObjectiveConfig):
-    """Good: answered whole within `within_ms`."""
+    """Good: answered, or begun to be, within `within_ms`."""
 
     kind: Literal["latency"] = "latency"
     within_ms: float = Field(gt=0, le=3_600_000)
+    of: LatencyOf = LatencyOf.ANSWER
 
 
 class AvailabilityObjectiveConfig(_ObjectiveConfig):
@@ -78,6 +92,16 @@ ObjectiveConfig = Annotated[
     LatencyObjectiveConfig | AvailabilityObjectiveConfig | AccuracyObjectiveConfig | StorageObjectiveConfig,
     Field(discriminator="kind"),
 ]
+
+
+class CaptureConfig(_Schema):
+    """How many of the exchanges are parsed for their content, where there is a profile to hold it against."""
+
+    share: float = Field(default=0.1, ge=0, le=1)
+    per_second: int = Field(default=100, ge=0, le=10_000)
+    """At most so many in a second: parsing one of 4 KB takes some 0.1 ms of CPU."""
+    max_body_bytes: int = Field(default=1024 * 1024, gt=0, le=2 * 1024 * 1024)
+    """Exchanges whose request or answer is longer are not parsed."""
 
 
 class FeedbackConfig(_Schema):
@@ -153,6 +177,7 @@ class MonitorConfig(_Schema):
     feedback: FeedbackConfig = FeedbackConfig()
     drift: DriftConfig | None = None
     """Bins of inputs and predictions to count; None: there is no profile."""
+    capture: CaptureConfig = CaptureConfig()
     traffic: TrafficConfig = TrafficConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     drain_seconds: float = Field(default=10.0, ge=0, le=3600)

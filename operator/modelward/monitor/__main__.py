@@ -22,11 +22,14 @@ def main() -> None:
     import uvloop  # noqa: PLC0415 - `drain` has no use for it
 
     from modelward.monitor import log, process  # noqa: PLC0415 - `drain` has no use for them
+    from modelward.monitor.capture.channel import Channel  # noqa: PLC0415 - `drain` has no use for it
+    from modelward.monitor.capture.worker import work  # noqa: PLC0415 - `drain` has no use for it
 
     chosen = settings.from_arguments(arguments)
     log.set_up(chosen.log_level.upper())
     try:
-        uvloop.run(process.run(chosen, started_s))
+        channel = Channel(work)  # while there is but one thread, see capture/guard.py
+        uvloop.run(process.run(chosen, started_s, channel))
     except OSError as error:
         log.LOGGER.critical("can't serve: %s", error)
         sys.exit(1)

@@ -8,6 +8,8 @@ from typing import Final
 from modelward.conventions import HEADER_RECEIPT, STORAGE_SOURCE_SERVER, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
+from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
+from modelward.monitor.capture.messages import Facts
 from modelward.monitor.counters import BAD, GOOD
 from modelward.monitor.events import Ending, Outcome, asked, is_good
 from modelward.monitor.heads import RequestHead, ResponseHead, rewrite, upgrade_headers
@@ -22,6 +24,9 @@ MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
+_JSON_LENGTH: Final = b"inference-header-content-length"
+MAX_SAMPLED_BYTES: Final = 2 * 1024 * 1024
+"""So much of a sampled request or answer is kept; the configuration may ask for less, and never for more."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
 _SUCCESS: Final = range(200, 300)
@@ -36,6 +41,14 @@ class Port(StrEnum):
     SERVING = "serving"
     SYNTHETIC = "synthetic"
     """Gates', probes' and mirrored requests: no events, no receipts, never withdrawn."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """The bodies of a sampled exchange, in pieces as they came."""
+
+    request: list[bytes] = field(default_factory=list)
+    answer: list[bytes] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,6 +81,8 @@ class Exchange:
     answer_begun: bool = False
     """Whether the client was sent any of the final answer."""
     answered: bool = False
+    sample: Sample | None = None
+    """Its bodies are kept to be parsed by the second process."""
     rows: int | None = None
     """Predictions in the answer, where it was read."""
     closes: bool = False
@@ -100,6 +115,8 @@ class Exchange:
     def take_body(self, data: bytes) -> None:
         """Count bytes of the request's body, and remember them unless it gets too much."""
         self.request_bytes += len(data)
+        if self.sample is not None and self.request_bytes <= MAX_SAMPLED_BYTES:
+            self.sample.request.append(data)
         if self.kept is not None:
             self.kept.append(data)
             if self.request_bytes > MAX_KEPT_BYTES:
@@ -114,7 +131,11 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
     trace = None
     if config.telemetry.is_exported:
         trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
+    sample = None
+    if asks.is_prediction and port is Port.SERVING and state.share.takes(started_s):
+        sample = Sample()
     return Exchange(
+        sample=sample,
         head=head,
         body=body,
         port=port,
@@ -159,7 +180,7 @@ def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
         exchange.reads_predictions
         and length is not None
         and 0 < length <= predictions.MAX_BODY_BYTES
-        and head.get(b"inference-header-content-length") is None
+        and head.get(_JSON_LENGTH) is None
     )
 
 
@@ -224,6 +245,8 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
     outcome = Outcome(ending, status, duration_s, exchange.request_complete)
     if exchange.port is Port.SERVING and not exchange.is_forwarded:
         _count(exchange, outcome, state)
+    if exchange.sample is not None and ending is Ending.ANSWERED and status in _SUCCESS:
+        _hand_over(exchange, exchange.sample, state)
     config, trace = state.config, exchange.trace
     if tracer is None or config is None or trace is None:
         return
@@ -245,6 +268,31 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
             rows=exchange.rows,
         )
         tracer.record(config, trace, facts)
+
+
+def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:
+    """Send a sampled exchange to the second process."""
+    config, capture, answer = state.config, state.capture, exchange.answer
+    if capture is None or config is None or answer is None or exchange.is_forwarded:
+        return
+    if max(exchange.request_bytes, exchange.response_bytes) > config.capture.max_body_bytes:
+        capture.dropped[DROPPED_TOO_LARGE] += 1
+        return
+    head = exchange.head
+    facts = Facts(
+        request_encoding=(head.get(b"content-encoding") or b"").decode("latin-1"),
+        answer_encoding=(answer.get(b"content-encoding") or b"").decode("latin-1"),
+        request_is_chunked=head.is_chunked,
+        answer_is_chunked=answer.is_chunked,
+        request_json_bytes=_number(head.get(_JSON_LENGTH)),
+        answer_json_bytes=_number(answer.get(_JSON_LENGTH)),
+    )
+    capture.sample(facts, sample.request, sample.answer)
+
+
+def _number(value: bytes | None) -> int | None:
+    """A header's number; None where there is none."""
+    return int(value) if value is not None and value.isdigit() else None
 
 
 def _is_unremarkable(outcome: Outcome, state: MonitorState) -> bool:

@@ -3,7 +3,10 @@
 /metrics/objectives is small and scraped every block of evidence; /metrics has the rest.
 """
 
-from collections.abc import Iterator
+import pickle
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import accumulate
 from typing import Final
@@ -15,6 +18,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     InfoMetricFamily,
 )
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from modelward.api.monitorconfig import MonitorConfig
@@ -29,7 +33,8 @@ from modelward.conventions import (
     METRIC_STORAGE_FAILURES,
     METRIC_STORAGE_READ,
 )
-from modelward.monitor.counters import STORE_FAILURES, DurationHistogram
+from modelward.monitor.capture.channel import DROPS, Channel
+from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram
 from modelward.monitor.feedback import Result
 from modelward.monitor.state import MonitorState
 
@@ -44,11 +49,50 @@ def objectives_registry(state: MonitorState) -> CollectorRegistry:
     return registry
 
 
-def operations_registry(state: MonitorState) -> CollectorRegistry:
-    """What /metrics shows."""
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the forwarding process tells the second one for /metrics: counts, no secrets and no bodies."""
+
+    started_s: float
+    config: MonitorConfig | None
+    counts: Counts
+    labels_waiting: int
+    traffic_generation: int
+    sampled: int
+    dropped: Counter[str]
+    workers_begun: int
+
+
+def pack(state: MonitorState, channel: Channel) -> bytes:
+    """The state's counts, for `render`."""
+    return pickle.dumps(
+        Operations(
+            started_s=state.started_s,
+            config=state.config,
+            counts=state.counts,
+            labels_waiting=len(state.labels),
+            traffic_generation=state.traffic.current.generation,
+            sampled=channel.sampled,
+            dropped=channel.dropped,
+            workers_begun=channel.workers_begun,
+        )
+    )
+
+
+def render(packed: bytes, bins: Iterable[Metric], unreadable: int, accept: str) -> bytes:
+    """The answer to GET /metrics: one line with its content type, then its body.
+
+    Args:
+        packed: of `pack`.
+        bins: what the second process has counted itself.
+        unreadable: sampled exchanges whose bodies it could not read.
+        accept: the scraper's Accept header.
+    """
+    told: Operations = pickle.loads(packed)  # noqa: S301 - of the process that forked this one
     registry = CollectorRegistry()
-    registry.register(_OperationsCollector(state))
-    return registry
+    registry.register(_OperationsCollector(told, bins, unreadable))
+    encode, content_type = choose_encoder(accept)
+    return content_type.encode() + b"\n" + encode(registry)
 
 
 class _ObjectivesCollector(Collector):
@@ -90,8 +134,10 @@ class _ObjectivesCollector(Collector):
 class _OperationsCollector(Collector):
     """What people and alerts look at."""
 
-    def __init__(self, state: MonitorState) -> None:
-        self._state = state
+    def __init__(self, told: Operations, bins: Iterable[Metric], unreadable: int) -> None:
+        self._told = told
+        self._bins = bins
+        self._unreadable = unreadable
 
     def describe(self) -> list[Metric]:
         """Nothing is known before the first configuration."""
@@ -99,7 +145,7 @@ class _OperationsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Render."""
-        state = self._state
+        state = self._told
         counts, config = state.counts, state.config
         yield InfoMetricFamily(
             "modelward_monitor_build", "Version of the monitor.", value={"version": version("modelward")}
@@ -139,12 +185,12 @@ class _OperationsCollector(Collector):
         )
         yield _gauge("modelward_requests_in_flight", "Requests under way.", config, counts.requests_in_flight)
         yield _gauge(
-            "modelward_labels_waiting", "Labels that are not counted yet.", config, len(state.labels)
+            "modelward_labels_waiting", "Labels that are not counted yet.", config, state.labels_waiting
         )
-        yield _gauge(
-            "modelward_traffic_generation", "Generation in force.", config, state.traffic.current.generation
-        )
+        yield _gauge("modelward_traffic_generation", "Generation in force.", config, state.traffic_generation)
         yield _counter("modelward_receipts", "Receipts issued.", config, counts.receipts)
+        yield from self._bins
+        yield from _captured(state, config, self._unreadable)
         yield _counter(
             "modelward_forward_fallbacks",
             "Requests of a withdrawn revision that the pod's own server answered all the same.",
@@ -162,6 +208,26 @@ class _OperationsCollector(Collector):
         ):
             failures.add_metric([config.deployment, config.revision, reason], value)
         yield failures
+
+
+def _captured(state: Operations, config: MonitorConfig, unreadable: int) -> Iterator[Metric]:
+    """What became of sampled exchanges, and of the process that reads them."""
+    yield _counter("modelward_samples", "Exchanges whose bodies were sampled.", config, state.sampled)
+    yield _counter(
+        "modelward_samples_unreadable", "Sampled exchanges that could not be read.", config, unreadable
+    )
+    dropped = CounterMetricFamily(
+        "modelward_samples_dropped", "Exchanges meant to be sampled.", labels=[*_IDENTITY, "reason"]
+    )
+    for reason in DROPS:
+        dropped.add_metric([config.deployment, config.revision, reason], state.dropped[reason])
+    yield dropped
+    yield _counter(
+        "modelward_second_process_starts",
+        "Starts of the process that reads samples and renders this page; the first is one.",
+        config,
+        state.workers_begun,
+    )
 
 
 def _histogram(

@@ -12,12 +12,12 @@ import signal
 import time
 from typing import Final
 
-from aiohttp import web
-
+from modelward.monitor.capture.channel import Channel
 from modelward.monitor.log import LOGGER
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.settings import Settings
-from modelward.monitor.sideports import admin_app, metrics_app
+from modelward.monitor.sideports import admin_routes, metrics_routes
+from modelward.monitor.sides import SidePort
 from modelward.monitor.state import MonitorState
 from modelward.monitor.store_probe import StoreProbe
 from modelward.monitor.trace import Tracer
@@ -27,18 +27,18 @@ DEFAULT_DRAIN_SECONDS: Final = 10.0
 """Draining time of a monitor that never had a configuration."""
 
 
-async def run(settings: Settings, started_s: float) -> None:
-    """Serve until SIGTERM. Raises OSError when a port is taken."""
-    state = MonitorState(started_s=started_s)
+async def run(settings: Settings, started_s: float, channel: Channel) -> None:
+    """Serve until SIGTERM; `channel` is the second process's. Raises OSError when a port is taken."""
+    channel.listen()
+    state = MonitorState(started_s=started_s, capture=channel)
     watcher = Watcher(state, settings.config_dir, settings.keys_dir)
     watcher.poll()
     tracer = Tracer(settings.otlp_endpoint) if settings.otlp_endpoint else None
     proxy = Proxy(state, tracer)
     await proxy.listen(settings.serving_port, settings.synthetic_port)
-    sides = [
-        await _listen(metrics_app(state), settings.metrics_port),
-        await _listen(admin_app(state), settings.admin_port),
-    ]
+    sides = [SidePort(metrics_routes(state, channel)), SidePort(admin_routes(state))]
+    for side, port in zip(sides, (settings.metrics_port, settings.admin_port), strict=True):
+        await side.listen(port)
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, _drain, state)
@@ -57,17 +57,11 @@ async def run(settings: Settings, started_s: float) -> None:
         task.cancel()
     await asyncio.wait(tasks)
     for side in sides:
-        await side.cleanup()
+        await side.close()
     if tracer is not None:
         await asyncio.to_thread(tracer.close)
+    channel.close()
     LOGGER.info("ended", extra={"fields": {"labels_lost": len(state.labels)}})
-
-
-async def _listen(app: web.Application, port: int) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    await web.TCPSite(runner, None, port).start()
-    return runner
 
 
 async def _wait(told_to_end: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
-from modelward.monitor.exchange import Exchange, Port
+from modelward.monitor.exchange import MAX_SAMPLED_BYTES, Exchange, Port
 from modelward.monitor.heads import ResponseHead
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import Tracer
@@ -168,6 +168,8 @@ class Relay:
         exchanges.take_answer(exchange, head, self._state)
         body = data[len(head.raw) :]
         exchange.response_bytes = len(body)
+        if exchange.sample is not None:
+            exchange.sample.answer.append(body)
         receipt = None
         if exchanges.wants_receipt(exchange, head.status, self._state):
             readable = body if exchanges.is_readable(exchange, head) else None
@@ -182,6 +184,8 @@ class Relay:
         if exchange is None:
             return
         exchange.response_bytes += len(data)
+        if exchange.sample is not None and exchange.response_bytes <= MAX_SAMPLED_BYTES:
+            exchange.sample.answer.append(data)
         if exchange.held is None:
             self._front.send(data)
         else:

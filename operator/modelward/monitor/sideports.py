@@ -3,99 +3,103 @@
 import hmac
 from typing import Final
 
-from aiohttp import web
-from prometheus_client import CollectorRegistry
+import orjson
 from prometheus_client.exposition import choose_encoder
 from pydantic import ValidationError
 
 from modelward.api.monitorconfig import TrafficConfig
 from modelward.conventions import PATH_OBJECTIVES
-from modelward.monitor.exposition import objectives_registry, operations_registry
+from modelward.monitor.answers import error_body
+from modelward.monitor.capture.channel import Channel, RenderError
+from modelward.monitor.exposition import objectives_registry, pack
+from modelward.monitor.heads import RequestHead
 from modelward.monitor.log import LOGGER
 from modelward.monitor.readiness import not_ready_because
+from modelward.monitor.sides import Answer, Handler, Routes
 from modelward.monitor.state import MonitorState
 from modelward.monitor.traffic import Applied
 
-MAX_ADMIN_BODY_BYTES: Final = 16 * 1024
-_BEARER: Final = "Bearer "
+_TEXT: Final = "text/plain; charset=utf-8"
+_BEARER: Final = b"Bearer "
 
 
-def metrics_app(state: MonitorState) -> web.Application:
+def metrics_routes(state: MonitorState, channel: Channel) -> Routes:
     """GET /metrics/objectives, /metrics, /healthz and /readyz."""
-    objectives, operations = objectives_registry(state), operations_registry(state)
+    objectives = objectives_registry(state)
 
-    async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+    async def healthz(_head: RequestHead, _body: bytes) -> Answer:
+        return Answer(200, b"ok\n", _TEXT)
 
-    async def readyz(_request: web.Request) -> web.Response:
+    async def readyz(_head: RequestHead, _body: bytes) -> Answer:
         reason = await not_ready_because(state)
-        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+        return Answer(503 if reason else 200, f"{reason or 'ok'}\n".encode(), _TEXT)
 
-    async def show_objectives(request: web.Request) -> web.Response:
-        return _exposition(request, objectives)
+    async def show_objectives(head: RequestHead, _body: bytes) -> Answer:
+        encode, content_type = choose_encoder(_accept(head))
+        return Answer(200, encode(objectives), content_type)
 
-    async def show_operations(request: web.Request) -> web.Response:
-        return _exposition(request, operations)
+    async def show_operations(head: RequestHead, _body: bytes) -> Answer:
+        try:
+            rendered = await channel.render(pack(state, channel), _accept(head))
+        except RenderError as error:
+            return Answer(503, f"{error}\n".encode(), _TEXT)
+        content_type, _, text = rendered.partition(b"\n")
+        return Answer(200, text, content_type.decode())
 
-    app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get(PATH_OBJECTIVES, show_objectives)
-    app.router.add_get("/metrics", show_operations)
-    return app
+    return {
+        "/healthz": {"GET": healthz},
+        "/readyz": {"GET": readyz},
+        PATH_OBJECTIVES: {"GET": show_objectives},
+        "/metrics": {"GET": show_operations},
+    }
 
 
-def _exposition(request: web.Request, registry: CollectorRegistry) -> web.Response:
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+def _accept(head: RequestHead) -> str:
+    return ",".join(value.decode("latin-1") for value in head.all(b"accept"))
 
 
-def admin_app(state: MonitorState) -> web.Application:
+def admin_routes(state: MonitorState) -> Routes:
     """PUT and GET /traffic, with the deployment's bearer token."""
 
-    async def show(request: web.Request) -> web.Response:
-        _authenticate(state, request)
-        return web.json_response(_traffic(state))
+    async def show(_head: RequestHead, _body: bytes) -> Answer:
+        return Answer(200, orjson.dumps(_traffic(state)))
 
-    async def change(request: web.Request) -> web.Response:
-        _authenticate(state, request)
+    async def change(_head: RequestHead, body: bytes) -> Answer:
         try:
-            offered = TrafficConfig.model_validate_json(await request.read())
+            offered = TrafficConfig.model_validate_json(body)
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()
             )
-            return _refusal(400, f"not a traffic object: {problems}")
+            return Answer(400, error_body(f"not a traffic object: {problems}"))
         outcome = state.traffic.apply(offered)
         current = state.traffic.current
         if outcome is Applied.OLDER:
             text = f"generation {offered.generation} is older than {current.generation}, which is in force"
-            return _refusal(409, text)
+            return Answer(409, error_body(text))
         if outcome is Applied.CONFLICT:
             text = f"generation {offered.generation} is in force with another content; use a higher one"
-            return _refusal(409, text)
+            return Answer(409, error_body(text))
         if outcome is Applied.CHANGED:
             fields = {"mode": current.mode.value, "generation": current.generation}
             LOGGER.info("traffic changed", extra={"fields": fields})
-        return web.json_response(_traffic(state))
+        return Answer(200, orjson.dumps(_traffic(state)))
 
-    app = web.Application(client_max_size=MAX_ADMIN_BODY_BYTES)
-    app.router.add_get("/traffic", show)
-    app.router.add_put("/traffic", change)
-    return app
+    return {"/traffic": {"GET": _authenticated(state, show), "PUT": _authenticated(state, change)}}
 
 
-def _authenticate(state: MonitorState, request: web.Request) -> None:
-    """Raise 401 unless the request brings the admin token; compared in constant time."""
-    given = request.headers.get("Authorization", "")
-    token = given[len(_BEARER) :] if given.startswith(_BEARER) else ""
-    sent = token.encode(errors="surrogateescape")  # the header's bytes, which need not be UTF-8
-    if state.keys is None or not hmac.compare_digest(sent, state.keys.admin_token.encode()):
-        raise web.HTTPUnauthorized(
-            text='{"error": "send Authorization: Bearer with the deployment\'s admin token"}\n',
-            content_type="application/json",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+def _authenticated(state: MonitorState, handler: Handler) -> Handler:
+    """The handler, for requests that bring the admin token; compared in constant time."""
+
+    async def checked(head: RequestHead, body: bytes) -> Answer:
+        given = head.get(b"authorization") or b""
+        token = given[len(_BEARER) :] if given.startswith(_BEARER) else b""
+        if state.keys is None or not hmac.compare_digest(token, state.keys.admin_token.encode()):
+            text = "send Authorization: Bearer with the deployment's admin token"
+            return Answer(401, error_body(text), headers=(("WWW-Authenticate", "Bearer"),))
+        return await handler(head, body)
+
+    return checked
 
 
 def _traffic(state: MonitorState) -> dict[str, object]:
@@ -105,7 +109,3 @@ def _traffic(state: MonitorState) -> dict[str, object]:
     shown["in_flight"] = state.counts.requests_in_flight
     shown["requests_total"] = state.counts.requests
     return shown
-
-
-def _refusal(status: int, message: str) -> web.Response:
-    return web.json_response({"error": message}, status=status)

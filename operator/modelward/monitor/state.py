@@ -12,6 +12,8 @@ from modelward.api.monitorconfig import (
     TrafficMode,
 )
 from modelward.conventions import STORAGE_FAST
+from modelward.monitor.capture.channel import Channel
+from modelward.monitor.capture.share import Share
 from modelward.monitor.counters import BAD, GOOD, Counts
 from modelward.monitor.events import OF_ANSWERS
 from modelward.monitor.labels import LabelQueue, SeenReceipts
@@ -50,6 +52,10 @@ class MonitorState:
     labels: LabelQueue = field(default_factory=LabelQueue)
     seen: SeenReceipts = field(default_factory=SeenReceipts)
     store: StoreWatch = field(default_factory=StoreWatch)
+    share: Share = field(default_factory=lambda: Share(0, 0))
+    """Which exchanges are sampled for their content."""
+    capture: Channel | None = None
+    """The second process; None: there is none, and nothing is sampled."""
     draining_since_s: float | None = None
     """Monotonic time at which draining began; None: not draining."""
 
@@ -60,6 +66,10 @@ class MonitorState:
         self.of_answers = tuple(each for each in config.objectives if each.kind in OF_ANSWERS)
         within_ms = (each.within_ms for each in config.objectives if isinstance(each, LatencyObjectiveConfig))
         self.slow_after_s = min(within_ms, default=math.inf) / 1000
+        reads_content = self.capture is not None and config.drift is not None
+        self.share = Share(config.capture.share if reads_content else 0, config.capture.per_second)
+        if self.capture is not None:
+            self.capture.configure(config)
         self.traffic.apply(config.traffic)
         self.counts.events.configure(config.revision, config.objectives)
         of_storage = (each for each in config.objectives if isinstance(each, StorageObjectiveConfig))
