@@ -368,7 +368,22 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "a tolerance and a mean error",
         _accuracy({"tolerance": "1", "meanAbsoluteError": {"clip": "10"}}),
-        "tolerated or counted by its size: write tolerance or meanAbsoluteError and drop the other",
+        "write one of tolerance, meanAbsoluteError, probabilityThreshold and argmax, or none",
+    ),
+    Wrong(
+        "a threshold and the highest score",
+        _accuracy({"probabilityThreshold": "0.5", "argmax": {}}),
+        "write one of tolerance, meanAbsoluteError, probabilityThreshold and argmax, or none",
+    ),
+    Wrong(
+        "a probability above one",
+        _accuracy({"probabilityThreshold": "2"}),
+        'write a number from "0" to "1"',
+    ),
+    Wrong(
+        "a class twice",
+        _accuracy({"argmax": {"classes": ["up", "up"]}}),
+        "a class is named twice: write a name of its own for each",
     ),
     Wrong(
         "errors clipped at nothing",

@@ -73,12 +73,22 @@ class AvailabilityObjectiveConfig(_ObjectiveConfig):
 class AccuracyObjectiveConfig(_ObjectiveConfig):
     """Good: the prediction differs from its label by at most `tolerance` (0: is equal to it).
 
-    With a `clip` each label is bad by the share |prediction - label| / clip, at most 1, and good by the rest.
+    With a `threshold` the prediction is 1 if the answered probability is at least that, else 0. With
+    `argmax` it is the class of the highest score: its number, or its name among `classes`. With a `clip`
+    each label is bad by the share |prediction - label| / clip, at most 1, and good by the rest.
     """
 
     kind: Literal["accuracy"] = "accuracy"
     tolerance: float = Field(default=0.0, ge=0)
     clip: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    argmax: bool = False
+    classes: tuple[str, ...] = Field(default=(), max_length=20)
+
+    @property
+    def counts_classes(self) -> bool:
+        """Whether predictions and labels are classes, not sizes."""
+        return self.clip is None and self.tolerance == 0
 
 
 class StorageObjectiveConfig(_ObjectiveConfig):

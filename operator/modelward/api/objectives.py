@@ -17,6 +17,7 @@ from modelward.api.quantities import (
     Duration,
     Percentage,
     decimal_above,
+    decimal_within,
     duration_within,
     format_decimal,
     percentage_between,
@@ -77,6 +78,25 @@ class MeanAbsoluteError(APIType):
     """
 
 
+_WAYS: Final = ("tolerance", "meanAbsoluteError", "probabilityThreshold", "argmax")
+"""Fields of an accuracy objective of which at most one is written."""
+
+
+class Argmax(APIType):
+    """The prediction is the class with the highest score."""
+
+    classes: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+        Field(max_length=20),
+        Rule(
+            "self.all(c, self.exists_one(d, d == c))",
+            "a class is named twice: write a name of its own for each",
+            lambda classes: len(set(classes)) == len(classes),
+        ),
+    ] = ()
+    """Names of the classes in the order of the scores; unset: they are numbered from 0."""
+
+
 class Accuracy(APIType):
     """Good: the prediction agrees with the label sent back for it."""
 
@@ -84,13 +104,28 @@ class Accuracy(APIType):
     """Largest absolute difference that still agrees; 0 for classes, and where nothing is written."""
     mean_absolute_error: MeanAbsoluteError | None = None
     """For regression: instead of a tolerance, errors count by their size."""
+    probability_threshold: Annotated[DecimalString, decimal_within(Decimal(0), Decimal(1))] | None = None
+    """For two classes: the model answers with a probability, and 1 is meant from this one on, in quotes."""
+    argmax: Argmax | None = None
+    """For classes: the model answers with a score for each, and the highest one is meant."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.tolerance) || !has(self.meanAbsoluteError)",
-            "an error is tolerated or counted by its size: "
-            "write tolerance or meanAbsoluteError and drop the other",
-            lambda accuracy: accuracy.tolerance is None or accuracy.mean_absolute_error is None,
+            f"[{', '.join(f'has(self.{way})' for way in _WAYS)}].filter(way, way).size() <= 1",
+            "a prediction is compared with its label in one way: write one of "
+            f"{', '.join(_WAYS[:-1])} and {_WAYS[-1]}, or none",
+            lambda accuracy: (
+                sum(
+                    way is not None
+                    for way in (
+                        accuracy.tolerance,
+                        accuracy.mean_absolute_error,
+                        accuracy.probability_threshold,
+                        accuracy.argmax,
+                    )
+                )
+                <= 1
+            ),
         ),
     )
 

@@ -3,7 +3,7 @@
 A body is one JSON object {"receipt", "label" [, "prediction"] [, "good"]}, a batch {"items": [...]}
 or NDJSON (Content-Type application/x-ndjson), plain or gzipped, of at most MAX_BODY_BYTES. Each item
 is answered by itself. An item whose receipt holds no prediction brings it along, or says
-"good": true or false.
+"good": true or false. Scores of classes are brought along as a list for each row: [[0.1, 0.9]].
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from typing import Final
 import orjson
 
 from modelward.api.monitorconfig import AccuracyObjectiveConfig, MonitorConfig
-from modelward.monitor.labels import Label, as_number
-from modelward.monitor.receipts import Prediction, Receipt, ReceiptError, verify
+from modelward.monitor.decided import UndecidedError, as_number, decided
+from modelward.monitor.labels import Label
+from modelward.monitor.receipts import Predicted, Prediction, Receipt, ReceiptError, is_row_of_scores, verify
 from modelward.monitor.state import Keys, MonitorState
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -181,10 +182,12 @@ def _take(state: MonitorState, item: object) -> None:
         message = "the deployment has no accuracy objective; add one to spec.objectives"
         raise RefusedError(Result.NO_OBJECTIVE, message)
     _refuse_what_has_no_size(labels, accuracy)
+    _refuse_what_is_undecided(labels, accuracy)
     if not state.labels.has_room(len(labels)):
         message = f"too many labels wait to be counted; send it again after {RETRY_AFTER_SECONDS} s"
         raise RefusedError(Result.FULL, message)
     state.seen.add(receipt.receipt_id)
+    state.labels.counts.count_receipt(receipt.revision, time.time() - receipt.time_s)
     for label in labels:
         state.labels.put(label)
 
@@ -205,6 +208,17 @@ def _refuse_what_has_no_size(labels: list[Label], accuracy: list[AccuracyObjecti
         if truth is None or not math.isfinite(truth):
             message = f"objective {by_size.name} counts errors by their size; a label must be a finite number"
             raise RefusedError(Result.MALFORMED, message)
+
+
+def _refuse_what_is_undecided(labels: list[Label], accuracy: list[AccuracyObjectiveConfig]) -> None:
+    """Raise RefusedError if an objective cannot read a prediction as it is meant to."""
+    for label in labels:
+        if label.judged_good is None and label.prediction is not None:
+            for objective in accuracy:
+                try:
+                    decided(label.prediction, objective)
+                except UndecidedError as error:
+                    raise RefusedError(Result.MALFORMED, str(error)) from error
 
 
 def _receipt(value: str, config: MonitorConfig, keys: Keys) -> Receipt:
@@ -232,7 +246,7 @@ def _labels(item: dict[str, object], receipt: Receipt) -> list[Label]:
         raise RefusedError(Result.MALFORMED, message)
     truths: list[Prediction | None] = list(_scalars(item["label"], "label")) if "label" in item else [None]
     if good is not None:
-        predictions: list[Prediction | None] = [None] * len(truths)
+        predictions: list[Predicted | None] = [None] * len(truths)
     else:
         predictions = list(_predictions(item, receipt, len(truths)))
     return [
@@ -248,9 +262,9 @@ def _labels(item: dict[str, object], receipt: Receipt) -> list[Label]:
     ]
 
 
-def _predictions(item: dict[str, object], receipt: Receipt, labels: int) -> list[Prediction]:
+def _predictions(item: dict[str, object], receipt: Receipt, labels: int) -> list[Predicted]:
     if "prediction" in item:
-        given = _scalars(item["prediction"], "prediction")
+        given = _scores(item["prediction"]) or [*_scalars(item["prediction"], "prediction")]
         if len(given) != labels:
             message = f"{labels} labels but {len(given)} predictions; send one label per prediction"
             raise RefusedError(Result.MALFORMED, message)
@@ -266,7 +280,13 @@ def _predictions(item: dict[str, object], receipt: Receipt, labels: int) -> list
     if receipt.prediction_count > len(receipt.predictions):
         message = f"a receipt holds at most {len(receipt.predictions)} predictions; send them as prediction"
         raise RefusedError(Result.MALFORMED, message)
-    return list(receipt.predictions)
+    return [*receipt.predictions]
+
+
+def _scores(value: object) -> list[Predicted]:
+    """Rows of scores; empty if these are none."""
+    rows = value if isinstance(value, list) and len(value) <= MAX_LABELS_PER_ITEM else []
+    return [tuple(row) for row in rows] if all(is_row_of_scores(row) for row in rows) else []
 
 
 def _scalars(value: object, name: str) -> list[Prediction]:

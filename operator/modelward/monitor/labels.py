@@ -8,6 +8,7 @@ The queue is bounded; the sender of a label that finds it full is told to come b
 servers that scrape the same pod make it that much faster.
 """
 
+import contextlib
 import heapq
 import math
 from collections import OrderedDict
@@ -17,7 +18,9 @@ from typing import Final
 
 from modelward.api.monitorconfig import AccuracyObjectiveConfig, ObjectiveConfig
 from modelward.monitor.counters import BAD, GOOD, EventCounts
-from modelward.monitor.receipts import Prediction
+from modelward.monitor.decided import UndecidedError, as_number, decided
+from modelward.monitor.label_counts import LabelCounts
+from modelward.monitor.receipts import Predicted, Prediction
 
 MAX_WAITING: Final = 10_000
 RELEASED_PER_SCRAPE: Final = 50
@@ -34,7 +37,7 @@ class Label:
     revision: str
     storage: str
     prediction_time_s: float
-    prediction: Prediction | None
+    prediction: Predicted | None
     """None when the sender judged by itself."""
     truth: Prediction | None
     judged_good: bool | None
@@ -42,42 +45,42 @@ class Label:
 
 
 def bad_share(label: Label, objective: AccuracyObjectiveConfig) -> float:
-    """How bad the prediction is, from 0 to 1: by the size of its error where the objective has a clip."""
+    """How bad the prediction is, from 0 to 1: by the size of its error where the objective has a clip.
+
+    Raises UndecidedError when the prediction can't be read as the objective asks for it.
+    """
     if objective.clip is None:
-        return 0.0 if agrees(label, objective.tolerance) else 1.0
-    prediction, truth = as_number(label.prediction), as_number(label.truth)
+        return 0.0 if agrees(label, objective) else 1.0
+    prediction, truth = as_number(_compared(label, objective)), as_number(label.truth)
     if prediction is None or truth is None or math.isnan(prediction):
         return 1.0  # A model of numbers that answers with something else could not be further off.
     return min(abs(prediction - truth) / objective.clip, 1.0)
 
 
-def agrees(label: Label, tolerance: float) -> bool:
-    """Whether the prediction agrees with the label: within `tolerance` for numbers, else equal.
+def agrees(label: Label, objective: AccuracyObjectiveConfig) -> bool:
+    """Whether the prediction agrees with the label: within the tolerance for numbers, else equal.
 
     A number given as text ("1") agrees with the number; true and false are 1 and 0.
     """
     if label.judged_good is not None:
         return label.judged_good
-    prediction, truth = as_number(label.prediction), as_number(label.truth)
+    compared = _compared(label, objective)
+    prediction, truth = as_number(compared), as_number(label.truth)
     if prediction is not None and truth is not None:
-        return abs(prediction - truth) <= tolerance
-    return label.prediction == label.truth
+        return abs(prediction - truth) <= objective.tolerance
+    return compared == label.truth
 
 
-def as_number(value: Prediction | None) -> float | None:
-    """The number that is meant; None if it is none."""
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
+def _compared(label: Label, objective: AccuracyObjectiveConfig) -> Prediction | None:
+    return None if label.prediction is None else decided(label.prediction, objective)
 
 
 @dataclass(slots=True)
 class LabelQueue:
     """The labels of one replica that are not counted yet."""
 
+    counts: LabelCounts = field(default_factory=LabelCounts)
+    """What is counted of labels besides good and bad."""
     _heap: list[tuple[float, int, Label]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
     _requests_before: int = 0
@@ -113,12 +116,20 @@ class LabelQueue:
                 opened.append(entry)
                 continue
             for objective in accuracy:
-                bad = bad_share(label, objective)
-                for result, share in ((GOOD, 1 - bad), (BAD, bad)):
-                    if share:
-                        events.count(label.revision, objective, result, label.storage, share)
+                # A label that an objective of since then cannot read is none of its events.
+                with contextlib.suppress(UndecidedError):
+                    self._count(label, objective, events)
         for entry in opened:
             heapq.heappush(self._heap, entry)
+
+    def _count(self, label: Label, objective: AccuracyObjectiveConfig, events: EventCounts) -> None:
+        bad = bad_share(label, objective)
+        for result, share in ((GOOD, 1 - bad), (BAD, bad)):
+            if share:
+                events.count(label.revision, objective, result, label.storage, share)
+        predicted, actual = _compared(label, objective), label.truth
+        if objective.counts_classes and predicted is not None and actual is not None:
+            self.counts.count_classes(label.revision, objective.name, predicted, actual)
 
 
 @dataclass(slots=True)

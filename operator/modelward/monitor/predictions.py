@@ -1,8 +1,8 @@
 """Reads the predictions out of a v2 inference response, for the receipt.
 
 Taken is the output named `predict` (MLServer's scikit-learn runtime gives it beside
-`predict_proba`), else the first; one prediction per row. An output with several numbers per row is
-not a prediction that a label can be compared with, so it is left out. Source: Open Inference
+`predict_proba`), else the first; one prediction per row. Of an output with a few numbers per row each row
+is taken whole, as the scores of classes; with more it is left out. Source: Open Inference
 Protocol v2, "Inference Response JSON Object".
 """
 
@@ -12,16 +12,17 @@ from typing import Final
 
 import orjson
 
-from modelward.monitor.receipts import MAX_PREDICTIONS, Prediction
+from modelward.monitor.receipts import MAX_PREDICTIONS, MAX_SCORES, Predicted, is_row_of_scores
 
 MAX_BODY_BYTES: Final = 16 * 1024
 """Longest answer that is held to be read."""
 MAX_INFLATED_BYTES: Final = 128 * 1024
 _SCALARS: Final = frozenset({str, int, float, bool})
+_MATRIX: Final = 2
 _PREFERRED_OUTPUT: Final = "predict"
 
 
-def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Prediction, ...], int] | None:
+def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Predicted, ...], int] | None:
     """The first MAX_PREDICTIONS predictions of `body` and how many it has; None when there are none to read.
 
     `encoding` is the Content-Encoding header; other codings than gzip are not read.
@@ -44,8 +45,10 @@ def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Prediction, ...], i
     return _first(output.get("data"), output.get("shape"))
 
 
-def _first(data: object, shape: object) -> tuple[tuple[Prediction, ...], int] | None:
-    """The first predictions of a tensor of one number a row, flat or nested, and how many rows it has."""
+def _first(data: object, shape: object) -> tuple[tuple[Predicted, ...], int] | None:
+    """The first rows of a tensor, flat or nested, and how many it has: a scalar each, or scores."""
+    if isinstance(shape, list) and len(shape) == _MATRIX and shape[1] != 1:
+        return _first_scores(data, shape[0], shape[1])
     if not isinstance(data, list) or not isinstance(shape, list) or not shape or shape[0] != len(data):
         return None
     values = data[:MAX_PREDICTIONS]
@@ -54,6 +57,22 @@ def _first(data: object, shape: object) -> tuple[tuple[Prediction, ...], int] | 
             return None
         values = [value[0] for value in values]
     return (tuple(values), len(data)) if values and _SCALARS.issuperset(map(type, values)) else None
+
+
+def _first_scores(data: object, rows: object, columns: object) -> tuple[tuple[Predicted, ...], int] | None:
+    """As above, of a matrix."""
+    if not isinstance(data, list) or not isinstance(rows, int) or not isinstance(columns, int):
+        return None
+    if rows < 1 or not 1 < columns <= MAX_SCORES:
+        return None
+    if len(data) == rows * columns:
+        data = [data[at : at + columns] for at in range(0, min(rows, MAX_PREDICTIONS) * columns, columns)]
+    elif len(data) != rows:
+        return None
+    values = data[:MAX_PREDICTIONS]
+    if any(not is_row_of_scores(row) or len(row) != columns for row in values):
+        return None
+    return tuple(tuple(row) for row in values), rows
 
 
 def _plain(body: bytes, encoding: bytes | None) -> bytes:

@@ -2,8 +2,9 @@
 
 Form: `v1.<payload>.<signature>`, both base64url without padding. The payload is JSON:
 {"d": deployment, "n": namespace, "r": revision, "t": Unix time in ms, "s": storage class,
-"i": random 96-bit id, "p": up to 8 predictions (absent: not read), "c": number of predictions the
-answer had}. The signature is HMAC-SHA256 (RFC 2104) over `v1.<payload>` under the deployment's key.
+"i": random 96-bit id, "p": up to 8 predictions, each a scalar or the scores of its classes (absent:
+not read), "c": number of predictions the answer had}. The signature is HMAC-SHA256 (RFC 2104) over
+`v1.<payload>` under the deployment's key.
 Keys rotate: the first line of the key file signs, every line verifies.
 """
 
@@ -12,18 +13,23 @@ import binascii
 import hashlib
 import hmac
 import os
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 MAX_RECEIPT_BYTES: Final = 2048
 MAX_PREDICTIONS: Final = 8
+MAX_SCORES: Final = 20
+"""Classes whose scores are read, of one row."""
 MIN_KEY_BYTES: Final = 16
 _VERSION: Final = b"v1"
 _ID_BYTES: Final = 12
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 Prediction = str | int | float | bool
+Scores = tuple[float, ...]
+"""One number for each class, of one row of an answer."""
+Predicted = Prediction | Scores
 
 
 class ReceiptError(Exception):
@@ -44,10 +50,19 @@ class Receipt(NamedTuple):
     """When the answer was given, Unix time."""
     storage: str
     receipt_id: bytes
-    predictions: tuple[Prediction, ...] | None
+    predictions: tuple[Predicted, ...] | None
     """The first MAX_PREDICTIONS predictions of the answer; None: they were not read."""
     prediction_count: int
     """Predictions that the answer had; 0 when they were not read."""
+
+
+def is_row_of_scores(value: object) -> bool:
+    """Whether a JSON value is 2 to MAX_SCORES numbers."""
+    return (
+        isinstance(value, list)
+        and 1 < len(value) <= MAX_SCORES
+        and all(type(each) in {int, float} for each in value)
+    )
 
 
 def new_id() -> bytes:
@@ -124,9 +139,13 @@ def _from_payload(payload: dict[str, object]) -> Receipt:
         time_s=float(str(payload["t"])) / 1000,
         storage=str(payload["s"]),
         receipt_id=_decode(str(payload["i"])),
-        predictions=tuple(predictions) if isinstance(predictions, list) else None,
+        predictions=_predictions(predictions) if isinstance(predictions, list) else None,
         prediction_count=int(str(payload["c"])),
     )
+
+
+def _predictions(values: list[Any]) -> tuple[Predicted, ...]:
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _encode(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ when it changes.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from modelward import conventions as names
@@ -121,8 +122,15 @@ def _objective_config(objective: Objective) -> ObjectiveConfig:
             **identity,
             tolerance=float(objective.accuracy.tolerated_error),
             clip=float(errors.clip) if errors else None,
+            threshold=_number(objective.accuracy.probability_threshold),
+            argmax=objective.accuracy.argmax is not None,
+            classes=objective.accuracy.argmax.classes if objective.accuracy.argmax else (),
         )
     return AvailabilityObjectiveConfig(**identity)
+
+
+def _number(decimal: Decimal | None) -> float | None:
+    return None if decimal is None else float(decimal)
 
 
 def _milliseconds(duration: timedelta) -> float:

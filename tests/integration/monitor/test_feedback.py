@@ -11,9 +11,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from modelward.conventions import HEADER_RECEIPT, METRIC_EVENTS, METRIC_FEEDBACK
+from modelward.conventions import (
+    HEADER_RECEIPT,
+    METRIC_CONFUSION,
+    METRIC_EVENTS,
+    METRIC_FEEDBACK,
+    METRIC_LABEL_DELAY,
+    METRIC_LABELLED,
+)
 from modelward.monitor.labels import MAX_WAITING, RELEASED_PER_SCRAPE
-from modelward.monitor.receipts import Prediction, Receipt, new_id, sign, verify
+from modelward.monitor.receipts import Predicted, Receipt, new_id, sign, verify
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer, prediction
 from tests.integration.monitor.monitor_process import (
@@ -31,7 +38,7 @@ OTHER_KEY = bytes(range(100, 132))
 
 
 def made(
-    predictions: tuple[Prediction, ...] | None = (1,),
+    predictions: tuple[Predicted, ...] | None = (1,),
     revision: str = REVISION,
     age_seconds: float = 0,
     key: bytes = RECEIPT_KEY,
@@ -358,6 +365,29 @@ async def test_errors_count_by_their_size(start_monitor: MonitorFactory, server:
         assert text in said["message"]
     assert (await send(monitor, {"receipt": made((1, 2, 3)), "label": [3.5, 2, 99]}))[0] == 200
     await accuracy(monitor, 1.75, 1.25)
+
+
+async def test_scores_are_read_as_the_objective_says(
+    start_monitor: MonitorFactory, server: ModelServer
+) -> None:
+    """The highest score's class is compared, from the receipt or as sent, and counted by class."""
+    objective = {"name": "accuracy", "config": "m1", "kind": "accuracy", "argmax": True}
+    monitor = start_monitor(server.port, objectives=[objective | {"classes": ["cat", "dog"]}])
+    assert (await send(monitor, {"receipt": made(((0.1, 0.9), (0.8, 0.2))), "label": ["dog", "dog"]}))[
+        0
+    ] == 200
+    sent = {"receipt": made(None), "label": "cat", "prediction": [[0.7, 0.3]]}
+    assert (await send(monitor, sent))[0] == 200
+    status, said = await send(monitor, {"receipt": made(((0.1, 0.2, 0.7),)), "label": "dog"})
+    assert (status, said["result"]) == (400, "malformed")
+    assert "name as many" in said["message"]
+    await accuracy(monitor, 2, 1)
+    found = await monitor.scrape("/metrics")
+    assert found.get(METRIC_CONFUSION, predicted="cat", actual="dog") == 1
+    assert found.get(METRIC_CONFUSION, predicted="dog", actual="dog") == 1
+    assert found.get(METRIC_CONFUSION, predicted="dog", actual="cat") == 0
+    assert found.get(METRIC_LABELLED) == 2
+    assert found.get(f"{METRIC_LABEL_DELAY}_count") == 2
 
 
 async def test_feedback_delays_no_request(monitor: MonitorProcess) -> None:

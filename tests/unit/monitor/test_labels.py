@@ -3,7 +3,9 @@
 import pytest
 
 from modelward.api.monitorconfig import AccuracyObjectiveConfig, LatencyObjectiveConfig
+from modelward.conventions import METRIC_CONFUSION, METRIC_LABEL_DELAY, METRIC_LABELLED
 from modelward.monitor.counters import MAX_FOREIGN_REVISIONS, EventCounts
+from modelward.monitor.label_counts import MAX_CLASSES, MAX_REVISIONS
 from modelward.monitor.labels import (
     MAX_WAITING,
     RELEASED_PER_REQUEST,
@@ -57,13 +59,14 @@ def counts() -> EventCounts:
 )
 def test_agreement(prediction: Prediction, truth: Prediction, tolerance: float, expected: bool) -> None:
     """Numbers agree within the tolerance, everything else when equal."""
-    assert agrees(Label("r", "unknown", 0, prediction, truth, None), tolerance) is expected
+    objective = AccuracyObjectiveConfig(name="near", config="1", tolerance=tolerance)
+    assert agrees(Label("r", "unknown", 0, prediction, truth, None), objective) is expected
 
 
 def test_senders_judgement_holds() -> None:
     """`good` from the sender is taken as it is."""
-    assert agrees(Label("r", "unknown", 0, None, None, judged_good=True), 0)
-    assert not agrees(Label("r", "unknown", 0, 1, 1, judged_good=False), 0)
+    assert agrees(Label("r", "unknown", 0, None, None, judged_good=True), EXACT)
+    assert not agrees(Label("r", "unknown", 0, 1, 1, judged_good=False), EXACT)
 
 
 def test_release_counts_each_accuracy_objective() -> None:
@@ -178,3 +181,78 @@ def test_seen_receipts_forget_the_oldest() -> None:
     for receipt_id in (b"a", b"b", b"c"):
         seen.add(receipt_id)
     assert [receipt_id in seen for receipt_id in (b"a", b"b", b"c")] == [False, True, True]
+
+
+def shown(queue: LabelQueue) -> dict[tuple[str, ...], float]:
+    """The samples of the label counts, by name and the labels besides deployment."""
+    return {
+        (sample.name, *[value for key, value in sample.labels.items() if key != "deployment"]): sample.value
+        for family in queue.counts.families("demo")
+        for sample in family.samples
+    }
+
+
+def test_classes_are_counted_as_predicted_and_actual() -> None:
+    """A confusion matrix can be drawn: each pair of classes that were seen is there, from 0 on."""
+    events, queue = counts(), LabelQueue()
+    for truth in (1, "1", 0):
+        queue.put(label(truth=truth))
+    queue.release(events, OBJECTIVES, 0)
+    pairs = {key[3:]: value for key, value in shown(queue).items() if key[0] == METRIC_CONFUSION}
+    assert pairs == {("1", "1"): 2, ("1", "0"): 1, ("0", "1"): 0, ("0", "0"): 0}
+
+
+def test_sizes_are_no_classes() -> None:
+    """An objective with a tolerance or a clip compares sizes, and has no matrix."""
+    events, queue = counts(), LabelQueue()
+    queue.put(label())
+    queue.release(events, (NEAR, SIZED), 0)
+    assert not any(key[0] == METRIC_CONFUSION for key in shown(queue))
+
+
+def test_classes_are_bounded() -> None:
+    """From the twenty-first on they are `other`, so that no label of a number fills the memory."""
+    events, queue = counts(), LabelQueue()
+    for truth in range(100):
+        queue.put(label(truth=truth))
+    for _ in range(3):
+        queue.release(events, OBJECTIVES, 0)
+    pairs = {key[3:]: value for key, value in shown(queue).items() if key[0] == METRIC_CONFUSION}
+    assert len(pairs) == (MAX_CLASSES + 1) ** 2
+    assert pairs["1", "other"] == 100 - MAX_CLASSES
+    assert sum(pairs.values()) == 100
+
+
+def test_a_label_that_cannot_be_read_any_more_is_no_event() -> None:
+    """The objective may change while a label waits: it is then neither good nor bad, and nothing fails."""
+    scores = AccuracyObjectiveConfig(name="exact", config="1")
+    events, queue = counts(), LabelQueue()
+    queue.put(Label("own", "unknown", 0, (0.2, 0.8), 1, None))
+    queue.release(events, (scores,), 0)
+    assert verdicts(events, "exact") == {"good": 0, "bad": 0}
+    assert len(queue) == 0
+
+
+def test_delays_and_receipts_are_counted_by_revision() -> None:
+    """The share of labelled receipts is by the revision that issued them, and so is how late labels are."""
+    queue = LabelQueue()
+    queue.counts.count_receipt("a", 30)
+    queue.counts.count_receipt("a", 90)
+    queue.counts.count_receipt("b", -1)
+    found = shown(queue)
+    assert found[METRIC_LABELLED, "a"] == 2
+    assert found[f"{METRIC_LABEL_DELAY}_bucket", "a", "60.0"] == 1
+    assert found[f"{METRIC_LABEL_DELAY}_bucket", "a", "+Inf"] == 2
+    assert found[f"{METRIC_LABEL_DELAY}_sum", "a"] == 120
+    assert found[f"{METRIC_LABEL_DELAY}_sum", "b"] == 0
+
+
+def test_revisions_are_bounded() -> None:
+    """Receipts of ever new revisions fill no memory; the longest unused one goes."""
+    queue = LabelQueue()
+    for number in range(MAX_REVISIONS):
+        queue.counts.count_receipt(f"r{number}", 1)
+    queue.counts.count_receipt("r0", 1)
+    queue.counts.count_receipt("new", 1)
+    labelled = {key[1] for key in shown(queue) if key[0] == METRIC_LABELLED}
+    assert labelled == {"new", "r0", *(f"r{number}" for number in range(2, MAX_REVISIONS))}

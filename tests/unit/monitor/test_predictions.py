@@ -14,7 +14,7 @@ def body(*outputs: Any) -> bytes:
     return json.dumps({"outputs": list(outputs)}).encode()
 
 
-def output(data: Any, shape: list[int], name: str = "out") -> dict[str, Any]:
+def output(data: Any, shape: list[Any], name: str = "out") -> dict[str, Any]:
     """One output."""
     return {"name": name, "shape": shape, "datatype": "FP64", "data": data}
 
@@ -27,7 +27,16 @@ def output(data: Any, shape: list[int], name: str = "out") -> dict[str, Any]:
         (body(output([[1], [2]], [2, 1])), ((1, 2), 2)),
         (body(output(list(range(10)), [10])), (tuple(range(8)), 10)),
         (body(output([0.1, 0.9], [1, 2], "predict_proba"), output([1], [1], "predict")), ((1,), 1)),
-        (body(output([0.1, 0.9], [1, 2])), None),
+        (body(output([0.1, 0.9], [1, 2])), (((0.1, 0.9),), 1)),
+        (body(output([0.1, 0.9, 1, 0], [2, 2])), (((0.1, 0.9), (1, 0)), 2)),
+        (body(output([[0.1, 0.9], [1, 0]], [2, 2])), (((0.1, 0.9), (1, 0)), 2)),
+        (body(output([0.5] * 20, [10, 2])), (((0.5, 0.5),) * 8, 10)),
+        (body(output([0.1] * 21, [1, 21])), None),
+        (body(output([0.1, 0.9, 1], [2, 2])), None),
+        (body(output([0.1, "a"], [1, 2])), None),
+        (body(output([[0.1], [1, 0]], [2, 2])), None),
+        (body(output([0.1], [-1, 2])), None),
+        (body(output([0.1], ["1", 2])), None),
         (body(output([], [0])), None),
         (body(output([None], [1])), None),
         (body(output([{}], [1])), None),
@@ -41,7 +50,7 @@ def output(data: Any, shape: list[int], name: str = "out") -> dict[str, Any]:
     ],
 )
 def test_read(answer: bytes, expected: Any) -> None:
-    """One prediction per row of the output `predict`, or of the first; anything else is none."""
+    """One prediction or a row of scores per row of the output `predict`, or of the first; else none."""
     assert read(answer, None) == expected
 
 
