@@ -29,6 +29,7 @@ from modelward.conventions import (
     METRIC_FEEDBACK,
     METRIC_FORWARDED,
     METRIC_PROCESS_START,
+    METRIC_RECEIPTS,
     METRIC_REQUESTS,
     METRIC_STORAGE_FAILURES,
     METRIC_STORAGE_READ,
@@ -36,6 +37,7 @@ from modelward.conventions import (
 from modelward.monitor.capture.channel import DROPS, Channel
 from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram
 from modelward.monitor.feedback import Result
+from modelward.monitor.label_counts import LabelCounts
 from modelward.monitor.state import MonitorState
 
 Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily | InfoMetricFamily
@@ -56,6 +58,7 @@ class Operations:
     started_s: float
     config: MonitorConfig | None
     counts: Counts
+    label_counts: LabelCounts
     labels_waiting: int
     traffic_generation: int
     sampled: int
@@ -70,6 +73,7 @@ def pack(state: MonitorState, channel: Channel) -> bytes:
             started_s=state.started_s,
             config=state.config,
             counts=state.counts,
+            label_counts=state.labels.counts,
             labels_waiting=len(state.labels),
             traffic_generation=state.traffic.current.generation,
             sampled=channel.sampled,
@@ -188,7 +192,8 @@ class _OperationsCollector(Collector):
             "modelward_labels_waiting", "Labels that are not counted yet.", config, state.labels_waiting
         )
         yield _gauge("modelward_traffic_generation", "Generation in force.", config, state.traffic_generation)
-        yield _counter("modelward_receipts", "Receipts issued.", config, counts.receipts)
+        yield _counter(METRIC_RECEIPTS, "Receipts issued.", config, counts.receipts)
+        yield from state.label_counts.families(config.deployment)
         yield from self._bins
         yield from _captured(state, config, self._unreadable)
         yield _counter(
