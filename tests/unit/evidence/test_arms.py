@@ -140,3 +140,21 @@ def test_effective_counts() -> None:
 def test_no_traffic_of_stable_is_no_evidence(line: Boundary) -> None:
     """Without events of stable any level is possible, so the factor is one."""
     assert log_ratio(Count(3, 2), Count(0, 0), Rates(0.4, 0.1), line) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_nearest_null_is_found_where_steps_no_longer_come_closer() -> None:
+    """Rounding keeps the last steps from agreeing: the search ends all the same, as near as numbers allow."""
+    candidate, stable, line = 6484.199227686911, 0.018297705662152046, Boundary(3, 0.4540273893864437)
+    alternative = Rates(0.454853174640707, 1.4646015609869163e-07)
+
+    def divergence(p: float) -> float:
+        """Of the alternative from a point of the line, which is what its own counts are worth there."""
+        own = ((candidate, alternative.candidate, line.at(p)), (stable, alternative.stable, p))
+        return sum(n * (t * math.log(t / q) + (1 - t) * math.log((1 - t) / (1 - q))) for n, t, q in own)
+
+    counts = [
+        Count(n * (1 - t), n * t)
+        for n, t in ((candidate, alternative.candidate), (stable, alternative.stable))
+    ]
+    least = min(divergence(p * 1e-9) for p in range(1, 300_000))
+    assert log_ratio(counts[0], counts[1], alternative, line) == pytest.approx(least, rel=1e-6)
