@@ -175,7 +175,7 @@ def test_the_alert_names_what_has_drifted(drift: Bench) -> None:
             "was 2.11; above 0.2, and above what chance would do, it is not what the model was trained on. "
             "Nothing is rolled back for it alone. See: kubectl modelward explain shop -n shops"
         ),
-        "runbook_url": "https://example.com/runbook#modelwardfeaturedrifted",
+        "runbook_url": "https://example.com/runbooks/ModelwardFeatureDrifted.md",
     }
     drift.expect_alert(ALERT, 2 * HOUR, [{"exp_labels": labels, "exp_annotations": annotations}])
 

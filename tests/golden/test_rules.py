@@ -68,7 +68,7 @@ def burning(row: int, percent: str) -> dict[str, dict[str, str]]:
                 f"{percent} of the events of objective availability of ModelDeployment shops/shop were bad "
                 f"over the last {rate.long}; 1% may be. See: kubectl modelward explain shop -n shops"
             ),
-            "runbook_url": "https://example.com/runbook#modelwarderrorbudgetburn",
+            "runbook_url": "https://example.com/runbooks/ModelwardErrorBudgetBurn.md",
         },
     }
 
@@ -174,7 +174,7 @@ def test_suspected_infrastructure_names_the_store_with_its_numbers(alerts: Bench
             "rolled back, and a rollout waits until this is over. Objective reads: 25% bad over the last 5 "
             "minutes. See: kubectl modelward explain shop -n shops"
         ),
-        "runbook_url": "https://example.com/runbook#modelwardinfrastructuresuspected",
+        "runbook_url": "https://example.com/runbooks/ModelwardInfrastructureSuspected.md",
     }
     labels = {
         "namespace": "shops",
@@ -233,7 +233,7 @@ def test_drifted_inputs_make_a_ticket_that_names_the_detector(alerts: Bench) -> 
             "what the model was made for. Nothing is rolled back for this alone. "
             "See: kubectl modelward explain shop -n shops"
         ),
-        "runbook_url": "https://example.com/runbook#modelwardinputsdrifted",
+        "runbook_url": "https://example.com/runbooks/ModelwardInputsDrifted.md",
     }
     labels = {**own, "severity": "ticket", names.ALERT_LABEL_DEPLOYMENT: "shop"}
     alerts.expect_alert("ModelwardInputsDrifted", 870, [])

@@ -73,7 +73,7 @@ class Settings(APIType):
     alertmanager_webhook: AlertmanagerWebhook | None = None
     """Without it the receiver is off."""
     runbook_base_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
-    """Where alerts' runbook_url points; an alert's name is added as an anchor."""
+    """Folder of the runbooks, as people read it; the alert's name and .md are added."""
     monitoring_labels: MonitoringLabels = MonitoringLabels()
     namespaces: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] = ()
     """Namespaces whose ModelDeployments are served; none: all of them."""

@@ -17,7 +17,7 @@ PLATFORM: Final = Platform(
     optional_kinds=frozenset({monitoring.KIND, rules.KIND}),
     pod_monitor_labels={"release": "prometheus"},
     prometheus_rule_labels={"role": "alert-rules"},
-    runbook_base_url="https://example.com/runbook",
+    runbook_base_url="https://example.com/runbooks",
 )
 
 MINIMAL: Final[Mapping[str, Any]] = {

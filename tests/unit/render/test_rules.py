@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from modelward.render.identity import Platform
+from modelward.render.infrastructure import ALERT_STORAGE_NO_DATA
 from modelward.render.rules import (
     ALERT_BURN,
     ALERT_DRIFT,
@@ -18,13 +19,16 @@ from modelward.render.rules import (
 from tests.unit.render import cases
 
 IDENTITY = cases.identity_of("shop")
+WATCHED = [
+    *cases.FULL["objectives"],
+    {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"},
+]
 
 
 def rules_of(document: Mapping[str, Any], platform: Platform = cases.PLATFORM) -> list[dict[str, Any]]:
     """Render the rules of a spec."""
-    (group,) = prometheus_rule(IDENTITY, cases.read(document), platform)["spec"]["groups"]
-    rules: list[dict[str, Any]] = group["rules"]
-    return rules
+    groups = prometheus_rule(IDENTITY, cases.read(document), platform)["spec"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 def test_every_objective_has_every_burn_rate() -> None:
@@ -39,6 +43,25 @@ def test_a_deployment_without_replicas_misses_nothing() -> None:
     names = {rule.get("alert") for rule in rules_of({**cases.MINIMAL, "replicas": 0})}
     assert ALERT_NO_DATA not in names
     assert ALERT_NO_DATA in {rule.get("alert") for rule in rules_of(cases.MINIMAL)}
+    for replicas, expected in ((0, False), (1, True)):
+        document = {**cases.MINIMAL, "objectives": WATCHED, "replicas": replicas}
+        names = {rule.get("alert") for rule in rules_of(document)}
+        assert (ALERT_STORAGE_NO_DATA in names) is expected
+
+
+def test_storage_is_watched_where_an_objective_asks() -> None:
+    """Rules about the store come with a storage objective, those about pods always; each every minute."""
+    document = {**cases.MINIMAL, "objectives": WATCHED}
+    groups = {
+        name: {group["name"]: group["interval"] for group in spec["groups"]}
+        for name, spec in (
+            ("with", prometheus_rule(IDENTITY, cases.read(document), cases.PLATFORM)["spec"]),
+            ("without", prometheus_rule(IDENTITY, cases.read(cases.MINIMAL), cases.PLATFORM)["spec"]),
+        )
+    }
+    assert groups["with"]["modelward.shop.storage"] == "1m"
+    assert "modelward.shop.storage" not in groups["without"]
+    assert groups["with"]["modelward.shop.pods"] == groups["without"]["modelward.shop.pods"] == "1m"
 
 
 def test_no_query_of_the_team_is_in_the_rule() -> None:
