@@ -165,6 +165,14 @@ class MonitorProcess:
             ]
         )
 
+    async def status(self, path: str) -> int:
+        """Status of a path on the metrics port."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.metrics_port}{path}") as answer,
+        ):
+            return answer.status
+
     async def ready(self) -> tuple[int, str]:
         """Status and text of /readyz."""
         async with (

@@ -74,7 +74,10 @@ def _without_chunks(wire: bytes) -> bytes:
         end = wire.find(b"\r\n", position)
         if end < 0:
             raise UnreadableError("the chunked body is broken off")
-        size = int(wire[position:end].partition(b";")[0], 16)
+        try:
+            size = int(wire[position:end].partition(b";")[0], 16)
+        except ValueError as error:
+            raise UnreadableError(f"no chunk size: {error}") from error
         if not size:
             return b"".join(pieces)
         position = end + 2

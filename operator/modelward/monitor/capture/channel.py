@@ -37,6 +37,7 @@ RENDER_SECONDS: Final = 5.0
 """Longest time that a scrape waits; Prometheus itself waits 10 s unless it is told otherwise."""
 STALLED_SECONDS: Final = 15.0
 """More than a few scrapes in a row on a busy node, where a process of nice 19 is slow but not stalled."""
+_RETRY_SECONDS: Final = 0.05
 _BUFFER_BYTES: Final = 1024 * 1024
 DROPPED_BUSY: Final = "busy"
 DROPPED_TOO_LARGE: Final = "too_large"
@@ -108,13 +109,13 @@ class Channel:
         number = next(self._numbers) & 0xFFFF_FFFF
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._rendering[number] = (future, [])
+        self._asked_at_s = self._asked_at_s or time.monotonic()
         try:
-            if not self._send(Kind.RENDER, number, (counts,), (accept.encode(),), ()):
-                self._asked_at_s = self._asked_at_s or time.monotonic()
-                self._end_stalled()
-                raise RenderError("the second process is behind with its work")
-            self._asked_at_s = self._asked_at_s or time.monotonic()
             async with asyncio.timeout(RENDER_SECONDS):
+                while not self._send(  # noqa: ASYNC110 - no event tells of room in the socket
+                    Kind.RENDER, number, (counts,), (accept.encode(),), ()
+                ):
+                    await asyncio.sleep(_RETRY_SECONDS)
                 return await future
         except TimeoutError as error:
             self._end_stalled()
