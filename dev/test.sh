@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test, or those of the paths given. What needs other servers runs in parts beside each other, and each
-# part's output is shown in one piece. Programs are built first, so that no test's time is spent on that; a cluster
-# that was brought up goes again, however the tests end.
+# Runs lint, types and every test, or the tests of the paths given. What needs other servers runs in parts beside
+# each other, and each part's output is shown in one piece. Programs are built first, so that no test's time is spent
+# on that; a cluster that was brought up goes again, however the tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,14 +10,17 @@ cluster() { .venv/bin/python -m dev.cluster "$@"; }
 declare -A process=()
 parts=()
 
-# begin PART PROCESSES PATH... - in the background, each file's tests in one process: they may share servers.
+# begin PART COMMAND... - in the background.
 begin() {
-    local colour=no
-    [[ ! -t 1 ]] || colour=yes
-    .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist=loadfile --no-loadscope-reorder \
-        "${@:3}" >"$outputs/$1" 2>&1 &
+    "${@:2}" >"$outputs/$1" 2>&1 &
     process[$1]=$!
-    parts+=("$1")
+    parts=("$1" "${parts[@]}")
+}
+
+# test_files NICENESS PROCESSES PATH... - each file's tests in one process: they may share servers.
+test_files() {
+    exec nice --adjustment="$1" .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist=loadfile \
+        --no-loadscope-reorder "${@:3}"
 }
 
 # show PART - its output as it comes, to its end; returns how it ended. In the background as well: a signal then
@@ -50,21 +53,24 @@ for path in "${@:-tests}"; do
     esac
 done
 
+colour=no
+[[ ! -t 1 ]] || colour=yes
 was_up=""
 [[ ! -e "$(cluster kubeconfig)" ]] || was_up=yes
 outputs=$(mktemp --directory)
 trap leave_nothing EXIT
 cluster programs >/dev/null
-# Built meanwhile, for the tests that need them wait for the cluster first.
-[[ ${#on_cluster[@]} -eq 0 ]] || cluster images operator monitor >/dev/null 2>&1 &
-# Most tests wait rather than compute: more processes than the two cores that this was tried on.
-[[ ${#on_cluster[@]} -eq 0 ]] ||
-    begin cluster "$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)" "${on_cluster[@]}"
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver 2 "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others 3 "${others[@]}"
+# Those on the cluster take longest and mostly wait. When they do not, the others may.
+if [[ ${#on_cluster[@]} -gt 0 ]]; then
+    cluster images operator monitor >/dev/null 2>&1 & # the tests that need them wait for the cluster first
+    begin cluster test_files 0 "$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)" "${on_cluster[@]}"
+fi
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver test_files 5 2 "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others test_files 5 3 "${others[@]}"
+[[ $# -gt 0 ]] || begin check make --no-print-directory check verify
 
 failed=""
-for ((at = ${#parts[@]} - 1; at >= 0; at--)); do # the longest last
-    show "${parts[$at]}" || failed=yes
+for part in "${parts[@]}"; do # the longest last
+    show "$part" || failed=yes
 done
 [[ -z "$failed" ]]

@@ -14,6 +14,8 @@ REMOVE_SECONDS: Final = 10.0
 _ROOT: Final = Path("/sys/fs/cgroup")
 # cgroup v1: a new group may run nothing before these are given, unlike all other settings.
 _CPU_SETS: Final = ("cpuset.cpus", "cpuset.mems")
+_CPU_SHARES: Final = 10 * 1024
+"""In version 1 all pods together would else get as much of a busy machine as one process beside them."""
 
 
 def hierarchies() -> list[Path]:
@@ -35,6 +37,9 @@ def create(layout: Layout) -> None:
             if (_ROOT / "cgroup.procs").exists() or not setting.exists() or setting.read_text().strip():
                 continue
             setting.write_text((top / name).read_text())
+        shares = group / "cpu.shares"
+        if shares.exists():
+            shares.write_text(str(_CPU_SHARES))
 
 
 def _existing(layout: Layout) -> list[Path]:

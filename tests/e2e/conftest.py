@@ -47,7 +47,7 @@ def _bring_up(folder: Path) -> None:
         _ours(folder).touch()
     subprocess.run([sys.executable, "-m", "dev.cluster", "up"], cwd=CHECKOUT, check=True, timeout=UP_SECONDS)
     stage = _stage(this_cluster(*IMAGES), "e2e")
-    stage.install_operator(own_prometheus.CHART_VALUES)
+    stage.install_operator({**own_prometheus.CHART_VALUES, "resources.requests.cpu": "10m"})
     stage.clear()
     server = Faulty(stage)
     server.furnish()

@@ -34,7 +34,7 @@ def furnish(stage: Stage) -> None:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "Prometheus",
         "metadata": {"name": _NAME},
-        "spec": {**kept, "serviceAccountName": _NAME},
+        "spec": {**kept, "serviceAccountName": _NAME, "resources": {"requests": {"cpu": "10m"}}},
     }
     for manifest in (_SERVICE_ACCOUNT, _ROLE_BINDING, own):
         stage.apply(manifest)

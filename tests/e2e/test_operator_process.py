@@ -71,7 +71,7 @@ def test_a_team_alert_rolls_back_the_revision_it_means(faulty: Faulty) -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
     while not _woke_the_operator(faulty, "TeamSaysNo"):
         assert time.monotonic() < limit, "Alertmanager's notification did not wake the operator"
-        time.sleep(1)
+        time.sleep(3)
 
 
 def _woke_the_operator(faulty: Faulty, alert: str) -> bool:

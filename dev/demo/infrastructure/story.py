@@ -29,15 +29,16 @@ PATIENCE_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much slower the store becomes, and how long reads and answers may take."""
+    """How much traffic there is, how much slower the store becomes, and what reads and answers may take."""
 
+    requests_per_second: int
     delay_ms: int
     storage_within: str
     latency_within: str
 
 
-AS_ON_A_QUIET_MACHINE: Final = Pace(500, storage_within="300ms", latency_within="400ms")
-AS_ON_A_BUSY_MACHINE: Final = Pace(2000, storage_within="1s", latency_within="1500ms")
+AS_ON_A_QUIET_MACHINE: Final = Pace(22, 500, storage_within="300ms", latency_within="400ms")
+AS_ON_A_BUSY_MACHINE: Final = Pace(10, 2000, storage_within="1s", latency_within="1500ms")
 """Other work makes some reads late, which is not what this is about."""
 
 
@@ -83,7 +84,9 @@ class Story:
         self.stage.start_replay(
             {
                 "--url=http://electricity": f"--url=http://{NAME}",
+                "--rate=22": f"--rate={self.pace.requests_per_second}",
                 "--connections=8": "--connections=8, --model=m",
+                "cpu: 100m": "cpu: 10m",  # other pods are to fit on the node too
             }
         )
         traffic = TrafficWatcher(self.stage.cluster, self.stage.namespace, REPLAY, self.stage.screen)
@@ -206,7 +209,7 @@ class Story:
     def _wait_on(self, began: float, what: str, expected: str) -> None:
         if time.monotonic() > began + PATIENCE_SECONDS:
             raise DemoError(f"{what}: expected {expected}, in vain for {PATIENCE_SECONDS:.0f} s")
-        time.sleep(1)
+        time.sleep(2)
 
     def _alerts(self) -> list[dict[str, Any]]:
         """Return what fires in Alertmanager about this deployment's infrastructure."""

@@ -1,12 +1,23 @@
-"""A split while Prometheus is away."""
+"""Candidates that are tried while something else is in trouble: storage, or Prometheus."""
 
 import pytest
 
+from dev.demo.infrastructure.story import Story
 from modelward.api.status import Phase
 from tests.e2e import own_prometheus
 from tests.e2e.faulty import LONG_STEP, Faulty
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+
+
+def test_bad_revision_is_found_while_the_store_is_slow(faulty: Faulty, story: Story) -> None:
+    """It is rejected for its own errors, and no request fails but those that it answered with an error."""
+    stable = story.serve()
+    story.slow_at_rest(stable)
+    story.bad_while_slow(stable)
+    failed = [answer for answer in faulty.end_traffic().answers if answer.failed]
+    assert [answer for answer in failed if answer.version != "3"] == []
+    assert failed
 
 
 def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
