@@ -1,5 +1,6 @@
 """A small world to decide in: spec, status, pods, evidence and a clock that a test moves by hand."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.decide import decide, targets
-from modelward.decide.decision import Decision
+from modelward.decide.decision import Announcement, Decision
 from modelward.decide.observation import (
     Commands,
     DriftSignal,
@@ -24,6 +25,7 @@ from modelward.decide.observation import (
 from modelward.evidence.ledger import Assessment
 from modelward.evidence.verdict import Verdict
 
+CAMEL_CASE = re.compile(r"([A-Z][a-z]+)+")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEMPLATE = {"spec": {"containers": [{"name": "model", "image": "server:1"}]}}
 
@@ -89,6 +91,25 @@ def explained(found: Assessment) -> Assessment:
     return replace(found, storage_explains=True, fast_good=495, fast_total=500, slow_good=100, slow_total=500)
 
 
+def as_text(told: Announcement) -> str:
+    """Write an Event in one line."""
+    return f"{told.type} {told.reason} ({told.action}) {told.message}"
+
+
+def check(decision: Decision) -> None:
+    """Check what must hold of any decision: its status is sound and reads back, its Events are well formed."""
+    status = decision.status
+    assert vars(status).keys() == type(status).model_fields.keys()
+    assert ModelDeploymentStatus.model_validate_json(status.model_dump_json(by_alias=True)) == status
+    assert (status.rollout is None) == (not status.candidate_revision)
+    assert status.standby_revision or status.standby_until is None
+    for told in decision.announcements:
+        assert told.type in {"Normal", "Warning"}
+        assert CAMEL_CASE.fullmatch(told.reason), told.reason
+        assert told.action.startswith("Step ") or CAMEL_CASE.fullmatch(told.action), told.action
+        assert told.message
+
+
 @dataclass
 class World:
     """Everything one deployment's decisions are made from. `step()` decides once and keeps the status."""
@@ -109,6 +130,8 @@ class World:
     render_problem: str = ""
     rules: list[str] = field(default_factory=list)
     last: Decision | None = None
+    told: list[str] = field(default_factory=list)
+    """What became an Event, each with the rule that it is of."""
 
     def see(self, *assessments: Assessment) -> None:
         """Take in evidence; a later one for the same revision and objective replaces an earlier one."""
@@ -165,6 +188,8 @@ class World:
     def step(self) -> Decision:
         """Decide once and keep the status."""
         decision = decide(self.spec, self.status, self.observation(), self.now)
+        check(decision)
+        self.told += [f"{decision.rule}: {as_text(each)}" for each in decision.announcements]
         self.status = decision.status
         self.rules.append(decision.rule)
         self.last = decision

@@ -1,0 +1,234 @@
+"""What becomes an Event, from one end of a story to the other: nothing is told twice, nothing is left out.
+
+What is told is in stories/: write it with UPDATE_GOLDEN=1, then read the difference.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from modelward.decide.observation import Commands, MetricsState, Problem, ProblemReason
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import World, breached, promoted, serving, stepping, worse
+
+OBJECTIVES = [
+    {"name": "availability", "availability": {}, "target": "99%"},
+    {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"},
+]
+COLD = {"standby": {"replicas": "0%"}, "steps": [{"weight": 50, "duration": "1m"}]}
+HOLDBACK = {"steps": [{"weight": 50, "duration": "1m"}], "holdback": "10%", "deadline": "1h"}
+
+
+def follow(world: World, *, rounds: int = 4) -> None:
+    """Let pods do as they are told, and decide, some times."""
+    for _ in range(rounds):
+        world.settle()
+        world.let_pods_follow()
+    world.settle()
+
+
+def a_rollout_that_ends_well() -> World:
+    """The first revision serves; a second passes a step, ends one without a verdict, and is promoted."""
+    world = serving()
+    world.wanted = "m-2"
+    follow(world)
+    world.all_healthy("m-1", "m-2", not_worse=True)
+    world.step()
+    world.all_healthy("m-2", not_worse=False)
+    world.pass_time(minutes=5)
+    follow(world)
+    world.drain("m-1")
+    world.pass_time(hours=1)
+    follow(world)
+    return world
+
+
+def a_second_rollout_while_a_standby_is_kept() -> World:
+    """Its standby makes room; the rollout takes too long, is tried again, and spec changes its mind."""
+    world = promoted()
+    world.told.clear()
+    world.wanted = "m-3"
+    follow(world)
+    world.all_healthy("m-2", "m-3")
+    world.evidence.pop(("m-3", "accuracy"))
+    world.pass_time(hours=1)
+    world.step()
+    world.commands = Commands(retry="m-3@1")
+    world.step()
+    world.wanted = "m-4"
+    world.step()
+    world.drain("m-3")
+    return world
+
+
+def a_breach_after_a_promotion() -> World:
+    """The standby gets a share, the breached revision is worse, and its monitors cannot be read."""
+    world = promoted()
+    world.told.clear()
+    world.see(breached("m-2"))
+    follow(world)
+    world.see(replace(worse("m-2"), target=Verdict.BREACHED, target_log_evidence=16.0))
+    world.step()
+    world.let_pods_follow()
+    world.pods("m-2", requests=None)
+    world.pass_time(minutes=2)
+    follow(world)
+    return world
+
+
+def a_breach_without_a_standby() -> World:
+    """Pods of the last good revision start first; the team asks to go back at once."""
+    world = promoted(rollout=COLD, rollback={"onUnknownCause": "Rollback"})
+    world.told.clear()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    follow(world)
+    return world
+
+
+def a_revision_to_go_back_to_that_cannot_start() -> World:
+    """It is rejected too, and what answers stays."""
+    world = promoted(rollout=COLD, rollback={"onUnknownCause": "Rollback"})
+    world.told.clear()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.settle()
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "no such object"))
+    world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    return world
+
+
+def a_control_that_cannot_start() -> World:
+    """Nothing says why, so that is what is said."""
+    world = promoted()
+    world.told.clear()
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    return world
+
+
+def a_holdback_that_spec_ends() -> World:
+    """The old revision keeps a share until spec asks for none, and what has no pods is gone at once."""
+    world = promoted(rollout=HOLDBACK)
+    world.told.clear()
+    without = world.spec.rollout.model_copy(update={"holdback": None})
+    world.spec = world.spec.model_copy(update={"rollout": without})
+    world.step()
+    world.let_pods_follow()
+    world.pods("m-1", ready=0, pods=0)
+    follow(world)
+    return world
+
+
+def a_breach_of_both() -> World:
+    """The rollout waits and goes on by itself."""
+    world = stepping(objectives=OBJECTIVES)
+    world.told.clear()
+    world.see(breached("m-1"), breached("m-2"))
+    world.settle()
+    world.all_healthy("m-1", "m-2")
+    world.settle()
+    return world
+
+
+def a_first_revision_that_never_starts() -> World:
+    """Nothing serves, so there is nothing to undo; another spec is taken up."""
+    world = World()
+    world.settle()
+    world.commands = Commands(undo="m-0@1")
+    world.step()
+    world.problem("m-1", ProblemReason.UNSCHEDULABLE, "no node fits")
+    world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    return world
+
+
+def a_person_who_asks_for_what_cannot_be() -> World:
+    """Each time it is said why not, and what to write."""
+    world = stepping()
+    world.told.clear()
+    world.commands = Commands(undo="m-1@1")
+    world.step()
+    world.commands = Commands(abort="now")
+    world.step()
+    world.drain("m-2")
+    world.commands = Commands(abort="now", undo="m-9@1")
+    world.settle()
+    return world
+
+
+def a_deployment_without_replicas() -> World:
+    """Traffic that should move has no pods to wait for."""
+    world = stepping()
+    world.told.clear()
+    world.see(worse("m-2"))
+    world.pods("m-1", ready=0)
+    world.step()
+    world.spec = world.spec.model_copy(update={"replicas": 0})
+    world.settle()
+    return world
+
+
+def a_probe_that_outlasts_an_outage() -> World:
+    """It goes on when they are back, and the breach is over."""
+    world = promoted()
+    world.told.clear()
+    world.see(breached("m-2"))
+    world.settle()
+    world.let_pods_follow()
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pass_time(minutes=1)
+    world.settle()
+    world.metrics = MetricsState.AVAILABLE
+    world.all_healthy("m-1", "m-2")
+    world.settle()
+    world.drain("m-1")
+    return world
+
+
+def a_target_with_half_of_its_pods() -> World:
+    """Half the pods are enough after half a minute."""
+    world = promoted(rollout={**COLD, "progressDeadline": "10m"}, rollback={"onUnknownCause": "Rollback"})
+    world.told.clear()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.settle()
+    world.pods("m-1", ready=1)
+    world.now += timedelta(seconds=30)
+    world.settle()
+    return world
+
+
+STORIES = (
+    a_rollout_that_ends_well,
+    a_second_rollout_while_a_standby_is_kept,
+    a_breach_after_a_promotion,
+    a_breach_without_a_standby,
+    a_revision_to_go_back_to_that_cannot_start,
+    a_control_that_cannot_start,
+    a_holdback_that_spec_ends,
+    a_breach_of_both,
+    a_first_revision_that_never_starts,
+    a_person_who_asks_for_what_cannot_be,
+    a_deployment_without_replicas,
+    a_probe_that_outlasts_an_outage,
+    a_target_with_half_of_its_pods,
+)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_a_story_is_told_event_by_event(story: Callable[[], World]) -> None:
+    """Rule, kind, reason, action and text of each, in order."""
+    file = Path(__file__).with_name("stories") / f"{story.__name__}.txt"
+    told = "".join(f"{line}\n" for line in story().told)
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text(told)
+    assert told == file.read_text()
