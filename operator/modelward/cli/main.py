@@ -20,6 +20,7 @@ from modelward.cli import explanation, gate, status_view
 from modelward.cli.access import Access, Scope
 from modelward.cli.backtest import backtest
 from modelward.cli.failure import CommandError
+from modelward.cli.feedback import feedback
 from modelward.cli.profile import profile
 from modelward.cli.resource import Deployment
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 
 app.command()(backtest)
 app.command()(profile)
+app.command()(feedback)
 app.add_typer(gate.app, name="gate")
 
 _WIDE: Final = 300

@@ -1,0 +1,1 @@
+"""The client of labels, without a network."""
