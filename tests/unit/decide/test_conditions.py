@@ -64,6 +64,27 @@ def test_objectives_met_follows_the_worst_verdict() -> None:
     assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
 
 
+def test_what_keeps_a_candidate_from_starting_is_said() -> None:
+    """In the words of its pods, long before it is rejected for it."""
+    world = serving()
+    world.wanted = "m-2"
+    world.settle()
+    world.problem("m-2", ProblemReason.UNSCHEDULABLE, "no node fits")
+    world.step()
+    progressing = next(c for c in world.status.conditions if c.type == "Progressing")
+    assert (progressing.reason, progressing.message) == ("NewRevision", "pods of m-2 start: no node fits")
+
+
+def test_a_status_shows_the_strongest_evidence_of_its_tests() -> None:
+    """As a share of what a breach takes: against the target, or against stable."""
+    world = stepping()
+    world.see(assessment("m-2", versus=Verdict.INCONCLUSIVE, versus_log_evidence=2.3))
+    world.see(assessment("m-1", target=Verdict.INCONCLUSIVE, target_log_evidence=-3.0))
+    world.pass_time(seconds=30)
+    shown = {(o.revision, o.name): o.evidence for o in world.step().status.objectives}
+    assert (shown["m-2", "availability"], shown["m-1", "availability"]) == ("0.50", "0.00")
+
+
 def test_nothing_serving_is_no_data() -> None:
     """Before anything serves no objective is met."""
     world = World()

@@ -369,7 +369,9 @@ def test_a_control_that_cannot_start_is_no_good_revision() -> None:
     assert world.settle() == []
     world.pass_time(seconds=1)
     assert world.settle() == ["GiveUpControl", "BearBreach"]
-    assert [(r.revision, r.reason) for r in world.status.rejected_revisions] == [("m-1", "FetchFailed")]
+    assert [(r.revision, r.reason, r.cause) for r in world.status.rejected_revisions] == [
+        ("m-1", "FetchFailed", Cause.UNKNOWN)
+    ]
     assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
     assert targets(world.spec, world.status).selected == ("m-2",)
 
@@ -387,6 +389,17 @@ def test_a_good_control_is_not_rejected_for_want_of_metrics() -> None:
     world.pods("m-1", ready=2)
     world.metrics = MetricsState.AVAILABLE
     assert world.settle() == ["ShareTraffic"]
+    assert world.status.rejected_revisions == ()
+
+
+def test_a_shared_control_that_dies_without_metrics_is_not_rejected() -> None:
+    """It had a share, so the suspect alone answers until Prometheus tells whether the breach goes on."""
+    world = probing()
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pods("m-1", ready=0)
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.settle() == []
     assert world.status.rejected_revisions == ()
 
 
@@ -576,6 +589,18 @@ def test_an_alert_of_the_teams_goes_back_in_the_middle_of_a_probe() -> None:
     world.alerts = (FiringAlert("Page", "m-2", world.now),)
     assert world.step().rule == "RollBack"
     assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_of_several_alerts_the_oldest_is_the_reason() -> None:
+    """Whatever order they came in."""
+    world = promoted()
+    ages = {"New": 1, "Old": 20, "Newer": 0}
+    world.pass_time(minutes=1)
+    world.alerts = tuple(
+        FiringAlert(name, "m-2", world.now - timedelta(seconds=age)) for name, age in ages.items()
+    )
+    assert world.step().rule == "RollBack"
+    assert "alert Old since" in world.status.rejected_revisions[0].message
 
 
 def test_undo_goes_where_a_person_says_also_in_a_probe() -> None:

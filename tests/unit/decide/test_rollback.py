@@ -56,6 +56,20 @@ def test_half_the_pods_are_enough_after_half_a_minute() -> None:
     assert world.step().rule == "SwitchTraffic"
 
 
+def test_one_pod_is_enough_for_one_replica() -> None:
+    """All that spec asks for."""
+    world = promoted_with(
+        replicas=1,
+        rollout={"steps": [{"weight": 50}], "standby": {"replicas": "0%"}},
+        rollback={"onUnknownCause": "Rollback"},
+    )
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    assert world.step().rule == "RollBack"
+    world.pods("m-1", ready=1)
+    assert world.step().rule == "SwitchTraffic"
+
+
 def test_nothing_to_go_back_to_is_said() -> None:
     """A breached only revision keeps serving, and the condition says that there is no other, once."""
     world = serving()

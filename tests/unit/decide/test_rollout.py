@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from modelward.api.objectives import event_config
 from modelward.api.status import Phase
 from modelward.decide import evidence_plan, targets
+from modelward.decide.clock import read
 from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.verdict import Verdict
@@ -157,6 +159,23 @@ def test_standby_goes_when_its_time_is_over() -> None:
     world.now += world.spec.rollout.standby.retain
     assert world.settle() == ["ExpireStandby"]
     assert [p.revision for p in targets(world.spec, world.status).placements] == ["m-2"]
+
+
+def test_standby_is_kept_to_the_very_end_of_its_time() -> None:
+    """Not a second longer, and none less."""
+    world = promoted()
+    until = read(world.status.standby_until or "")
+    world.now = until - timedelta(seconds=1)
+    assert world.settle() == []
+    world.now = until
+    assert world.settle() == ["ExpireStandby"]
+
+
+def test_the_plan_says_which_event_definition_its_evidence_is_of() -> None:
+    """By the hash that monitors count under."""
+    world = serving()
+    found = {each.name: each.config for each in evidence_plan(world.spec, world.status).objectives}
+    assert found == {each.name: event_config(each) for each in world.spec.objectives}
 
 
 def test_paused_ends_no_step_but_still_rejects() -> None:

@@ -8,7 +8,7 @@ from tests.unit.decide.world import spec_of
 
 @pytest.mark.parametrize(
     ("replicas", "weight", "pods"),
-    [(0, 50, 0), (1, 1, 1), (2, 33, 1), (2, 50, 2), (9, 10, 1), (20, 10, 2), (2, 90, 2)],
+    [(0, 50, 0), (1, 1, 1), (2, 33, 1), (2, 50, 2), (9, 10, 1), (20, 10, 2), (2, 90, 2), (100, 50, 100)],
 )
 def test_candidate_pods_come_nearest_to_the_weight(replicas: int, weight: int, pods: int) -> None:
     """At least one pod, at most as many as stable has, and none where nothing is to run."""

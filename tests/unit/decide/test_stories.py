@@ -1,16 +1,17 @@
-"""What becomes an Event, from one end of a story to the other: nothing is told twice, nothing is left out.
+"""Whole stories, decision by decision: the rule, what becomes an Event, and what changes in status.
 
-What is told is in stories/: write it with UPDATE_GOLDEN=1, then read the difference.
+They are written down in stories/: write them with UPDATE_GOLDEN=1, then read the difference.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from modelward.api.status import ModelDeploymentStatus
 from modelward.decide.observation import Commands, MetricsState, Problem, ProblemReason
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import World, breached, promoted, serving, stepping, worse
@@ -50,7 +51,7 @@ def a_rollout_that_ends_well() -> World:
 def a_second_rollout_while_a_standby_is_kept() -> World:
     """Its standby makes room; the rollout takes too long, is tried again, and spec changes its mind."""
     world = promoted()
-    world.told.clear()
+    world.decisions.clear()
     world.wanted = "m-3"
     follow(world)
     world.all_healthy("m-2", "m-3")
@@ -68,7 +69,7 @@ def a_second_rollout_while_a_standby_is_kept() -> World:
 def a_breach_after_a_promotion() -> World:
     """The standby gets a share, the breached revision is worse, and its monitors cannot be read."""
     world = promoted()
-    world.told.clear()
+    world.decisions.clear()
     world.see(breached("m-2"))
     follow(world)
     world.see(replace(worse("m-2"), target=Verdict.BREACHED, target_log_evidence=16.0))
@@ -83,7 +84,7 @@ def a_breach_after_a_promotion() -> World:
 def a_breach_without_a_standby() -> World:
     """Pods of the last good revision start first; the team asks to go back at once."""
     world = promoted(rollout=COLD, rollback={"onUnknownCause": "Rollback"})
-    world.told.clear()
+    world.decisions.clear()
     world.let_pods_follow()
     world.see(breached("m-2"))
     follow(world)
@@ -93,7 +94,7 @@ def a_breach_without_a_standby() -> World:
 def a_revision_to_go_back_to_that_cannot_start() -> World:
     """It is rejected too, and what answers stays."""
     world = promoted(rollout=COLD, rollback={"onUnknownCause": "Rollback"})
-    world.told.clear()
+    world.decisions.clear()
     world.let_pods_follow()
     world.see(breached("m-2"))
     world.settle()
@@ -106,7 +107,7 @@ def a_revision_to_go_back_to_that_cannot_start() -> World:
 def a_control_that_cannot_start() -> World:
     """Nothing says why, so that is what is said."""
     world = promoted()
-    world.told.clear()
+    world.decisions.clear()
     world.pods("m-1", ready=0)
     world.see(breached("m-2"))
     world.step()
@@ -118,7 +119,7 @@ def a_control_that_cannot_start() -> World:
 def a_holdback_that_spec_ends() -> World:
     """The old revision keeps a share until spec asks for none, and what has no pods is gone at once."""
     world = promoted(rollout=HOLDBACK)
-    world.told.clear()
+    world.decisions.clear()
     without = world.spec.rollout.model_copy(update={"holdback": None})
     world.spec = world.spec.model_copy(update={"rollout": without})
     world.step()
@@ -131,7 +132,7 @@ def a_holdback_that_spec_ends() -> World:
 def a_breach_of_both() -> World:
     """The rollout waits and goes on by itself."""
     world = stepping(objectives=OBJECTIVES)
-    world.told.clear()
+    world.decisions.clear()
     world.see(breached("m-1"), breached("m-2"))
     world.settle()
     world.all_healthy("m-1", "m-2")
@@ -154,7 +155,7 @@ def a_first_revision_that_never_starts() -> World:
 def a_person_who_asks_for_what_cannot_be() -> World:
     """Each time it is said why not, and what to write."""
     world = stepping()
-    world.told.clear()
+    world.decisions.clear()
     world.commands = Commands(undo="m-1@1")
     world.step()
     world.commands = Commands(abort="now")
@@ -168,7 +169,7 @@ def a_person_who_asks_for_what_cannot_be() -> World:
 def a_deployment_without_replicas() -> World:
     """Traffic that should move has no pods to wait for."""
     world = stepping()
-    world.told.clear()
+    world.decisions.clear()
     world.see(worse("m-2"))
     world.pods("m-1", ready=0)
     world.step()
@@ -180,7 +181,7 @@ def a_deployment_without_replicas() -> World:
 def a_probe_that_outlasts_an_outage() -> World:
     """It goes on when they are back, and the breach is over."""
     world = promoted()
-    world.told.clear()
+    world.decisions.clear()
     world.see(breached("m-2"))
     world.settle()
     world.let_pods_follow()
@@ -197,7 +198,7 @@ def a_probe_that_outlasts_an_outage() -> World:
 def a_target_with_half_of_its_pods() -> World:
     """Half the pods are enough after half a minute."""
     world = promoted(rollout={**COLD, "progressDeadline": "10m"}, rollback={"onUnknownCause": "Rollback"})
-    world.told.clear()
+    world.decisions.clear()
     world.let_pods_follow()
     world.see(breached("m-2"))
     world.settle()
@@ -224,11 +225,53 @@ STORIES = (
 )
 
 
+def lines_of(world: World) -> Iterator[str]:
+    """Yield what was decided, leaving out where nothing was told and nothing changed."""
+    for now, before, decision in world.decisions:
+        old, new = dict(facts_of(before)), dict(facts_of(decision.status))
+        changes = [
+            f"  {name}: {old.get(name, '-')} -> {new.get(name, '-')}"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ]
+        if changes or decision.announcements:
+            yield f"{now:%H:%M:%S} {decision.rule}"
+        for told in decision.announcements:
+            yield f"  {told.type} Event {told.reason} ({told.action}) {told.message}"
+        yield from changes
+
+
+def facts_of(status: ModelDeploymentStatus) -> Iterator[tuple[str, str]]:
+    """Yield each value with its place; of conditions not since when, and nothing of records."""
+    for condition in status.conditions:
+        said = f"{condition.status} {condition.reason} {condition.message}"
+        yield f"condition {condition.type}", said.rstrip()
+    for each in status.objectives:
+        said = f"{each.verdict}, {each.good} of {each.total}, {each.evidence}"
+        yield f"objective {each.name} of {each.revision}", said
+    left = status.model_dump(
+        mode="json", exclude_none=True, exclude={"conditions", "objectives", "history", "last_decision"}
+    )
+    yield from values("", left)
+
+
+def values(name: str, found: object) -> Iterator[tuple[str, str]]:
+    """Yield the values within a value, each with its place; what is empty is left out."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from values(f"{name}.{key}".removeprefix("."), value)
+    elif isinstance(found, list):
+        for number, value in enumerate(found):
+            yield from values(f"{name}[{number}]", value)
+    elif found != "":
+        yield name, str(found)
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_a_story_is_told_event_by_event(story: Callable[[], World]) -> None:
-    """Rule, kind, reason, action and text of each, in order."""
+def test_a_story_goes_as_written(story: Callable[[], World]) -> None:
+    """Every rule, Event and change of status, in order and with its time."""
     file = Path(__file__).with_name("stories") / f"{story.__name__}.txt"
-    told = "".join(f"{line}\n" for line in story().told)
+    told = "".join(f"{line}\n" for line in lines_of(story()))
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(told)
     assert told == file.read_text()

@@ -9,7 +9,7 @@ from typing import Any
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.decide import decide, targets
-from modelward.decide.decision import Announcement, Decision
+from modelward.decide.decision import Decision
 from modelward.decide.observation import (
     Commands,
     DriftSignal,
@@ -91,13 +91,8 @@ def explained(found: Assessment) -> Assessment:
     return replace(found, storage_explains=True, fast_good=495, fast_total=500, slow_good=100, slow_total=500)
 
 
-def as_text(told: Announcement) -> str:
-    """Write an Event in one line."""
-    return f"{told.type} {told.reason} ({told.action}) {told.message}"
-
-
 def check(decision: Decision) -> None:
-    """Check what must hold of any decision: its status is sound and reads back, its Events are well formed."""
+    """Check what must hold of any decision: a sound status that reads back, and well formed Events."""
     status = decision.status
     assert vars(status).keys() == type(status).model_fields.keys()
     assert ModelDeploymentStatus.model_validate_json(status.model_dump_json(by_alias=True)) == status
@@ -130,8 +125,8 @@ class World:
     render_problem: str = ""
     rules: list[str] = field(default_factory=list)
     last: Decision | None = None
-    told: list[str] = field(default_factory=list)
-    """What became an Event, each with the rule that it is of."""
+    decisions: list[tuple[datetime, ModelDeploymentStatus, Decision]] = field(default_factory=list)
+    """When each was made, and the status before."""
 
     def see(self, *assessments: Assessment) -> None:
         """Take in evidence; a later one for the same revision and objective replaces an earlier one."""
@@ -189,7 +184,7 @@ class World:
         """Decide once and keep the status."""
         decision = decide(self.spec, self.status, self.observation(), self.now)
         check(decision)
-        self.told += [f"{decision.rule}: {as_text(each)}" for each in decision.announcements]
+        self.decisions.append((self.now, self.status, decision))
         self.status = decision.status
         self.rules.append(decision.rule)
         self.last = decision

@@ -84,6 +84,11 @@ def test_the_rate_is_shared_over_features_and_windows() -> None:
     assert DriftPolicy(0.2, 3, 1, WEEK).tail == pytest.approx(3 * POLICY.tail)
 
 
+def test_a_window_may_be_as_short_as_a_second() -> None:
+    """Each has its part of the yearly rate, so its limit is far out."""
+    assert DriftPolicy(0.2, 1.0, 1, 1).tail == pytest.approx(1 / SECONDS_IN_A_YEAR)
+
+
 def test_too_few_events_are_unknown() -> None:
     """In the window or in the reference; with just enough there is a verdict."""
     few, enough = [EVENTS_PER_BIN, EVENTS_PER_BIN - 1.0], [EVENTS_PER_BIN, EVENTS_PER_BIN]

@@ -13,7 +13,7 @@ from modelward.evidence import storage
 from modelward.evidence.arms import BASELINE_EVENTS
 from modelward.evidence.baseline import Baseline
 from modelward.evidence.counts import Block, Count, StorageSplit
-from modelward.evidence.storage import Episode, StorageState
+from modelward.evidence.storage import PRIOR_EVENTS, Episode, StorageState
 from modelward.evidence.target import BET_SHARES
 
 ALLOWED = 0.01
@@ -138,6 +138,35 @@ def test_fine_is_near_what_is_allowed() -> None:
     """Fast events at 1.5 times what is allowed are not fine beside slow ones at twice that."""
     worse = split(fast=(985, 15), slow=(980, 20))
     assert not storage.explains(run([worse] * 200, known()))
+
+
+def test_twice_what_is_allowed_is_never_fine() -> None:
+    """However bad slow events are, fast ones at 2.5 times what is allowed have a fault of their own."""
+    worse = split(fast=(975, 25), slow=(0, 1000))
+    assert not storage.explains(run([worse] * 200, known()))
+
+
+def test_what_is_fine_follows_what_slow_events_did() -> None:
+    """A quarter of the way from what is allowed to their bad fraction, by slow events before the block."""
+    state = run([split(fast=(99, 1), slow=(970, 30))] * 3, known(0.004))
+    before = 2 * 1000 + PRIOR_EVENTS
+    slow = (2 * 30 + PRIOR_EVENTS * ALLOWED) / before
+    bound, rate, effect = ALLOWED + (slow - ALLOWED) / 4, 0.004, 1 + 99 * 0.001
+    ratio = math.log(rate / bound) + 99 * math.log((1 - rate) / (1 - bound))
+    assert episode(state).fast_bets == 1
+    # A spell's first block brings no fast events, and each without a bet wanes nothing that is not there.
+    assert episode(state).log_fast == pytest.approx(math.log(0.5) + ratio / effect, rel=1e-3)
+
+
+def test_bets_are_counted() -> None:
+    """One for each block that moved them, since what each starts with depends on their number."""
+    state = run([MIXED] * 5, known())
+    assert (episode(state).slow_bets, episode(state).fast_bets) == (5, 3)
+
+
+def test_an_episode_that_begins_in_a_slow_spell_is_in_it() -> None:
+    """Its first slow block is not taken for the first of a spell."""
+    assert storage.begin(StorageState(was_slow=1)).was_slow == 1
 
 
 def test_one_block_is_not_enough() -> None:
