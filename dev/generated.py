@@ -29,6 +29,7 @@ GENERATED: Final = (
     Generated("operator/modelward/api/podtemplate.json", "dev.podtemplate"),
     Generated("crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
     Generated("helm/modelward/files/crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
+    Generated("helm/modelward/files/dashboards/modelward.json", "dev.dashboard"),
     Generated("manifests/install.yaml", "dev.manifests", ("install",)),
     Generated("manifests/servicemonitor.yaml", "dev.manifests", ("servicemonitor",)),
     Generated("docs/reference/conditions.md", "dev.reference", ("conditions",)),

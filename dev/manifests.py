@@ -20,6 +20,7 @@ _MONITOR_TEMPLATE: Final = "templates/servicemonitor.yaml"
 _VALUES: Final = (
     "alertmanagerWebhook.existingSecret=modelward-webhook",
     "serviceMonitor.mode=never",
+    "grafanaDashboard.enabled=false",
 )
 
 

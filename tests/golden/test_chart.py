@@ -34,6 +34,7 @@ alertmanagerWebhook:
 serviceMonitor: {mode: always, labels: {release: prometheus}}
 networkPolicy: {from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
 env: [{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://traces.monitoring:4318"}]
+grafanaDashboard: {enabled: false}
 podLabels: {team: platform}
 podAnnotations: {example.com/note: kept}
 nodeSelector: {kubernetes.io/os: linux}
@@ -44,8 +45,9 @@ serviceAccount: {annotations: {example.com/role: operator}}
 
 
 def test_defaults_are_as_written_down() -> None:
-    """What an install without values makes, but for the CRDs and the generated token."""
-    rendered = manifests.render("--set=crds.install=false", "--set=alertmanagerWebhook.existingSecret=given")
+    """What an install without values makes, but for CRDs, dashboard and the generated token."""
+    without = ("--set=crds.install=false", "--set=grafanaDashboard.enabled=false")
+    rendered = manifests.render(*without, "--set=alertmanagerWebhook.existingSecret=given")
     assert_golden("chart/defaults.yaml", rendered)
 
 
@@ -74,6 +76,14 @@ def test_crds_are_those_of_the_repository_and_are_kept() -> None:
     assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     (source,) = (CHECKOUT / "crds").glob("*.yaml")
     assert crd == yaml.safe_load(source.read_text())
+
+
+def test_the_dashboard_is_what_grafana_takes_up() -> None:
+    """The ConfigMap has the label that Grafana's sidecar looks for, and the generated dashboard."""
+    config_map = yaml.safe_load(manifests.render("--show-only", "templates/dashboard.yaml"))
+    assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
+    (file,) = (manifests.CHART / "files" / "dashboards").glob("*.json")
+    assert config_map["data"] == {file.name: file.read_text()}
 
 
 def test_a_token_is_made_where_none_is_given() -> None:
