@@ -186,3 +186,11 @@ ATTRIBUTE_KEPT: Final = "modelward.kept"
 """On spans that are kept whatever the rest of their trace is: why (sampled, slow, failed, or fetched)."""
 ATTRIBUTE_STORAGE_LATENCY_MS: Final = "storage_latency_ms"
 """On a span of the model server's, or of the fetch: how long it waited for storage, in milliseconds."""
+
+# More of the monitor's metrics.
+METRIC_FIRST_TOKEN: Final = "modelward_first_token_duration_seconds"
+"""Time to the first event with content of streamed answers. Labels: deployment, revision, status."""
+METRIC_STREAM_EVENTS: Final = "modelward_stream_events_total"
+"""Events of streamed answers: with one token in each, tokens. Labels: deployment, revision."""
+METRIC_PREDICTIONS: Final = "modelward_predictions_total"
+"""Rows of the answers that were read. Labels: deployment, revision."""

@@ -58,10 +58,25 @@ _ONE_KIND: Final = "write exactly one of {} and {}".format(
 
 
 class Latency(APIType):
-    """Good: answered within this time."""
+    """Good: answered within this time, or for streamed answers: begun within it."""
 
-    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))]
-    """Longest time that a good answer takes, such as 200ms."""
+    within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))] | None = None
+    """Longest time that a good answer takes to its last byte, such as 200ms."""
+    first_token_within: (
+        Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))] | None
+    ) = None
+    """Longest time to the first event with content of a streamed answer, such as 500ms.
+
+    Only answers of type text/event-stream are events of such an objective.
+    """
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.within) != has(self.firstTokenWithin)",
+            "write exactly one of within and firstTokenWithin; for both write two objectives",
+            lambda latency: (latency.within is None) != (latency.first_token_within is None),
+        ),
+    )
 
 
 class Availability(APIType):

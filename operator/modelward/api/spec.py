@@ -94,8 +94,23 @@ class Model(APIType):
 class Server(APIType):
     """The model server."""
 
-    protocol: Literal["v2", "http"] = "v2"
-    """v2: Open Inference Protocol over HTTP. http: every POST is a prediction."""
+    protocol: Literal["v2", "openai", "http"] = "v2"
+    """v2: Open Inference Protocol over HTTP. openai: completions, chat, responses, embeddings.
+
+    http: every POST is a prediction.
+    """
+    prediction: (
+        Annotated[
+            str,
+            Field(max_length=256),
+            matches("(/[^/]*)*", "not a JSON pointer: write one such as /result/class"),
+        ]
+        | None
+    ) = None
+    """Protocol http: where an answer's JSON has its predictions, as a JSON pointer (RFC 6901).
+
+    They go into receipts and are held against a profile; without it senders of labels send them along.
+    """
     port: Annotated[
         int,
         Field(ge=1, le=65535),
@@ -112,6 +127,15 @@ class Server(APIType):
 
     Its first container is the model server.
     """
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.prediction) || self.protocol == 'http'",
+            "with protocols v2 and openai it is known where predictions are: "
+            "drop prediction, or write protocol: http",
+            lambda server: server.prediction is None or server.protocol == "http",
+        ),
+    )
 
 
 class Step(APIType):

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from modelward.api.objectives import Objective, error_clip
+from modelward.api.objectives import Latency, Objective, error_clip
 from modelward.api.quantities import format_decimal, format_duration, format_percentage
 from modelward.api.status import ObjectiveStatus
 from modelward.cli.resource import read_time
@@ -44,7 +44,7 @@ def criterion(objective: Objective) -> str:
     """Write what makes an event good and how many must be, such as `99% within 200ms`."""
     share = format_percentage(objective.target)
     if objective.latency is not None:
-        return f"{share} within {format_duration(objective.latency.within)}"
+        return f"{share} {_latency(objective.latency)}"
     if objective.availability is not None:
         return f"{share} without server error"
     if (clip := error_clip(objective)) is not None:
@@ -65,3 +65,9 @@ def evidence_share(status: ObjectiveStatus) -> float:
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun, such as `1 step` or `2 steps`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _latency(latency: Latency) -> str:
+    if latency.first_token_within is not None:
+        return f"begun within {format_duration(latency.first_token_within)}"
+    return f"within {format_duration(latency.within or timedelta(0))}"

@@ -131,16 +131,19 @@ class Counts:
         "durations",
         "events",
         "feedback",
+        "first_tokens",
         "forward_fallbacks",
         "forwarded",
         "malformed_requests",
         "open_connections",
+        "predictions",
         "receipts",
         "reload_failures",
         "requests",
         "requests_in_flight",
         "store_failures",
         "store_reads",
+        "stream_events",
         "unreachable",
         "upstream_cut",
     )
@@ -148,6 +151,10 @@ class Counts:
     def __init__(self) -> None:
         self.events = EventCounts()
         self.durations = DurationHistogram()
+        self.first_tokens = DurationHistogram()
+        self.stream_events = 0
+        self.predictions = 0
+        """Rows of the answers that were read, which may have many each."""
         self.requests = 0
         """Requests on the serving port that the pod's own server was given."""
         self.forwarded = 0

@@ -2,8 +2,9 @@
 
 An event is a prediction request that the pod's own server was given on the serving port:
 
-- v2: POST /v2/models/NAME[/versions/VERSION]/infer and /generate; http: every POST. Health checks,
-  metadata and everything on the synthetic port are none.
+- v2: POST /v2/models/NAME[/versions/VERSION]/infer and /generate; openai: POST of completions, chat,
+  responses and embeddings; http: every POST. Health checks, metadata and everything on the synthetic
+  port are none.
 - A 4xx is the client's and no valid event: neither good nor bad for any objective, as the SRE
   Workbook (chapter "Implementing SLOs") counts only valid events. Counting it as good would show a
   revision that refuses every request as healthy; so it has no data, which is never good news.
@@ -15,6 +16,9 @@ An event is a prediction request that the pod's own server was given on the serv
 - A client that goes away before the answer's end: no event, but for latency a bad one when it had
   already waited longer than `within_ms` for an answer to a complete request, or a server that hangs
   would look idle.
+- latency to the first token: good when the first event with content of a streamed answer came in time;
+  answers that are not streamed are no events. A stream that its client leaves before that is a bad event
+  when it had already waited too long.
 - accuracy: counted from labels (labels.py), never here.
 """
 
@@ -26,11 +30,15 @@ from typing import Final, NamedTuple
 from modelward.api.monitorconfig import (
     AvailabilityObjectiveConfig,
     LatencyObjectiveConfig,
+    LatencyOf,
     ObjectiveConfig,
     ServerProtocol,
 )
 
 _V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infer|generate|generate_stream)")
+_OPENAI_PREDICTIONS: Final = frozenset(
+    {b"/v1/completions", b"/v1/chat/completions", b"/v1/responses", b"/v1/embeddings"}
+)
 OF_ANSWERS: Final = frozenset({"latency", "availability"})
 """Kinds of objectives whose events are answers."""
 _CLIENT_ERRORS: Final = range(400, 500)
@@ -58,6 +66,10 @@ class Outcome(NamedTuple):
     duration_s: float
     """From the request's first byte to the answer's last, or to the end that it came to."""
     request_complete: bool
+    is_streamed: bool = False
+    """The answer is a stream of events."""
+    first_token_s: float | None = None
+    """From the request's first byte to the first event with content; None: none came."""
 
 
 class Asked(NamedTuple):
@@ -69,6 +81,7 @@ class Asked(NamedTuple):
 
 
 _NOTHING: Final = Asked(is_prediction=False, is_v2_inference=False)
+_PREDICTION: Final = Asked(is_prediction=True, is_v2_inference=False)
 
 
 @lru_cache(maxsize=256)
@@ -77,8 +90,11 @@ def asked(protocol: ServerProtocol, method: str, target: bytes) -> Asked:
     if method != "POST":
         return _NOTHING
     if protocol is ServerProtocol.HTTP:
-        return Asked(is_prediction=True, is_v2_inference=False)
-    match = _V2_PREDICTION.fullmatch(target.partition(b"?")[0])
+        return _PREDICTION
+    path = target.partition(b"?")[0]
+    if protocol is ServerProtocol.OPENAI:
+        return _PREDICTION if path in _OPENAI_PREDICTIONS else _NOTHING
+    match = _V2_PREDICTION.fullmatch(path)
     return _NOTHING if match is None else Asked(is_prediction=True, is_v2_inference=match[1] == b"infer")
 
 
@@ -90,6 +106,8 @@ def is_good(objective: ObjectiveConfig, outcome: Outcome) -> bool | None:
     if isinstance(objective, AvailabilityObjectiveConfig):
         return _is_available(outcome)
     if isinstance(objective, LatencyObjectiveConfig):
+        if objective.of is LatencyOf.FIRST_TOKEN:
+            return _is_quick_to_begin(outcome, objective.within_ms)
         return _is_quick(outcome, objective.within_ms)
     return None
 
@@ -111,3 +129,12 @@ def _is_quick(outcome: Outcome, within_ms: float) -> bool | None:
     if outcome.ending is not Ending.ANSWERED or outcome.status is None or outcome.status >= _FIRST_ERROR:
         return None
     return within
+
+
+def _is_quick_to_begin(outcome: Outcome, within_ms: float) -> bool | None:
+    if not outcome.is_streamed or outcome.status is None or outcome.status >= _FIRST_ERROR:
+        return None
+    if outcome.first_token_s is not None:
+        return outcome.first_token_s * 1000 <= within_ms
+    is_late = outcome.duration_s * 1000 > within_ms
+    return False if outcome.ending is Ending.CLIENT_GONE and is_late else None

@@ -1,21 +1,20 @@
-"""One request and its answer: what is remembered while it lasts, and what is counted when it ends."""
+"""One request and its answer: what is remembered while it lasts, and how their heads are changed."""
 
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from modelward.conventions import HEADER_RECEIPT, STORAGE_SOURCE_SERVER, STORAGE_UNKNOWN
+from modelward.api.monitorconfig import MonitorConfig
+from modelward.conventions import HEADER_RECEIPT, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
-from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
-from modelward.monitor.capture.messages import Facts
-from modelward.monitor.counters import BAD, GOOD
-from modelward.monitor.events import Ending, Outcome, asked, is_good
-from modelward.monitor.heads import RequestHead, ResponseHead, rewrite, upgrade_headers
-from modelward.monitor.receipts import Receipt, new_id, sign
+from modelward.monitor.events import asked
+from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite, upgrade_headers
+from modelward.monitor.receipts import Predicted, Receipt, new_id, sign
 from modelward.monitor.state import MonitorState
-from modelward.monitor.trace import TRACEPARENT, SpanFacts, TraceContext, Tracer, decide
+from modelward.monitor.streams import EventStream
+from modelward.monitor.trace import TRACEPARENT, TraceContext, decide
 
 HEADER_FORWARDED: Final = b"modelward-forwarded"
 """On what a withdrawn revision sends on. Who gets it answers by itself, so that two revisions that
@@ -24,15 +23,12 @@ MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
-_JSON_LENGTH: Final = b"inference-header-content-length"
 MAX_SAMPLED_BYTES: Final = 2 * 1024 * 1024
 """So much of a sampled request or answer is kept; the configuration may ask for less, and never for more."""
+_EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
 _SUCCESS: Final = range(200, 300)
-_FIRST_SERVER_ERROR: Final = 500
-_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
-"""Of status codes, by their first digit."""
 
 
 class Port(StrEnum):
@@ -61,7 +57,10 @@ class Exchange:
     started_s: float
     """Arrival of the first byte, on the performance counter's clock."""
     is_prediction: bool
+    is_inference: bool
+    """Of protocol v2: it has no effect but its answer."""
     reads_predictions: bool
+    """The answer has predictions that can be read."""
     trace: TraceContext | None
     is_forwarded: bool = False
     is_repeated: bool = False
@@ -74,6 +73,8 @@ class Exchange:
     answer: ResponseHead | None = None
     store_read_ms: float | None = None
     """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
+    stream: EventStream | None = None
+    """Watches the answer's events; None where it is no stream of events."""
     held: list[bytes] | None = None
     """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
     until_close: bool = False
@@ -104,7 +105,7 @@ class Exchange:
 
         A v2 inference has no effect but its answer, so it may be repeated as a GET may.
         """
-        harmless = self.head.method in _SAFE_METHODS or self.reads_predictions
+        harmless = self.head.method in _SAFE_METHODS or self.is_inference
         return self.on_reused_connection and not self.is_repeated and harmless and self.can_send_again
 
     @property
@@ -141,7 +142,9 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
         port=port,
         started_s=started_s,
         is_prediction=asks.is_prediction,
-        reads_predictions=asks.is_v2_inference,
+        is_inference=asks.is_v2_inference,
+        reads_predictions=asks.is_v2_inference
+        or (asks.is_prediction and config.server.prediction is not None),
         trace=trace,
     )
 
@@ -176,12 +179,7 @@ def wants_receipt(exchange: Exchange, status: int, state: MonitorState) -> bool:
 def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
     """Whether the answer is held and read for its predictions: short, of known length, plain JSON."""
     length = head.content_length
-    return (
-        exchange.reads_predictions
-        and length is not None
-        and 0 < length <= predictions.MAX_BODY_BYTES
-        and head.get(_JSON_LENGTH) is None
-    )
+    return exchange.reads_predictions and length is not None and 0 < length <= predictions.MAX_BODY_BYTES
 
 
 def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
@@ -198,6 +196,8 @@ def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> 
     """Remember the answer's head; the request need not be sent again."""
     exchange.answer = head
     exchange.kept = None
+    if exchange.is_prediction and head.first.get(b"content-type", b"").startswith(_EVENT_STREAM):
+        exchange.stream = EventStream()
     if state.store.objective is not None and _is_evidence(exchange):
         exchange.store_read_ms = server_timing.storage_ms(head)
 
@@ -207,7 +207,7 @@ def _is_evidence(exchange: Exchange) -> bool:
     return exchange.is_prediction and exchange.port is Port.SERVING and not exchange.is_forwarded
 
 
-def _storage_class(exchange: Exchange, state: MonitorState) -> str:
+def storage_class(exchange: Exchange, state: MonitorState) -> str:
     """Whether the store was fast or slow for this request, or else now."""
     if state.store.objective is None:
         return STORAGE_UNKNOWN
@@ -221,15 +221,14 @@ def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) ->
     config, keys = state.config, state.keys
     if config is None or keys is None:
         return None
-    encoding = None if exchange.answer is None else exchange.answer.get(b"content-encoding")
-    read = None if body is None else predictions.read(body, encoding)
+    read = None if body is None else _predictions(exchange.answer, body, config)
     exchange.rows = None if read is None else read[1]
     receipt = Receipt(
         namespace=config.namespace,
         deployment=config.deployment,
         revision=config.revision,
         time_s=time.time(),
-        storage=_storage_class(exchange, state),
+        storage=storage_class(exchange, state),
         receipt_id=new_id(),
         predictions=None if read is None else read[0],
         prediction_count=0 if read is None else read[1],
@@ -238,92 +237,20 @@ def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) ->
     return sign(receipt, keys.receipt_keys[0])
 
 
-def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
-    """Count the end of an exchange and make its span."""
-    duration_s = time.perf_counter() - exchange.started_s
-    status = None if exchange.answer is None else exchange.answer.status
-    outcome = Outcome(ending, status, duration_s, exchange.request_complete)
-    if exchange.port is Port.SERVING and not exchange.is_forwarded:
-        _count(exchange, outcome, state)
-    if exchange.sample is not None and ending is Ending.ANSWERED and status in _SUCCESS:
-        _hand_over(exchange, exchange.sample, state)
-    config, trace = state.config, exchange.trace
-    if tracer is None or config is None or trace is None:
-        return
-    if not trace.is_sampled and _is_unremarkable(outcome, state):
-        return
-    if kept := trace.kept_because(outcome, config.objectives, is_prediction=exchange.is_prediction):
-        end_ns = time.time_ns()
-        facts = SpanFacts(
-            method=exchange.head.method,
-            target=exchange.head.target,
-            http_version=exchange.head.version,
-            status=status,
-            error=None if ending is Ending.ANSWERED else ending.value,
-            start_ns=end_ns - int(duration_s * 1e9),
-            end_ns=end_ns,
-            request_bytes=exchange.request_bytes,
-            response_bytes=exchange.response_bytes,
-            kept=kept,
-            rows=exchange.rows,
-        )
-        tracer.record(config, trace, facts)
+def _predictions(
+    answer: ResponseHead | None, body: bytes, config: MonitorConfig
+) -> tuple[tuple[Predicted, ...], int] | None:
+    """The first predictions of an answer and how many it has."""
+    encoding = None if answer is None else answer.get(b"content-encoding")
+    if config.server.prediction is not None:
+        return predictions.read_at(body, encoding, config.server.prediction)
+    length = None if answer is None else json_bytes(answer)
+    if length is not None:
+        return predictions.read_binary(body, length)
+    return predictions.read(body, encoding)
 
 
-def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:
-    """Send a sampled exchange to the second process."""
-    config, capture, answer = state.config, state.capture, exchange.answer
-    if capture is None or config is None or answer is None or exchange.is_forwarded:
-        return
-    if max(exchange.request_bytes, exchange.response_bytes) > config.capture.max_body_bytes:
-        capture.dropped[DROPPED_TOO_LARGE] += 1
-        return
-    head = exchange.head
-    facts = Facts(
-        request_encoding=(head.get(b"content-encoding") or b"").decode("latin-1"),
-        answer_encoding=(answer.get(b"content-encoding") or b"").decode("latin-1"),
-        request_is_chunked=head.is_chunked,
-        answer_is_chunked=answer.is_chunked,
-        request_json_bytes=_number(head.get(_JSON_LENGTH)),
-        answer_json_bytes=_number(answer.get(_JSON_LENGTH)),
-    )
-    capture.sample(facts, sample.request, sample.answer)
-
-
-def _number(value: bytes | None) -> int | None:
-    """A header's number; None where there is none."""
+def json_bytes(head: Head) -> int | None:
+    """How much of a v2 message's body is JSON where binary tensors follow it; None: there are none."""
+    value = head.get(b"inference-header-content-length")
     return int(value) if value is not None and value.isdigit() else None
-
-
-def _is_unremarkable(outcome: Outcome, state: MonitorState) -> bool:
-    """Whether an exchange was neither slow nor failed."""
-    status = outcome.status
-    return (
-        outcome.ending is Ending.ANSWERED
-        and status is not None
-        and status < _FIRST_SERVER_ERROR
-        and outcome.duration_s <= state.slow_after_s
-    )
-
-
-def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
-    counts, config = state.counts, state.config
-    if outcome.ending is not Ending.ANSWERED:
-        counts.count_failure(outcome.ending)
-    if not exchange.is_prediction or config is None:
-        return
-    if outcome.ending is Ending.ANSWERED and outcome.status is not None:
-        counts.durations.observe(_CLASSES[outcome.status // 100], outcome.duration_s)
-    storage, any_bad = _storage_class(exchange, state), False
-    for objective in state.of_answers:
-        good = is_good(objective, outcome)
-        if good is not None:
-            counts.events.count(config.revision, objective, GOOD if good else BAD, storage)
-            any_bad = any_bad or not good
-    if exchange.store_read_ms is None and not any_bad:
-        return
-    now_s = time.perf_counter()
-    if exchange.store_read_ms is not None:
-        state.count_store_read(STORAGE_SOURCE_SERVER, exchange.store_read_ms, now_s)
-    if any_bad:
-        state.store.attend(now_s)

@@ -27,12 +27,15 @@ from modelward.conventions import (
     METRIC_DURATION,
     METRIC_EVENTS,
     METRIC_FEEDBACK,
+    METRIC_FIRST_TOKEN,
     METRIC_FORWARDED,
+    METRIC_PREDICTIONS,
     METRIC_PROCESS_START,
     METRIC_RECEIPTS,
     METRIC_REQUESTS,
     METRIC_STORAGE_FAILURES,
     METRIC_STORAGE_READ,
+    METRIC_STREAM_EVENTS,
 )
 from modelward.monitor.capture.channel import DROPS, Channel
 from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram
@@ -168,6 +171,18 @@ class _OperationsCollector(Collector):
             (METRIC_DURATION, "Prediction requests, first byte in to last byte out.", "status"),
             config,
             counts.durations,
+        )
+        yield _histogram(
+            (METRIC_FIRST_TOKEN, "Streamed answers, request's first byte in to first token out.", "status"),
+            config,
+            counts.first_tokens,
+        )
+        yield _counter(METRIC_STREAM_EVENTS, "Events of streamed answers.", config, counts.stream_events)
+        yield _counter(
+            METRIC_PREDICTIONS,
+            "Rows of the answers that were read.",
+            config,
+            counts.predictions,
         )
         yield _histogram((METRIC_STORAGE_READ, "Reads of the store.", "source"), config, counts.store_reads)
         refused = CounterMetricFamily(

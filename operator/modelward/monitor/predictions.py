@@ -1,9 +1,9 @@
-"""Reads the predictions out of a v2 inference response, for the receipt.
+"""Reads the predictions out of an answer, for the receipt.
 
-Taken is the output named `predict` (MLServer's scikit-learn runtime gives it beside
-`predict_proba`), else the first; one prediction per row. Of an output with a few numbers per row each row
-is taken whole, as the scores of classes; with more it is left out. Source: Open Inference
-Protocol v2, "Inference Response JSON Object".
+Of a v2 inference response the output named `predict` is taken (MLServer's scikit-learn runtime gives it
+beside `predict_proba`), else the first; one prediction per row. Of an output with a few numbers per row
+each row is taken whole, as the scores of classes; with more it is left out. Source: Open Inference
+Protocol v2, "Inference Response JSON Object". Of a plain server's answer it is what a JSON pointer names.
 """
 
 import gzip
@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from modelward.monitor import pointers, tensors
 from modelward.monitor.receipts import MAX_PREDICTIONS, MAX_SCORES, Predicted, is_row_of_scores
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -43,6 +44,25 @@ def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Predicted, ...], in
             break
     output = outputs[0] if chosen is None else chosen
     return _first(output.get("data"), output.get("shape"))
+
+
+def read_binary(body: bytes, json_bytes: int) -> tuple[tuple[Predicted, ...], int] | None:
+    """As `read`, of an answer whose first `json_bytes` are JSON and the rest binary tensors."""
+    try:
+        values = tensors.predictions(tensors.read(body, json_bytes, "outputs"))
+    except tensors.TensorError:
+        return None
+    return _first(values, [len(values)])
+
+
+def read_at(body: bytes, encoding: bytes | None, pointer: str) -> tuple[tuple[Predicted, ...], int] | None:
+    """As `read`, of a plain server's JSON, whose predictions are where `pointer` (RFC 6901) says."""
+    try:
+        answer = orjson.loads(_plain(body, encoding))
+    except (orjson.JSONDecodeError, zlib.error, gzip.BadGzipFile, EOFError):
+        return None
+    values = tensors.of_rows(pointers.find(answer, pointer))
+    return _first(values, [len(values)])
 
 
 def _first(data: object, shape: object) -> tuple[tuple[Predicted, ...], int] | None:

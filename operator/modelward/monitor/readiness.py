@@ -9,7 +9,8 @@ from modelward.monitor.state import MonitorState
 from modelward.monitor.traffic import Target
 
 CHECK_SECONDS: Final = 1.0
-_V2_READY: Final = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_PATHS: Final = {ServerProtocol.V2: "/v2/health/ready", ServerProtocol.OPENAI: "/v1/models"}
+"""Answered with 200 by a server that is ready. OpenAI's API has no path for it; its list of models serves."""
 _MAX_STATUS_LINE_BYTES: Final = 1024
 
 
@@ -35,15 +36,16 @@ async def not_ready_because(state: MonitorState) -> str | None:
 async def _server_not_ready_because(target: Target, protocol: ServerProtocol) -> str | None:
     reader, writer = await asyncio.open_connection(target.host, target.port, limit=_MAX_STATUS_LINE_BYTES)
     try:
-        if protocol is ServerProtocol.HTTP:
+        path = _PATHS.get(protocol)
+        if path is None:
             return None
-        writer.write(_V2_READY)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         line = await reader.readline()
         words = line.split(None, 2)
         if len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1] == b"200":
             return None
         answer = line.decode("latin-1").strip() or "nothing"
-        return f"GET /v2/health/ready on port {target.port} answered {answer}"
+        return f"GET {path} on port {target.port} answered {answer}"
     finally:
         writer.close()
         with suppress(OSError):

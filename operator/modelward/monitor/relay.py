@@ -8,8 +8,10 @@
 """
 
 import asyncio
+import time
 from typing import Final, Protocol
 
+from modelward.monitor import account
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
@@ -121,7 +123,7 @@ class Relay:
             self._connecting = None
         self._drop_upstream()
         if exchange is not None and not exchange.answered:
-            exchanges.record(exchange, Ending.CLIENT_GONE, self._state, self._tracer)
+            account.record(exchange, Ending.CLIENT_GONE, self._state, self._tracer)
 
     def pause_answer(self) -> None:
         """The client does not take more of the answer for now."""
@@ -170,6 +172,8 @@ class Relay:
         exchange.response_bytes = len(body)
         if exchange.sample is not None:
             exchange.sample.answer.append(body)
+        if exchange.stream is not None:
+            exchange.stream.take(body, time.perf_counter())
         receipt = None
         if exchanges.wants_receipt(exchange, head.status, self._state):
             readable = body if exchanges.is_readable(exchange, head) else None
@@ -186,6 +190,8 @@ class Relay:
         exchange.response_bytes += len(data)
         if exchange.sample is not None and exchange.response_bytes <= MAX_SAMPLED_BYTES:
             exchange.sample.answer.append(data)
+        if exchange.stream is not None:
+            exchange.stream.take(data, time.perf_counter())
         if exchange.held is None:
             self._front.send(data)
         else:
@@ -217,7 +223,7 @@ class Relay:
         elif exchange.answer_begun:
             self._exchange = None
             exchange.answered = True
-            exchanges.record(exchange, self._ending(Ending.CUT), self._state, self._tracer)
+            account.record(exchange, self._ending(Ending.CUT), self._state, self._tracer)
             self._front.abort()
         else:
             self._answer_bad_gateway(exchange, reason)
@@ -313,7 +319,7 @@ class Relay:
 
     def _answered(self, exchange: Exchange) -> None:
         exchange.answered = True
-        exchanges.record(exchange, Ending.ANSWERED, self._state, self._tracer)
+        account.record(exchange, Ending.ANSWERED, self._state, self._tracer)
         self._finish(exchange)
 
     def _answer_bad_gateway(self, exchange: Exchange, reason: str) -> None:
@@ -321,7 +327,7 @@ class Relay:
         exchange.kept = None
         exchange.answer_begun = True
         exchange.answered = True
-        exchanges.record(exchange, self._ending(Ending.UNREACHABLE), self._state, self._tracer)
+        account.record(exchange, self._ending(Ending.UNREACHABLE), self._state, self._tracer)
         stays = exchange.head.keeps_alive and exchange.request_complete
         exchange.closes = self._front.wants_to_close() or not stays
         self._front.send(

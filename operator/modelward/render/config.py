@@ -15,6 +15,7 @@ from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
     AvailabilityObjectiveConfig,
     LatencyObjectiveConfig,
+    LatencyOf,
     MonitorConfig,
     ObjectiveConfig,
     ServerConfig,
@@ -84,7 +85,9 @@ def monitor_config(
         deployment=identity.name,
         revision=record.name,
         model=model.uri,
-        server=ServerConfig(protocol=ServerProtocol(server.protocol), port=server.port),
+        server=ServerConfig(
+            protocol=ServerProtocol(server.protocol), port=server.port, prediction=server.prediction
+        ),
         objectives=objective_configs(spec.objectives),
         drift=drift,
         traffic=traffic_config(identity, placement, generation),
@@ -113,7 +116,11 @@ def objective_configs(objectives: Sequence[Objective]) -> tuple[ObjectiveConfig,
 def _objective_config(objective: Objective) -> ObjectiveConfig:
     identity: dict[str, Any] = {"name": objective.name, "config": event_config(objective)}
     if objective.latency is not None:
-        return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(objective.latency.within))
+        if objective.latency.within is not None:
+            return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(objective.latency.within))
+        begun = objective.latency.first_token_within
+        assert begun is not None  # noqa: S101 - a rule of the API
+        return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(begun), of=LatencyOf.FIRST_TOKEN)
     if objective.storage is not None:
         return StorageObjectiveConfig(**identity, within_ms=_milliseconds(objective.storage.within))
     if objective.accuracy is not None:

@@ -1,0 +1,128 @@
+"""What is counted when an exchange has ended: events, durations, its span, and its sampled bodies."""
+
+import time
+from typing import Final
+
+from modelward.conventions import STORAGE_SOURCE_SERVER
+from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
+from modelward.monitor.capture.messages import Facts
+from modelward.monitor.counters import BAD, GOOD
+from modelward.monitor.events import Ending, Outcome, is_good
+from modelward.monitor.exchange import Exchange, Port, Sample, json_bytes, storage_class
+from modelward.monitor.state import MonitorState
+from modelward.monitor.streams import EventStream
+from modelward.monitor.trace import SpanFacts, Tracer
+
+_SUCCESS: Final = range(200, 300)
+_FIRST_SERVER_ERROR: Final = 500
+_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
+"""Of status codes, by their first digit."""
+
+
+def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
+    """Count the end of an exchange and make its span."""
+    duration_s = time.perf_counter() - exchange.started_s
+    status = None if exchange.answer is None else exchange.answer.status
+    stream = exchange.stream
+    if stream is None:
+        outcome = Outcome(ending, status, duration_s, exchange.request_complete)
+    else:
+        token_s = None if stream.first_token_s is None else stream.first_token_s - exchange.started_s
+        outcome = Outcome(
+            ending,
+            status,
+            duration_s,
+            exchange.request_complete,
+            is_streamed=True,
+            first_token_s=token_s,
+        )
+    if exchange.port is Port.SERVING and not exchange.is_forwarded:
+        _count(exchange, outcome, state)
+    if exchange.sample is not None and ending is Ending.ANSWERED and status in _SUCCESS:
+        _hand_over(exchange, exchange.sample, state)
+    config, trace = state.config, exchange.trace
+    if tracer is None or config is None or trace is None:
+        return
+    if not trace.is_sampled and _is_unremarkable(outcome, state):
+        return
+    if kept := trace.kept_because(outcome, config.objectives, is_prediction=exchange.is_prediction):
+        end_ns = time.time_ns()
+        facts = SpanFacts(
+            method=exchange.head.method,
+            target=exchange.head.target,
+            http_version=exchange.head.version,
+            status=status,
+            error=None if ending is Ending.ANSWERED else ending.value,
+            start_ns=end_ns - int(duration_s * 1e9),
+            end_ns=end_ns,
+            request_bytes=exchange.request_bytes,
+            response_bytes=exchange.response_bytes,
+            kept=kept,
+            rows=exchange.rows,
+        )
+        tracer.record(config, trace, facts)
+
+
+def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:
+    """Send a sampled exchange to the second process."""
+    config, capture, answer = state.config, state.capture, exchange.answer
+    if capture is None or config is None or answer is None or exchange.is_forwarded:
+        return
+    if max(exchange.request_bytes, exchange.response_bytes) > config.capture.max_body_bytes:
+        capture.dropped[DROPPED_TOO_LARGE] += 1
+        return
+    head = exchange.head
+    facts = Facts(
+        request_encoding=(head.get(b"content-encoding") or b"").decode("latin-1"),
+        answer_encoding=(answer.get(b"content-encoding") or b"").decode("latin-1"),
+        request_is_chunked=head.is_chunked,
+        answer_is_chunked=answer.is_chunked,
+        request_json_bytes=json_bytes(head),
+        answer_json_bytes=json_bytes(answer),
+    )
+    capture.sample(facts, sample.request, sample.answer)
+
+
+def _is_unremarkable(outcome: Outcome, state: MonitorState) -> bool:
+    """Whether an exchange was neither slow nor failed."""
+    status = outcome.status
+    return (
+        outcome.ending is Ending.ANSWERED
+        and not outcome.is_streamed
+        and status is not None
+        and status < _FIRST_SERVER_ERROR
+        and outcome.duration_s <= state.slow_after_s
+    )
+
+
+def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
+    counts, config = state.counts, state.config
+    if outcome.ending is not Ending.ANSWERED:
+        counts.count_failure(outcome.ending)
+    if not exchange.is_prediction or config is None:
+        return
+    if outcome.ending is Ending.ANSWERED and outcome.status is not None:
+        counts.durations.observe(_CLASSES[outcome.status // 100], outcome.duration_s)
+    counts.predictions += exchange.rows or 0
+    if exchange.stream is not None:
+        _count_stream(exchange.stream, outcome, state)
+    storage, any_bad = storage_class(exchange, state), False
+    for objective in state.of_answers:
+        good = is_good(objective, outcome)
+        if good is not None:
+            counts.events.count(config.revision, objective, GOOD if good else BAD, storage)
+            any_bad = any_bad or not good
+    if exchange.store_read_ms is None and not any_bad:
+        return
+    now_s = time.perf_counter()
+    if exchange.store_read_ms is not None:
+        state.count_store_read(STORAGE_SOURCE_SERVER, exchange.store_read_ms, now_s)
+    if any_bad:
+        state.store.attend(now_s)
+
+
+def _count_stream(stream: EventStream, outcome: Outcome, state: MonitorState) -> None:
+    counts = state.counts
+    counts.stream_events += stream.events
+    if outcome.first_token_s is not None and outcome.status is not None:
+        counts.first_tokens.observe(_CLASSES[outcome.status // 100], outcome.first_token_s)
