@@ -47,6 +47,7 @@ class Story:
         self.stage.screen.say("training four versions on the Elec2 sample and putting them into S3")
         self.stage.provide_files("electricity-files", EXAMPLE)
         self.stage.provide_model_store()
+        self.stage.apply((EXAMPLE / "profile.yaml").read_text())
         self.stage.run_job(EXAMPLE / "train.yaml")
         for line in self.stage.kubectl("logs", "job/electricity-train", "-c", "train").splitlines():
             self.stage.screen.say(f"  {line}", "")

@@ -27,6 +27,7 @@ from modelward.conventions import (
     RECORD_BIN_VALUES,
     RECORD_PSI,
     RECORD_PSI_LIMIT,
+    ROLE_INPUT,
 )
 from modelward.render.promql import DeploymentKey
 
@@ -120,8 +121,12 @@ def psi_limit(
 
 
 def drifted_most(deployment: DeploymentKey, profile: str) -> str:
-    """How far the feature that has drifted most is, as a multiple of its limit; above 1 it has drifted."""
-    of_all = _of(deployment, f'profile="{profile}", revision=""')
+    """How far the input that has drifted most is, as a multiple of its limit; above 1 it has drifted.
+
+    Not the predictions: they change with a bad model too, for which drift would be no excuse.
+    """
+    of_inputs = f'profile="{profile}", role="{ROLE_INPUT}", revision=""'
+    of_all = _of(deployment, of_inputs)
     return f"max({RECORD_PSI}{of_all} / {RECORD_PSI_LIMIT}{of_all})"
 
 

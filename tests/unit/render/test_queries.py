@@ -67,7 +67,7 @@ def test_a_profile_is_a_detector_more() -> None:
     profile = DriftConfig(profile="abc", columns=1, features=(bins,))
     found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",), profile)
     assert [(query.name, query.threshold) for query in found.drift] == [("profile", 1.0), ("psi", 0.1)]
-    assert 'profile="abc", revision=""' in found.drift[0].query
+    assert 'profile="abc", role="input", revision=""' in found.drift[0].query
 
 
 def test_both_totals_are_asked_for_at_once() -> None:
