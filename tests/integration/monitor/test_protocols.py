@@ -1,0 +1,126 @@
+"""Servers of other protocols than v2, and v2 with binary tensors."""
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from dev.cluster.controlplane import free_ports
+from modelward.conventions import HEADER_RECEIPT, METRIC_FIRST_TOKEN, METRIC_PREDICTIONS, METRIC_STREAM_EVENTS
+from modelward.monitor import receipts
+from tests.integration.monitor.conftest import MonitorFactory
+from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
+from tests.integration.monitor.monitor_process import RECEIPT_KEY
+from tests.integration.monitor.raw_client import RawClient, infer
+
+FIRST_TOKEN = {"name": "begun", "config": "f1", "kind": "latency", "within_ms": 60_000, "of": "first_token"}
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+TOKEN = b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n'
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def chat(path: str = "/v1/chat/completions") -> bytes:
+    """A request of an OpenAI-compatible server."""
+    return infer(b'{"stream": true}').replace(b"/v2/models/m/infer", path.encode())
+
+
+async def stream(_request: Request, connection: Connection) -> None:
+    """Answer with two tokens."""
+    connection.write(STREAM_HEAD + chunk(TOKEN))
+    await asyncio.sleep(0)
+    connection.write(chunk(TOKEN) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    """Run a server of the test's own."""
+    async with ModelServer(free_ports(1)[0]) as server:
+        yield server
+
+
+async def test_time_to_first_token(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A streamed answer is an event of a first-token objective, one that is not streamed is none."""
+    server.handler = stream
+    monitor = start_monitor(
+        server.port,
+        server={"protocol": "openai", "port": server.port},
+        objectives=[FIRST_TOKEN, {**FIRST_TOKEN, "name": "at-once", "config": "f2", "within_ms": 1e-6}],
+    )
+    async with RawClient(monitor.serving_port) as client:
+        for _ in range(3):
+            got = await client.ask(chat())
+            assert got.body == TOKEN * 2 + b"data: [DONE]\n\n"
+        server.handler = plain
+        assert (await client.ask(chat())).status == 200
+    samples = await monitor.scrape()
+    assert samples.verdicts("begun") == (3, 0)
+    assert samples.verdicts("at-once") == (0, 3)
+    operations = await monitor.scrape("/metrics")
+    assert operations.get(f"{METRIC_FIRST_TOKEN}_count") == 3
+    assert operations.get(METRIC_STREAM_EVENTS) == 9
+
+
+async def plain(_request: Request, connection: Connection) -> None:
+    """Answer with one completion."""
+    connection.write(answer(b'{"choices": []}', "200 OK", "Content-Type: application/json"))
+
+
+@pytest.mark.parametrize(
+    ("path", "events"), [("/v1/completions", 1), ("/v1/embeddings", 1), ("/v1/models", 0), ("/v1/files", 0)]
+)
+async def test_openai_predictions(
+    start_monitor: MonitorFactory, server: ModelServer, path: str, events: int
+) -> None:
+    """Of an OpenAI-compatible server completions and embeddings are predictions, the rest is not."""
+    server.handler = plain
+    monitor = start_monitor(server.port, server={"protocol": "openai", "port": server.port})
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(chat(path))).status == 200
+    assert (await monitor.scrape()).verdicts("availability") == (events, 0)
+
+
+async def test_plain_predictions_are_found_by_their_pointer(
+    start_monitor: MonitorFactory, server: ModelServer
+) -> None:
+    """A receipt of a plain server's answer holds what the pointer names."""
+    body = b'{"result": {"class": [1, "b"]}}'
+
+    async def answered(_request: Request, connection: Connection) -> None:
+        connection.write(answer(body))
+
+    server.handler = answered
+    monitor = start_monitor(
+        server.port, server={"protocol": "http", "port": server.port, "prediction": "/result/class"}
+    )
+    async with RawClient(monitor.serving_port) as client:
+        got = await client.ask(infer())
+    receipt = receipts.verify(got.header(HEADER_RECEIPT) or "", (RECEIPT_KEY,))
+    assert (receipt.predictions, receipt.prediction_count) == ((1, "b"), 2)
+    assert (await monitor.scrape("/metrics")).get(METRIC_PREDICTIONS) == 2
+
+
+async def test_binary_predictions_are_read(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A receipt holds the predictions of a v2 answer with binary tensors; rows are counted, not requests."""
+    output = {"name": "y", "shape": [3], "datatype": "INT32", "parameters": {"binary_data_size": 12}}
+    head = orjson.dumps({"model_name": "m", "outputs": [output]})
+    body = head + struct.pack("<3i", 4, 5, 6)
+
+    async def answered(_request: Request, connection: Connection) -> None:
+        connection.write(answer(body, "200 OK", f"Inference-Header-Content-Length: {len(head)}"))
+
+    server.handler = answered
+    monitor = start_monitor(server.port)
+    async with RawClient(monitor.serving_port) as client:
+        got = await client.ask(infer(json.dumps({}).encode()))
+        assert got.body == body
+    receipt = receipts.verify(got.header(HEADER_RECEIPT) or "", (RECEIPT_KEY,))
+    assert (receipt.predictions, receipt.prediction_count) == ((4, 5, 6), 3)
+    assert (await monitor.scrape("/metrics")).get(METRIC_PREDICTIONS) == 3
