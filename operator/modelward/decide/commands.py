@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Final
 
 from modelward.api.status import Cause, Phase
+from modelward.decide.candidate import drop_candidate, reject_before_traffic
 from modelward.decide.change import Change
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
-from modelward.decide.moves import drop_candidate, reject, reject_before_traffic, resume, roll_back_to
+from modelward.decide.handover import reject, roll_back_to
 from modelward.decide.situation import Situation
+from modelward.decide.steps import resume
 
 LONGEST_KEPT: Final = 128
 """Characters of a request that is kept as it was written."""

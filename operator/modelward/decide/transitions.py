@@ -19,7 +19,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.status import Phase
-from modelward.decide import commands, guards, holdback, incident, judgement, moves, probe, withdrawal
+from modelward.decide import (
+    candidate,
+    commands,
+    guards,
+    handover,
+    holdback,
+    incident,
+    judgement,
+    probe,
+    steps,
+    withdrawal,
+)
 from modelward.decide.change import Change
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
@@ -110,33 +121,36 @@ TABLE: Final[tuple[Transition, ...]] = (
     Transition(
         "RejectCandidate",
         judgement.candidate_must_go,
-        moves.reject,
+        handover.reject,
         _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
         needs_split=True,
     ),
     Transition(
         "RejectUnstartable",
         guards.candidate_cannot_start,
-        moves.reject_before_traffic,
+        candidate.reject_before_traffic,
         _BACK_TO_REST,
         needs_split=False,
     ),
     Transition(
         "RejectUnready",
         guards.candidate_cannot_start,
-        moves.reject,
+        handover.reject,
         _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
         needs_split=True,
     ),
     Transition(
         "RollBack",
         judgement.stable_must_go,
-        moves.roll_back,
+        handover.roll_back,
         _from(_SERVING, _STARTING, _HELD, _PROBING, to=_ROLLING_BACK),
         needs_split=False,
     ),
     Transition(
-        "KeepControl", probe.control_is_alone, moves.roll_back_to_control, _from(_PROBING, to=_ROLLING_BACK)
+        "KeepControl",
+        probe.control_is_alone,
+        handover.roll_back_to_control,
+        _from(_PROBING, to=_ROLLING_BACK),
     ),
     Transition("EndProbe", probe.probe_is_over, probe.end_probe, {_PROBING: (_SERVING, _RESTORING)}),
     Transition(
@@ -166,14 +180,14 @@ TABLE: Final[tuple[Transition, ...]] = (
     Transition(
         "ReplaceBeforeTraffic",
         guards.wanted_changed,
-        moves.drop_candidate,
+        candidate.drop_candidate,
         _BACK_TO_REST,
         needs_split=False,
     ),
     Transition(
         "ReplaceCandidate",
         guards.wanted_changed,
-        moves.withdraw_replaced,
+        handover.withdraw_replaced,
         _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
         needs_split=True,
     ),
@@ -183,43 +197,48 @@ TABLE: Final[tuple[Transition, ...]] = (
     Transition(
         "Begin",
         guards.wanted_is_new,
-        moves.begin,
+        candidate.begin,
         {_INITIALIZING: (_INITIALIZING,), _SERVING: (_STARTING,)},
     ),
     Transition(
         "HoldOnBreach",
         judgement.rollout_must_wait,
-        moves.hold,
+        steps.hold,
         _from(_STEPPING, _PROMOTING, to=_HELD),
         needs_split=True,
     ),
-    Transition("Resume", judgement.hold_is_over, moves.resume, _from(_HELD, to=_STEPPING), needs_split=True),
+    Transition("Resume", judgement.hold_is_over, steps.resume, _from(_HELD, to=_STEPPING), needs_split=True),
     Transition(
         "HoldAtDeadline",
         guards.deadline_is_over,
-        moves.hold,
+        steps.hold,
         _from(_STARTING, _STEPPING, _PROMOTING, to=_HELD),
     ),
     Transition(
-        "ServeFirst", guards.candidate_is_ready_to_serve, moves.serve_first, _from(_INITIALIZING, to=_SERVING)
+        "ServeFirst",
+        guards.candidate_is_ready_to_serve,
+        candidate.serve_first,
+        _from(_INITIALIZING, to=_SERVING),
     ),
-    Transition("RetireStandby", guards.standby_is_in_the_way, moves.retire_standby, _staying_in(_STARTING)),
-    Transition("BeginSteps", guards.steps_can_begin, moves.next_step, _from(_STARTING, to=_STEPPING)),
-    Transition("PassStep", guards.step_is_passed, moves.pass_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
+    Transition(
+        "RetireStandby", guards.standby_is_in_the_way, handover.retire_standby, _staying_in(_STARTING)
+    ),
+    Transition("BeginSteps", guards.steps_can_begin, steps.next_step, _from(_STARTING, to=_STEPPING)),
+    Transition("PassStep", guards.step_is_passed, steps.pass_step, {_STEPPING: (_STEPPING, _PROMOTING)}),
     Transition(
         "EndStep",
         guards.step_is_over,
-        moves.end_inconclusive,
+        steps.end_inconclusive,
         {_STEPPING: (_STEPPING, _PROMOTING, _HELD, _ROLLING_BACK)},
     ),
     Transition(
         "Promote",
         guards.promotion_is_ready,
-        moves.promote,
+        handover.promote,
         {_PROMOTING: (_PROMOTING, _SERVING)},
         needs_split=True,
     ),
-    Transition("ExpireStandby", guards.standby_is_expired, moves.retire_standby, _staying_in(_SERVING)),
+    Transition("ExpireStandby", guards.standby_is_expired, handover.retire_standby, _staying_in(_SERVING)),
 )
 """The rows in order of priority. What is not here does not happen."""
 

@@ -183,7 +183,8 @@ class World:
     def step(self) -> Decision:
         """Decide once and keep the status."""
         decision = decide(self.spec, self.status, self.observation(), self.now)
-        check(decision)
+        if decision.status != self.status:
+            check(decision)
         self.decisions.append((self.now, self.status, decision))
         self.status = decision.status
         self.rules.append(decision.rule)

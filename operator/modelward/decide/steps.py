@@ -1,0 +1,94 @@
+"""The steps of a rollout: begun, passed, ended without a verdict, held, and gone on with."""
+
+from dataclasses import replace
+
+from modelward.api.spec import OnInconclusive
+from modelward.api.status import Phase
+from modelward.decide.change import Change, changed, entry_of, recorded
+from modelward.decide.clock import elapsed, read, stamp
+from modelward.decide.decision import Announcement
+from modelward.decide.findings import Finding
+from modelward.decide.handover import reject
+from modelward.decide.judgement import SUSPECTED
+from modelward.decide.situation import Situation
+
+
+def next_step(situation: Situation, finding: Finding) -> Change:
+    """Begin the next step, or promote after the last."""
+    rollout = situation.status.rollout
+    assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
+    following = rollout.step + 1
+    is_last = following >= len(situation.spec.rollout.steps)
+    status = changed(
+        situation.status,
+        phase=Phase.PROMOTING if is_last else Phase.STEPPING,
+        rollout=rollout.model_copy(
+            update={
+                "step": rollout.step if is_last else following,
+                "step_started_at": stamp(situation.now),
+                "held": "",
+                "held_since": None,
+            }
+        ),
+    )
+    action = "Promoting" if is_last else f"Step {following + 1} of {len(situation.spec.rollout.steps)}"
+    return Change(status, (Announcement("Normal", finding.reason, action, finding.message),))
+
+
+def pass_step(situation: Situation, finding: Finding) -> Change:
+    """Begin the next step, or promote after the last; the numbers at the end of this one are recorded."""
+    return replace(next_step(situation, finding), entry=entry_of(situation, "StepEnded", finding))
+
+
+def end_inconclusive(situation: Situation, finding: Finding) -> Change:
+    """Follow spec.rollout.onInconclusive."""
+    policies = {
+        OnInconclusive.PROMOTE: _pass_inconclusive,
+        OnInconclusive.HOLD: hold,
+        OnInconclusive.ROLLBACK: reject,
+    }
+    return policies[situation.spec.rollout.on_inconclusive](situation, finding)
+
+
+def _pass_inconclusive(situation: Situation, finding: Finding) -> Change:
+    """Go on as after a step that was passed, and count it."""
+    change = pass_step(situation, finding)
+    rollout = change.status.rollout
+    assert rollout is not None  # noqa: S101 - the next step keeps the rollout
+    counted = rollout.model_copy(update={"inconclusive_steps": rollout.inconclusive_steps + 1})
+    return replace(change, status=changed(change.status, rollout=counted))
+
+
+def hold(situation: Situation, finding: Finding) -> Change:
+    """Stop the rollout where it is until a person decides or the reason is gone."""
+    rollout = situation.status.rollout
+    assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
+    status = changed(
+        situation.status,
+        phase=Phase.HELD,
+        rollout=rollout.model_copy(update={"held": finding.reason, "held_since": stamp(situation.now)}),
+        cause=finding.cause if finding.reason in SUSPECTED.values() else situation.status.cause,
+    )
+    return recorded(situation, status, "Held", finding, "Warning")
+
+
+def resume(situation: Situation, finding: Finding) -> Change:
+    """Go on with a held rollout; its step starts over, and its deadline is put off by the time held."""
+    rollout = situation.status.rollout
+    assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
+    has_traffic = rollout.step >= 0
+    held = elapsed(rollout.held_since, situation.now)
+    status = changed(
+        situation.status,
+        phase=Phase.STEPPING if has_traffic else Phase.STARTING,
+        rollout=rollout.model_copy(
+            update={
+                "held": "",
+                "held_since": None,
+                "started_at": stamp(read(rollout.started_at) + held),
+                "step_started_at": stamp(situation.now) if has_traffic else None,
+            }
+        ),
+        cause=None,
+    )
+    return recorded(situation, status, "Resumed", finding)
