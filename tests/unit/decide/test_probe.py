@@ -154,7 +154,7 @@ def test_an_hour_passes_before_it_is_compared_again() -> None:
     world.pass_time(minutes=58)
     assert world.settle() == []
     world.pass_time(minutes=2)
-    world.status = world.status.model_copy(update={"standby_until": None})
+    world.keep_standby()
     assert world.settle() == ["Probe", "ShareTraffic"]
 
 
@@ -170,7 +170,7 @@ def test_each_further_probe_of_an_incident_asks_for_more_evidence() -> None:
         world.step()
         world.drain("m-1")
         world.see(breached("m-2"))
-        world.status = world.status.model_copy(update={"standby_until": None})
+        world.keep_standby()
         world.pass_time(hours=1)
         world.let_pods_follow()
         assert world.settle() == ["Probe", "ShareTraffic"]
@@ -303,9 +303,7 @@ def test_slow_storage_with_nobody_to_compare_with_is_borne_as_such() -> None:
 def test_a_cold_control_starts_first_and_ends_after() -> None:
     """Without a standby pods of the last good revision start; they are gone when the share is back."""
     world = promoted()
-    world.now += world.spec.rollout.standby.retain
-    world.settle()
-    world.let_pods_follow()
+    world.let_standby_go()
     world.see(breached("m-2"))
     assert world.settle() == ["Probe"]
     assert targets(world.spec, world.status).selected == ("m-2",)
@@ -359,9 +357,7 @@ def test_a_candidate_without_traffic_makes_room() -> None:
 def test_a_control_that_cannot_start_is_no_good_revision() -> None:
     """It is rejected with its pods' own reason; with no other left, that is said."""
     world = promoted()
-    world.now += world.spec.rollout.standby.retain
-    world.settle()
-    world.let_pods_follow()
+    world.let_standby_go()
     world.see(breached("m-2"))
     world.step()
     world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "no such object"))
@@ -447,7 +443,7 @@ def test_pods_that_do_not_go_end_the_wait_for_a_share() -> None:
     assert decision.announcements[0].reason == "PodsInTheWay"
     assert "pods of m-0 have not gone in 0:10:00" in decision.announcements[0].message
     assert world.conditions()["ObjectivesMet"] == ("False", "CauseUnknown")
-    world.status = world.status.model_copy(update={"standby_until": None})
+    world.keep_standby()
     world.pass_time(minutes=59)
     assert world.settle() == []
     world.revisions["m-0"] = RevisionObservation()
@@ -492,7 +488,7 @@ def test_a_control_that_dies_gives_its_share_back() -> None:
     world.drain("m-1")
     world.let_pods_follow()
     assert world.settle() == []
-    world.status = world.status.model_copy(update={"standby_until": None})
+    world.keep_standby()
     world.pass_time(hours=1)
     assert world.settle() == ["Probe", "ShareTraffic"]
 

@@ -30,9 +30,7 @@ def test_a_breach_after_promotion_goes_back_to_the_warm_standby_at_once() -> Non
 def test_without_a_standby_it_waits_for_pods_before_traffic_moves() -> None:
     """Going back to a cold revision starts its pods first; traffic stays until they are ready."""
     world = promoted()
-    world.now += world.spec.rollout.standby.retain
-    world.settle()
-    world.let_pods_follow()
+    world.let_standby_go()
     world.see(breached("m-2"))
     world.step()
     assert targets(world.spec, world.status).selected == ("m-2",)
@@ -139,9 +137,7 @@ def test_a_breach_while_a_candidate_starts_goes_back_first() -> None:
 def test_a_target_that_cannot_start_is_given_up_after_the_progress_deadline() -> None:
     """A model that is gone from its store does not keep the deployment in a rollback for ever."""
     world = promoted()
-    world.now += world.spec.rollout.standby.retain
-    world.settle()
-    world.let_pods_follow()
+    world.let_standby_go()
     world.see(breached("m-2"))
     assert world.step().rule == "RollBack"
     world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "no such object"))
@@ -161,9 +157,7 @@ def test_a_target_that_cannot_start_is_given_up_after_the_progress_deadline() ->
 def test_a_deployment_scaled_to_zero_does_not_wait_for_pods() -> None:
     """A rollback under way ends although no pod of its target will ever be ready."""
     world = promoted()
-    world.now += world.spec.rollout.standby.retain
-    world.settle()
-    world.let_pods_follow()
+    world.let_standby_go()
     world.see(breached("m-2"))
     world.step()
     world.spec = world.spec.model_copy(update={"replicas": 0})

@@ -212,6 +212,16 @@ class World:
                 pods=count, ready=count, informed_generation=self.status.traffic_generation, requests=requests
             )
 
+    def let_standby_go(self) -> None:
+        """Let the standby's time be over, and its pods be gone."""
+        self.now += self.spec.rollout.standby.retain
+        self.settle()
+        self.let_pods_follow()
+
+    def keep_standby(self) -> None:
+        """Let the standby be kept however long a test lasts."""
+        self.status = self.status.model_copy(update={"standby_until": None})
+
     def drain(self, revision: str) -> None:
         """Let a withdrawn revision's counter stand still until the withdrawal is over."""
         for _ in range(8):
