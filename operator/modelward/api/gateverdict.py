@@ -144,7 +144,7 @@ class RunVerdict(_Schema):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     result: Literal[Result.PASSED, Result.FAILED, Result.ERROR]
-    """Error if any gate has no answer; else Failed if one failed whose onFailure is not Warn; else Passed."""
+    """Error if a gate has no answer, or none was run; Failed if one failed whose onFailure is not Warn."""
     seed: int
     endpoint: str
     stable_endpoint: str | None = None

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any, Final, TypeAlias
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -52,16 +53,24 @@ def figure(
 def panels(
     title: str, alt: str, table: tuple[Row, Sequence[Row]], draws: Sequence[Callable[[Axes], None]]
 ) -> Figure:
-    """Return small pictures side by side, two in a row."""
+    """Return small pictures, two in a row, with one vertical scale, so that they can be compared."""
     with mpl.rc_context(_STYLE):
         lines = (len(draws) + 1) // 2
         canvas = Canvas(figsize=(_WIDTH_INCHES, 2.6 * lines), layout="constrained")
-        grid = canvas.subplots(lines, 2, squeeze=False).ravel()
+        grid = canvas.subplots(lines, 2, squeeze=False, sharey=True).ravel()
         for axes, draw in zip(grid, draws, strict=False):
             draw(axes)
         for axes in grid[len(draws) :]:
             axes.set_axis_off()
         return _figure(title, alt, table, canvas)
+
+
+def legend(axes: Axes, handles: Sequence[Artist] = ()) -> None:
+    """Put the legend above the picture, where it covers nothing."""
+    shown = list(handles) or axes.get_legend_handles_labels()[0]
+    axes.legend(
+        handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(shown), frameon=False, borderpad=0.2
+    )
 
 
 def bars(
@@ -89,10 +98,10 @@ def bars(
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        handles = [*axes.get_legend_handles_labels()[0]]
+        handles: list[Artist] = [*axes.get_legend_handles_labels()[0]]
         if any(limit is not None for limit in limits):
             handles += axes.plot([], [], color=LIMIT, linewidth=2, label="limit")
-        axes.legend(handles=handles, loc="lower right")
+        legend(axes, handles)
 
     return figure(title, alt, (header, rows), 1.0 + 0.34 * len(names) * max(1, len(series) * 0.7), draw)
 

@@ -88,7 +88,9 @@ def verdict(run: Run, finished: Sequence[Finished]) -> RunVerdict:
 def _overall(
     results: Sequence[GateResult],
 ) -> Literal[Result.PASSED, Result.FAILED, Result.ERROR]:
-    if any(each.result is Result.ERROR for each in results):
+    if any(each.result is Result.ERROR for each in results) or all(
+        each.result is Result.NOT_RUN for each in results
+    ):
         return Result.ERROR
     failed = [each for each in results if each.result is Result.FAILED]
     return Result.FAILED if any(each.on_failure is not OnFailure.WARN for each in failed) else Result.PASSED

@@ -1,5 +1,6 @@
 """What a gate that asks models is about: the data, the candidate and, where it is known, stable."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +41,17 @@ class Subject:
     folder: Path
     seed: int
 
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Return a generator of its own for each purpose, which follows from the seed.
+
+        Draws of two purposes have nothing to do with one another, nor with data made from the same seed.
+        """
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
     def draw(self, rows: int) -> Integers:
         """Return positions of so many rows, drawn at random without repetition; of all if there are fewer."""
-        generator = np.random.default_rng(self.seed)
         count = len(self.data.rows)
-        return np.sort(generator.choice(count, size=min(rows, count), replace=False))
+        return np.sort(self.generator("rows").choice(count, size=min(rows, count), replace=False))
 
     def needed_stable(self, field: str) -> Asked:
         """Return stable. Raises GateError if it is not there, naming the field that asks for it."""

@@ -66,7 +66,7 @@ class Explained:
 def explained(subject: Subject, gate: Interpretability) -> Explained:
     """Draw rows to explain, and others as their background."""
     drawn = subject.draw(gate.rows + gate.background)
-    order = np.random.default_rng(subject.seed).permutation(drawn)
+    order = subject.generator("background").permutation(drawn)
     background = min(gate.background, len(order) // 2)
     rows = subject.data.rows
     return Explained(rows[order[background:]], rows[order[:background]], gate.permutations, subject.seed)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from modelward.gates.figures import CANDIDATE, STABLE, Bars, bars, figure, panels
+from modelward.gates.figures import CANDIDATE, STABLE, Bars, bars, figure, legend, panels
 from modelward.gates.findings import Figure
 from modelward.gates.interpretability.dependence import Dependence
 from modelward.gates.interpretability.importance import Importance
@@ -68,7 +68,7 @@ def _summary(names: Sequence[str], order: Sequence[int], candidate: Importance) 
         axes.set_xlabel("SHAP value: how far the feature moves the prediction")
         for color, label in ((_LOW, "low value"), (_HIGH, "high value")):
             axes.scatter([], [], color=color, s=20, label=label)
-        axes.legend(loc="lower right")
+        legend(axes)
 
     header = ("feature", "5th percentile", "median", "95th percentile")
     alt = f"SHAP values of {len(candidate.values)} rows for each feature; {candidate.method}."
@@ -98,6 +98,6 @@ def _drawn(curves: Curves) -> Callable[[Axes], None]:
             if found is not None:
                 axes.plot(found.grid, found.mean, style, color=color, label=label)
         axes.set_xlabel(curves.name)
-        axes.legend()
+        legend(axes)
 
     return draw

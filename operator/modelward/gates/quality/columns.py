@@ -78,7 +78,7 @@ def check(findings: Findings, frame: pd.DataFrame, asked: Wanted) -> None:
 
 def _check_missing(findings: Findings, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
     shares = {column.name: float(frame[column.name].isna().mean()) for column in columns}
-    wrong = [column for column in columns if shares[column.name] > column.max_missing]
+    wrong = [column for column in columns if shares[column.name] > float(column.max_missing)]
     for column in wrong[:MAX_NAMED]:
         positions = np.flatnonzero(frame[column.name].isna()).tolist()
         findings.at_most(

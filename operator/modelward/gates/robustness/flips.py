@@ -90,7 +90,7 @@ def _worst(trial: Trial, subject: Subject, asked: Asked, rows: Integers, largest
     shares: list[tuple[str, float]] = []
     for feature, change in trial.changes:
         # The same draws for every trial and model: what differs is the model.
-        changed = change(subject.data.rows[rows], np.random.default_rng(subject.seed))
+        changed = change(subject.data.rows[rows], subject.generator("changes"))
         after = asked.model.predict(changed).decided
         shares.append((feature, float(flipped(asked.model, before, after, largest).mean())))
     feature, share = max(shares, key=lambda pair: pair[1])

@@ -19,7 +19,7 @@ from modelward.api.gateverdict import ErrorReason
 from modelward.api.robustness import Perturbation
 from modelward.gates.dataset import Floats
 from modelward.gates.failure import GateError
-from modelward.gates.figures import CANDIDATE, LIMIT, STABLE, figure
+from modelward.gates.figures import CANDIDATE, LIMIT, STABLE, figure, legend
 from modelward.gates.findings import Figure, Findings
 from modelward.gates.subject import Asked, Subject
 
@@ -81,7 +81,7 @@ def sizes(gate: Perturbation, subject: Subject, asked: Asked) -> Floats:
     """
     space = Space(subject.data.medians, subject.data.spreads)
     pool = subject.draw(_POOL)
-    tried = np.random.default_rng(subject.seed).permutation(pool)[: gate.rows]
+    tried = subject.generator("attacked rows").permutation(pool)[: gate.rows]
     model = _Decisions(asked, space)
     rows, others = space.scaled(subject.data.rows[tried]), space.scaled(subject.data.rows[pool])
     begun = _beginnings(model, rows, others, space.spreads > 0)
@@ -187,7 +187,7 @@ def _drawn(candidate: Floats, stable: Floats | None, limit: float) -> Figure:
         axes.axhline(0.5, color="#777777", linewidth=0.8)
         axes.set_xlabel("size of the change, in spreads")
         axes.set_ylabel("share of rows that it flips")
-        axes.legend(loc="lower right")
+        legend(axes)
 
     header = ("model", "10th percentile", "median", "90th percentile")
     median = np.median(candidate)

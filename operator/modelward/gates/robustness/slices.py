@@ -91,7 +91,7 @@ def _inside(part: Slice, data: Dataset) -> Rows:
 def _worst(gate: WorstSlice, subject: Subject, candidate: Rows) -> tuple[str, Rows]:
     """Return the slice in words, and its rows in the half that it was not found on."""
     rows, seed = subject.data.rows, subject.seed
-    found_on = np.random.default_rng(seed).random(len(rows)) < 0.5  # noqa: PLR2004 - halves
+    found_on = subject.generator("halves").random(len(rows)) < 0.5  # noqa: PLR2004 - halves
     wrong = (~candidate[found_on]).astype(np.int64)
     tree = DecisionTreeClassifier(
         max_depth=gate.depth,

@@ -1,0 +1,75 @@
+"""Models that a test knows everything of, behind a real server of protocol v2."""
+
+import importlib.util
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+EXAMPLE: Final = Path(__file__).parents[3] / "examples" / "gates"
+FEATURES: Final = ("age", "income", "debt", "postcode")
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Class 1 where the weighted sum of the features is above the threshold."""
+
+    weights: tuple[float, ...]
+    threshold: float = 0.0
+
+    def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Return the class of each row."""
+        return (rows @ np.array(self.weights) > self.threshold).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Brittle:
+    """Right on the data as they are, and lost as soon as an input moves: it looks at the third decimal.
+
+    The data have two decimals, so that none of it shows there.
+    """
+
+    inner: Linear
+
+    def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Return the class of each row."""
+        off = np.abs(rows[:, 0] * 100 - np.round(rows[:, 0] * 100)) > 0.2
+        return np.where(off, 1 - self.inner.predict(rows), self.inner.predict(rows))
+
+
+GOOD: Final = Linear((1.0, 0.6, -0.8, 0.0))
+LEANING: Final = Linear((1.0, 0.6, -0.8, 1.2))
+"""On the postcode, which it must not look at."""
+
+
+def table(rows: int, seed: int) -> pd.DataFrame:
+    """Return rows of two decimals with the labels of the good model, a few of them wrong."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(rows, len(FEATURES))).round(2)
+    labels = GOOD.predict(values) ^ (generator.random(rows) < 0.03)
+    return pd.DataFrame(values, columns=list(FEATURES)).assign(label=labels.astype(int))
+
+
+@contextmanager
+def serving(model: Any) -> Iterator[str]:
+    """Serve a model with the server of the example; yield its address."""
+    spec = importlib.util.spec_from_file_location("serve", EXAMPLE / "serve.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.server(model, 0, "model")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

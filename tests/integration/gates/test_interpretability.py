@@ -1,0 +1,124 @@
+"""Interpretability through an endpoint: importances, ranks and directions that are known beforehand."""
+
+from pathlib import Path
+
+import joblib  # type: ignore[import-untyped]
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+
+from modelward.gates.failure import GateError
+from modelward.gates.interpretability import gate as interpretability
+from modelward.gates.subject import Addresses, read_subject
+from tests.integration.gates.files import found, gate_file, subject, values
+from tests.integration.gates.served import FEATURES, GOOD, LEANING, Linear, serving, table
+
+pytestmark = pytest.mark.integration
+
+FEW = {"rows": 60, "background": 20, "permutations": 2}
+SHARES = {
+    "name": "why",
+    "interpretability": {
+        **FEW,
+        "forbidden": [{"feature": "postcode"}],
+        "required": [{"feature": "age", "minShare": "25%"}],
+    },
+}
+
+
+def test_a_feature_that_is_not_looked_at_has_no_share(tables: Path, good: str) -> None:
+    """Weights 1, .6, -.8 and 0 must give shares in their order, and exactly none for the last."""
+    measured = found(gate_file(SHARES), tables, good)["why"]
+    assert all(check.passed for check in measured.checks)
+    shares = values(measured)
+    assert shares["share of importance", "postcode"] == 0
+    assert shares["share of importance", "age"] == pytest.approx(1 / 2.4, abs=0.08)
+    assert shares["features that matter", ""] == 3
+
+
+def test_leaning_on_a_forbidden_feature_fails(tables: Path) -> None:
+    """A model whose largest weight is on the forbidden feature must fail by that feature alone."""
+    with serving(LEANING) as leaning:
+        measured = found(gate_file(SHARES), tables, leaning)["why"]
+    assert [check.subject for check in measured.checks if not check.passed] == ["postcode"]
+
+
+def test_a_model_that_looks_at_nothing_fails(tables: Path) -> None:
+    """A constant answer depends on no forbidden feature, and must not pass for that."""
+    with serving(Linear((0.0, 0.0, 0.0, 0.0), threshold=-1.0)) as constant:
+        measured = found(gate_file(SHARES), tables, constant)["why"]
+    assert values(measured)["features that matter", ""] == 0
+    assert not measured.checks[0].passed
+
+
+def test_ranks_are_held_against_stable(tables: Path, good: str) -> None:
+    """The same model must correlate fully, one with its weights turned round must not, none has no rank."""
+    file = gate_file({"name": "why", "interpretability": {**FEW, "minRankCorrelation": "0.8"}})
+    name = ("rank correlation of importances with stable's", "")
+    assert values(found(file, tables, good, good)["why"])[name] == 1
+    with serving(Linear((0.0, 0.6, 0.2, 1.0))) as other:
+        measured = found(file, tables, other, good)["why"]
+    assert values(measured)[name] < 0
+    with pytest.raises(GateError, match="give --stable-endpoint"):
+        found(file, tables, good)
+
+
+def test_directions_are_those_of_the_weights(tables: Path, good: str) -> None:
+    """Rising age must raise, rising debt lower the prediction; the other way round must fail."""
+    measured = {}
+    for age, debt in (("Increasing", "Decreasing"), ("Decreasing", "Increasing")):
+        monotone = [{"feature": "age", "direction": age}, {"feature": "debt", "direction": debt}]
+        file = gate_file({"name": "why", "interpretability": {**FEW, "monotone": monotone}})
+        measured[age] = values(found(file, tables, good)["why"])
+    assert measured["Increasing"]["share of the way against increasing", "age"] == 0
+    assert measured["Increasing"]["share of the way against decreasing", "debt"] == 0
+    assert measured["Decreasing"]["share of the way against decreasing", "age"] == 1
+    assert measured["Decreasing"]["share of the way against increasing", "debt"] == 1
+
+
+@pytest.mark.parametrize("kind", [GradientBoostingClassifier, RandomForestClassifier])
+def test_trees_are_explained_exactly_from_their_file(tables: Path, tmp_path: Path, kind: type) -> None:
+    """Where the file of an ensemble is given its exact shares must agree with those through the endpoint."""
+    train = table(1000, 10_000)
+    model = kind(n_estimators=20, max_depth=3, random_state=0)
+    model.fit(train[list(FEATURES)].to_numpy(), train["label"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    file = gate_file(SHARES)
+    with serving(model) as address:
+        asked = read_subject(file, Addresses(address, None, None), tables, 0)
+        uri = (tmp_path / "model.joblib").as_uri()
+        exact = read_subject(file, Addresses(address, None, uri), tables, 0)
+        gate = file.gates[0].interpretability
+        assert gate is not None
+        by_endpoint = interpretability.run(gate, asked)
+        by_file = interpretability.run(gate, exact)
+    assert by_file.checks[0].message.startswith("exact SHAP values of trees")
+    ours, theirs = values(by_file), values(by_endpoint)
+    age = ("share of importance", "age")
+    assert ours[age] == pytest.approx(theirs[age], abs=0.12)
+    assert ours["share of importance", "postcode"] < 0.02
+
+
+def test_a_file_that_is_not_served_is_refused(tables: Path, tmp_path: Path, good: str) -> None:
+    """A file that predicts other than the endpoint must be no evidence for what is served."""
+    rows = table(500, 1)
+    model = RandomForestClassifier(n_estimators=5, random_state=0)
+    model.fit(rows[list(FEATURES)].to_numpy(), 1 - rows["label"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    file = gate_file(SHARES)
+    asked = read_subject(file, Addresses(good, None, (tmp_path / "model.joblib").as_uri()), tables, 0)
+    gate = file.gates[0].interpretability
+    assert gate is not None
+    with pytest.raises(GateError, match="name the file that is served"):
+        interpretability.run(gate, asked)
+
+
+def test_the_classes_and_draws_are_those_of_the_data(tables: Path, good: str) -> None:
+    """Classes must be the labels' in order, and the same seed must draw the same rows, another others."""
+    file = gate_file(SHARES)
+    one, again = subject(file, tables, good), subject(file, tables, good)
+    assert one.candidate.model.classes == ("0", "1")
+    assert np.array_equal(one.draw(50), again.draw(50))
+    assert not np.array_equal(one.draw(50), subject(file, tables, good, seed=1).draw(50))
+    right = one.candidate.predictions.decided == GOOD.predict(one.data.rows)
+    assert right.all()

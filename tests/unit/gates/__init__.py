@@ -1,0 +1,1 @@
+"""Tests of what gates measure, without a process or an endpoint."""

@@ -1,0 +1,154 @@
+"""Data quality by column: each fault is found, at its rows, and nothing else."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from modelward.api.gateverdict import Check
+from modelward.api.profile import CategoricalColumn, NumericColumn, Origin, Profile
+from modelward.api.quality import Column, ColumnType
+from modelward.gates.findings import Findings
+from modelward.gates.quality.columns import check, wanted
+from tests.unit.gates.tables import good_table
+
+COLUMNS = (
+    Column(name="height", type=ColumnType.NUMBER, min=Decimal(-10), max=Decimal(10)),
+    Column(name="floors", type=ColumnType.INTEGER, min=Decimal(1)),
+    Column(name="colour", type=ColumnType.STRING, categories=("blue", "green", "red")),
+)
+PROFILE = Profile(
+    data=Origin(file="train.csv", sha256="0" * 64, rows=1000),
+    features=(
+        NumericColumn(
+            name="height",
+            missing=10,
+            integer=False,
+            minimum=-5.0,
+            maximum=5.0,
+            mean=0.0,
+            standard_deviation=1.0,
+            edges=(0.0,),
+            counts=(500, 490),
+        ),
+        CategoricalColumn(
+            name="colour", missing=0, categories=("blue", "green", "red"), counts=(400, 300, 300), other=0
+        ),
+    ),
+)
+
+
+def failed(frame: pd.DataFrame, columns: tuple[Column, ...], profile: Profile | None = None) -> list[Check]:
+    """Return the checks that were not passed."""
+    findings = Findings()
+    check(findings, frame, wanted(columns, profile))
+    return [each for each in findings.checks if not each.passed]
+
+
+def test_rows_without_fault_pass() -> None:
+    """Nothing must be found where nothing is wrong."""
+    assert failed(good_table(), COLUMNS, PROFILE) == []
+
+
+def test_numbers_out_of_range_are_named_by_row() -> None:
+    """A number below or above its range must be named with its row, the first row being 1."""
+    frame = good_table()
+    frame.loc[6, "height"] = 99.0
+    frame.loc[8, "floors"] = 0
+    wrong = {each.subject: each for each in failed(frame, COLUMNS)}
+    assert wrong["height"].value == 1
+    assert wrong["height"].message == "row 7 is above 10 (99.0)"
+    assert wrong["floors"].message == "row 9 is below 1 (0.0)"
+    assert wrong[""].message == "height, floors"
+
+
+def test_wrong_types_are_named_by_row() -> None:
+    """A text among numbers, a fraction among whole numbers and a number among texts must each be named."""
+    frame = good_table().astype({"height": object, "floors": float, "colour": object})
+    frame.loc[0, "height"] = "tall"
+    frame.loc[1, "floors"] = 2.5
+    frame.loc[2, "colour"] = 3
+    plain = (*COLUMNS[:2], Column(name="colour", type=ColumnType.STRING))
+    wrong = {each.subject: each.message for each in failed(frame, plain)}
+    assert wrong["height"] == "row 1 is no number (tall)"
+    assert wrong["floors"] == "row 2 is no integer (2.5)"
+    assert wrong["colour"] == "row 3 is no string (3)"
+
+
+def test_a_category_that_is_not_listed_is_wrong() -> None:
+    """A text beyond the categories must be found."""
+    frame = good_table()
+    frame.loc[4, "colour"] = "pink"
+    (column, total) = failed(frame, COLUMNS)
+    assert (column.subject, column.message) == ("colour", "row 5 is no known category (pink)")
+    assert (total.name, total.value) == ("columns with wrong values", 1)
+
+
+def test_booleans_may_be_written_in_several_ways() -> None:
+    """True, "false", 1 and 0 are booleans, and 2 is none."""
+    column = (Column(name="on", type=ColumnType.BOOLEAN),)
+    assert failed(pd.DataFrame({"on": [True, False]}), column) == []
+    assert failed(pd.DataFrame({"on": [1, 0]}), column) == []
+    assert (
+        failed(pd.DataFrame({"on": ["true", "False", "2"]}), column)[0].message == "row 3 is no boolean (2)"
+    )
+
+
+def test_missing_values_count_above_their_share_only() -> None:
+    """A share of missing values up to the limit must pass, above it fail with the rows."""
+    frame = good_table()
+    frame.loc[:9, "height"] = np.nan
+    allowed = Column(name="height", type=ColumnType.NUMBER, max_missing=Decimal("0.01"))
+    assert failed(frame, (allowed,)) == []
+    (column, _) = failed(frame, (COLUMNS[0],))
+    assert (column.name, column.value) == ("missing values", 0.01)
+    assert column.message == "rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
+
+
+def test_at_most_twenty_rows_are_named() -> None:
+    """More wrong rows than twenty must be counted, not named."""
+    frame = good_table()
+    frame.loc[:99, "height"] = 99.0
+    column = failed(frame, COLUMNS)[0]
+    assert column.value == 100
+    assert column.message.count("row ") == 20
+    assert column.message.endswith("; and 80 more")
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    """A column that is asked for and absent must fail, whatever else holds."""
+    (absent,) = failed(good_table().drop(columns="colour"), COLUMNS)
+    assert (absent.name, absent.value, absent.message) == ("missing columns", 1, "colour")
+
+
+def test_the_profile_stands_in_for_columns_that_are_not_written() -> None:
+    """Range, categories and missing values must come from the profile where nothing is written."""
+    frame = good_table()
+    frame.loc[0, "height"] = 7.0
+    frame.loc[1, "colour"] = "pink"
+    frame.loc[2, "colour"] = None
+    wrong = {(each.name, each.subject): each.message for each in failed(frame, (), PROFILE)}
+    assert wrong["wrong values", "height"] == "row 1 is above 5 (7.0)"
+    assert wrong["wrong values", "colour"] == "row 2 is no known category (pink)"
+    assert wrong["missing values", "colour"] == "rows 3"
+    assert ("wrong values", "height") not in {
+        (each.name, each.subject) for each in failed(frame, COLUMNS, PROFILE)
+    }
+
+
+def test_missing_values_that_training_had_too_are_allowed() -> None:
+    """An inferred column may miss up to twice the share that the profile has."""
+    frame = good_table()
+    frame.loc[:19, "height"] = np.nan
+    assert failed(frame, (), PROFILE) == []
+    frame.loc[20, "height"] = np.nan
+    assert failed(frame, (), PROFILE)[0].limit == 0.02
+
+
+def test_a_profile_that_lists_some_categories_allows_others() -> None:
+    """Where training had categories beyond those that are listed, a new one must be no fault."""
+    some = CategoricalColumn(name="colour", missing=0, categories=("blue",), counts=(400,), other=600)
+    profile = PROFILE.model_copy(update={"features": (some,)})
+    frame = good_table()
+    frame.loc[1, "colour"] = "pink"
+    assert failed(frame, (), profile) == []
