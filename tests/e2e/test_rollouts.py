@@ -5,15 +5,12 @@ from typing import Final
 
 import pytest
 
-from dev.demo.stage import is_settled, serves
+from dev.demo.stage import serves
 from modelward.api.status import Phase
-from tests.e2e.faulty import LONG_STEP, SHORT_STEP, Faulty
+from tests.e2e.faulty import LONG_STEP, Faulty
 
 _NOTE: Final = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bench-files"}}
 """Adds a file to what is uploaded."""
-
-_GIVEN_UP_SOON: Final = {**SHORT_STEP, "progressDeadline": "90s"}
-"""For a candidate that never gets ready; a busy machine must come as far as to show why."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
@@ -48,26 +45,6 @@ def test_good_is_promoted_bad_goes_back(faulty: Faulty) -> None:
     assert [answer for answer in failed if answer.version not in {"3", "4"}] == []
     assert not [opening for opening in traffic.openings if opening.because == "broken"]
     assert first not in {share.revision for share in status.traffic}
-
-
-def test_image_that_cannot_be_pulled(faulty: Faulty) -> None:
-    """A candidate whose image does not exist is rejected for that, and stable's traffic is not touched."""
-    stable = faulty.serve("1")
-    before = faulty.wait(is_settled, "rest").traffic_generation
-    faulty.ship("2", rollout=_GIVEN_UP_SOON, container={"image": "registry.invalid/model:1"})
-    status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
-    assert status.rejected_revisions[0].reason == "ImagePullFailed"
-    assert (status.stable_revision, status.traffic_generation) == (stable, before)
-
-
-def test_model_that_is_not_there(faulty: Faulty) -> None:
-    """A candidate whose model cannot be fetched is rejected with the fetch's own words."""
-    faulty.serve("1")
-    model = {"uri": "s3://models/nothing-here", "storageSecretName": "model-store"}
-    faulty.ship("2", rollout=_GIVEN_UP_SOON, model=model)
-    status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
-    assert status.rejected_revisions[0].reason == "FetchFailed"
-    assert "s3://models/nothing-here" in status.rejected_revisions[0].message
 
 
 def test_model_overwritten_at_its_uri(faulty: Faulty) -> None:
