@@ -19,6 +19,7 @@ from rich.text import Text
 from modelward.cli import explanation, gate, status_view
 from modelward.cli.access import Access, Scope
 from modelward.cli.backtest import backtest
+from modelward.cli.dashboard import dashboard
 from modelward.cli.failure import CommandError
 from modelward.cli.feedback import feedback
 from modelward.cli.profile import profile
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 
 app.command()(backtest)
+app.command()(dashboard)
 app.command()(profile)
 app.command()(feedback)
 app.add_typer(gate.app, name="gate")

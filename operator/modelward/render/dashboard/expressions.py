@@ -21,7 +21,7 @@ def burn_rate(window: str, matchers: str) -> str:
 def quantile(share: str, metric: str, by: str, matchers: str) -> str:
     """Quantile of a histogram, over 5 minutes."""
     rate = f"sum by (le, {by}) (rate({metric}_bucket{{{matchers}}}[5m]))"
-    return f"histogramquantile({share}, {rate})"
+    return f"histogram_quantile({share}, {rate})"
 
 
 def storage_mean_ms(by: str) -> str:

@@ -1,0 +1,1 @@
+"""The dashboard's queries on a real Prometheus that scrapes real monitors and the operator's metrics."""
