@@ -41,13 +41,12 @@ def main() -> None:
     arguments = parser.parse_args()
     patterns = arguments.patterns or [f"modelward.{package}.*" for package in TESTED]
     _copy()
-    # Nothing matches: mutmut only makes the changes and finds out which tests reach them.
-    _run("-m", "mutmut", "run", "nothing.matches.*", folder="", check=False)
+    _make_changes()
     changes = _changes(patterns)
     # In random order, so that what was tried when it is stopped is a fair sample.
     random.Random(SEED).shuffle(changes)  # noqa: S311 - not for secrets
     (COPY / "mutants" / "changes.json").write_text(json.dumps(changes[: arguments.sample or None]))
-    _run("-m", "dev.mutation.trials", "changes.json", STATISTICS, FOUND, folder="mutants", check=False)
+    _run("mutants", "dev.mutation.trials", "changes.json", STATISTICS, FOUND, stdout=None)
     score = _report(_found())
     if score < arguments.floor:
         sys.exit(f"{score:.1f}% killed is below {arguments.floor:g}%")
@@ -69,11 +68,29 @@ def _copy() -> None:
         )
 
 
-def _run(*arguments: str, folder: str, check: bool) -> None:
-    """Run a program of Python's with the copy, or its changed copy, before the checkout."""
+def _make_changes() -> None:
+    """Let mutmut make the changes and find out which tests reach which function."""
+    # Nothing matches, so it tries none, and then complains of that.
+    said = _run("", "mutmut", "run", "nothing.matches.*", stdout=subprocess.PIPE)
+    if not (COPY / "mutants" / STATISTICS).exists():
+        sys.exit(f"mutmut made no changes:\n{said}")
+
+
+def _run(folder: str, *arguments: str, stdout: int | None) -> str:
+    """Run a module with the copy, or its changed copy, before the checkout; return what went into a pipe."""
     cwd = COPY / folder
     path = os.pathsep.join(map(str, (cwd / "src", cwd, CHECKOUT)))
-    subprocess.run([sys.executable, *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": path}, check=check)
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=stdout,
+        stderr=subprocess.STDOUT if stdout else None,
+        text=True,
+        check=False,
+    )
+    return done.stdout or ""
 
 
 def _changes(patterns: Sequence[str]) -> list[str]:

@@ -42,7 +42,7 @@ def of_candidate(situation: Situation, action: OnBreach) -> Signs:
         alone=alone,
         infrastructure=infrastructure(situation),
         drifted=drifted(situation),
-        slow_for_both=_slow_and_bad(situation, stable),
+        slow_for_both=situation.slow_and_bad(stable),
     )
 
 
@@ -57,7 +57,7 @@ def of_stable(situation: Situation) -> Signs:
         worse=situation.worse(stable, OnBreach.ROLLBACK) if control else (),
         infrastructure=infrastructure(situation),
         drifted=drifted(situation),
-        slow_for_both=_slow_and_bad(situation, control.revision) if control else frozenset(),
+        slow_for_both=situation.slow_and_bad(control.revision) if control else frozenset(),
     )
 
 
@@ -121,20 +121,6 @@ def _share(situation: Situation, revision: str, name: str) -> float:
     if found is None or found.target is Verdict.UNKNOWN:
         return 0.0
     return 1.0 if found.target is Verdict.BREACHED else found.target_log_evidence / found.target_log_threshold
-
-
-def _slow_and_bad(situation: Situation, revision: str) -> frozenset[str]:
-    """Return by which objectives most of what stands out against a revision came while storage was slow."""
-    return frozenset(
-        objective.name
-        for objective, found in situation.assessed(revision)
-        if found and _suffers_from_storage(found, float(1 - objective.target))
-    )
-
-
-def _suffers_from_storage(found: Assessment, allowed_bad: float) -> bool:
-    fast_bad, slow_bad = found.fast_total - found.fast_good, found.slow_total - found.slow_good
-    return found.target is not Verdict.UNKNOWN and slow_bad > max(fast_bad, allowed_bad * found.slow_total)
 
 
 def _is_worse_off(found: Assessment) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from modelward.api.objectives import Objective, ObjectiveKind, OnBreach, Scope, judges_candidates, kind_of
 from modelward.api.spec import ModelDeploymentSpec, Step
 from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.decide.attribution import Signs
 from modelward.decide.clock import elapsed, read
 from modelward.decide.observation import FiringAlert, MetricsState, Observation, RevisionObservation
 from modelward.decide.sizing import candidate_replicas
@@ -99,6 +100,14 @@ class Situation:
             if assessment and objective.on_breach is action and assessment.versus is Verdict.BREACHED
         )
 
+    def slow_and_bad(self, revision: str) -> frozenset[str]:
+        """Return by which objectives most that stands out against a revision came while storage was slow."""
+        return frozenset(
+            objective.name
+            for objective, found in self.assessed(revision)
+            if found and _suffers_from_storage(found, float(1 - objective.target))
+        )
+
     def _in_scope(self, objective: Objective, revision: str) -> bool:
         return objective.scope is Scope.ALWAYS or revision == self.status.stable_revision
 
@@ -160,9 +169,12 @@ class Situation:
 
     @property
     def _is_shown_to_be_worse(self) -> bool:
-        """Whether stable is worse than the control in the same blocks, but for what slow storage explains."""
-        worse = self.worse(self.status.stable_revision, OnBreach.ROLLBACK)
-        return self.is_shared and any(not assessment.storage_explains for assessment in worse)
+        """Whether stable is worse than the control in the same blocks, but for storage slow for both."""
+        stable, control = self.status.stable_revision, self.status.control
+        if control is None or not self.is_shared:
+            return False
+        worse, slow = self.worse(stable, OnBreach.ROLLBACK), self.slow_and_bad(control.revision)
+        return bool(Signs(stable, control.revision, worse=worse, slow_for_both=slow).unexplained_worse)
 
     def _was_breached(self, revision: str) -> bool:
         """Return whether a revision was bad by any objective, also by one for what serves alone."""
@@ -192,6 +204,11 @@ class Situation:
             ):
                 return alert
         return None
+
+
+def _suffers_from_storage(found: Assessment, allowed_bad: float) -> bool:
+    fast_bad, slow_bad = found.fast_total - found.fast_good, found.slow_total - found.slow_good
+    return found.target is not Verdict.UNKNOWN and slow_bad > max(fast_bad, allowed_bad * found.slow_total)
 
 
 def is_split(status: ModelDeploymentStatus) -> bool:

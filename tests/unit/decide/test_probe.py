@@ -292,6 +292,21 @@ def test_slow_reads_of_its_own_are_rolled_back() -> None:
     assert world.status.rejected_revisions[0].cause is Cause.MODEL
 
 
+def test_slow_reads_of_its_own_are_rolled_back_also_to_a_control_with_a_fault() -> None:
+    """Side by side the control is better, whatever else is wrong with it."""
+    world = probing()
+    world.see(explained(replace(worse("m-2"), target=Verdict.BREACHED)), breached("m-1", "accuracy"))
+    assert world.step().rule == "RollBack"
+
+
+def test_slow_storage_for_both_goes_back_to_no_control_with_a_fault() -> None:
+    """What storage does to both says nothing for the control."""
+    world = probing()
+    world.see(explained(replace(worse("m-2"), target=Verdict.BREACHED)), breached("m-1", "accuracy"))
+    world.see(explained(assessment("m-1", good=100)))
+    assert world.step().rule == "EndProbe"
+
+
 def test_slow_storage_with_nobody_to_compare_with_is_borne_as_such() -> None:
     """That there is nothing to go back to is no news where storage is at fault."""
     world = promoted()
