@@ -9,7 +9,13 @@ import pyarrow as pa
 
 from modelward.api.binning import DEFAULT_BINS, MAX_BINS
 from modelward.api.profile import MAX_PROFILED_FEATURES, Column, Origin, Profile
-from modelward.profile.columns import ClassesOrNumbers, ColumnSummary, UnusableColumnError, summary_of
+from modelward.profile.columns import (
+    ClassesOrNumbers,
+    ColumnSummary,
+    Numbers,
+    UnusableColumnError,
+    summary_of,
+)
 from modelward.profile.table import opened, sha256
 
 LEAST_BINS: Final = 2
@@ -86,13 +92,11 @@ def _used(features: Sequence[str], wanted: Columns) -> tuple[str, ...]:
 
 
 def _summary(schema: pa.Schema, name: str, wanted: Columns) -> ColumnSummary:
-    kind = schema.field(name).type
-    if name == wanted.label and name not in wanted.categorical and pa.types.is_integer(kind):
-        return ClassesOrNumbers()
     try:
-        return summary_of(kind, categorical=name in wanted.categorical)
+        summary = summary_of(schema.field(name).type, categorical=name in wanted.categorical)
     except UnusableColumnError as error:
         raise _unusable(name, error) from error
+    return ClassesOrNumbers() if name == wanted.label and isinstance(summary, Numbers) else summary
 
 
 def _column(summary: ColumnSummary, name: str, bins: int) -> Column:

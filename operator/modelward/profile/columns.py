@@ -6,6 +6,7 @@ Categories are counted exactly up to some three thousand different ones, beyond 
 of the same library (a count is then too low by at most 0.1% of the rows).
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -166,23 +167,25 @@ class Categories:
 
 @dataclass(slots=True)
 class ClassesOrNumbers:
-    """A label of whole numbers: classes if there are few, else numbers."""
+    """A label of numbers: classes if they are whole and few, else numbers."""
 
-    _classes: Categories = field(default_factory=Categories)
     _numbers: Numbers = field(default_factory=Numbers)
+    _classes: Categories = field(default_factory=Categories)
 
     def add(self, batch: pa.Array) -> None:
         """Take in the next rows."""
-        self._classes.add(batch)
         self._numbers.add(batch)
+        if self._numbers.integer:
+            self._classes.add(batch)
 
     def column(self, name: str, bins: int) -> Column:
         """Return classes where each of them has a bin."""
-        try:
-            found = self._classes.column(name, max(bins, MAX_BINS))
-        except UnusableColumnError:
-            return self._numbers.column(name, bins)
-        return self._numbers.column(name, bins) if found.other else found
+        if self._numbers.integer:
+            with contextlib.suppress(UnusableColumnError):
+                classes = self._classes.column(name, MAX_BINS)
+                if not classes.other:
+                    return classes
+        return self._numbers.column(name, bins)
 
 
 def _finite(number: float) -> float:

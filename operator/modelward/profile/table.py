@@ -43,7 +43,7 @@ def opened(path: Path) -> Iterator[Table]:
             with pq.ParquetFile(path) as file:
                 yield Table(file.schema_arrow, file.iter_batches(BATCH_ROWS), file.metadata.num_rows)
         elif path.name.endswith(_CSV):
-            with pa_csv.open_csv(path) as reader:
+            with pa_csv.open_csv(path, convert_options=_numbers(path)) as reader:
                 yield Table(reader.schema, iter(reader), None)
         else:
             raise UnreadableTableError(
@@ -51,6 +51,18 @@ def opened(path: Path) -> Iterator[Table]:
             )
     except (OSError, pa.ArrowException) as error:
         raise UnreadableTableError(f"cannot read {path}: {error}") from error
+
+
+def _numbers(path: Path) -> pa_csv.ConvertOptions:
+    """Return how to read a CSV: types are those of its beginning, but later numbers need not be whole."""
+    with pa_csv.open_csv(path) as reader:
+        kinds = {field.name: field.type for field in reader.schema}
+    wider = {
+        name: pa.float64()
+        for name, kind in kinds.items()
+        if pa.types.is_integer(kind) or pa.types.is_null(kind)
+    }
+    return pa_csv.ConvertOptions(column_types=wider)
 
 
 def sha256(path: Path) -> str:

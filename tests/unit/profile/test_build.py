@@ -125,6 +125,16 @@ def test_csv_and_parquet_give_the_same_profile(tmp_path: Path) -> None:
     assert of_csv.data.sha256 != of_parquet.data.sha256
 
 
+def test_numbers_of_a_csv_need_not_all_be_whole(tmp_path: Path) -> None:
+    """A column whose first megabytes are whole or empty is one of numbers all the same."""
+    path = tmp_path / "train.csv"
+    path.write_text("x,z,y\n" + "1,,0\n" * 400_000 + "1.5,2.5,1\n" * 100_000)
+    profile = build(path, Columns(label="y"), lambda _done, _total: None)
+    assert (numeric(profile, "x").integer, numeric(profile, "x").maximum) == (False, 1.5)
+    assert numeric(profile, "z").missing == 400_000
+    assert profile.classes == {"0": 0.8, "1": 0.2}
+
+
 def test_progress_counts_every_row(tmp_path: Path) -> None:
     """Progress ends at the number of rows, which Parquet says beforehand."""
     path = tmp_path / "train.parquet"
