@@ -88,3 +88,10 @@ ROUNDS ?= 5
 .PHONY: bench-monitor
 bench-monitor: setup ## the monitor's cost beside nginx and KServe's agent; fails beyond the stated limits
 	$(PYTHON) -m bench.monitor --rounds $(ROUNDS)
+
+# What is found is left in crash-*. FUZZ_SECONDS=600 goes on for longer.
+FUZZ_SECONDS ?= 60
+UV := $(or $(shell command -v uv),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelward/bootstrap/bin/uv)
+.PHONY: fuzz-monitor
+fuzz-monitor: setup ## feed the monitor's parsers arbitrary bytes, looking for disagreement with llhttp
+	$(UV) run --quiet --frozen --group fuzz python -m dev.fuzz --seconds $(FUZZ_SECONDS)

@@ -11,6 +11,7 @@ MAX_CHUNK_LINE_BYTES: Final = 16 * 1024
 """Bound of one chunk-size line with its extensions, and of one trailer line."""
 
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n")
 
 
 class FramingError(Exception):
@@ -59,11 +60,12 @@ ENDED: Final = LengthBody(0)
 class ChunkedBody:
     """A body in chunks, up to the empty line after the last chunk and its trailers."""
 
-    __slots__ = ("_in_trailers", "_line", "_skip", "complete")
+    __slots__ = ("_after_data", "_in_trailers", "_line", "_skip", "complete")
 
     def __init__(self) -> None:
         self.complete = False
-        self._skip = 0  # bytes of chunk data, with its CRLF, still to come
+        self._skip = 0  # bytes of chunk data still to come
+        self._after_data = False  # the line that comes is the empty one behind them
         self._line = b""  # a size or trailer line that was cut by the end of a read
         self._in_trailers = False
 
@@ -89,8 +91,17 @@ class ChunkedBody:
 
     def _end_of_line(self) -> None:
         line, self._line = self._line, b""
+        if self._after_data:
+            if line != b"\r\n":
+                msg = f"{line[:32]!r} follows a chunk where its data should end"
+                raise FramingError(msg)
+            self._after_data = False
+            return
         if self._in_trailers:
             self.complete = line == b"\r\n"
+            if not self.complete and _TRAILER.fullmatch(line) is None:
+                msg = f"{line[:32]!r} is no trailer"
+                raise FramingError(msg)
             return
         match = _CHUNK_SIZE.fullmatch(line)
         if match is None:
@@ -98,7 +109,8 @@ class ChunkedBody:
             raise FramingError(msg)
         size = int(match[1], 16)
         if size:
-            self._skip = size + 2
+            self._skip = size
+            self._after_data = True
         else:
             self._in_trailers = True
 
