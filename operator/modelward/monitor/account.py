@@ -6,7 +6,7 @@ from typing import Final
 from modelward.conventions import STORAGE_SOURCE_SERVER
 from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
 from modelward.monitor.capture.messages import Facts
-from modelward.monitor.counters import BAD, GOOD
+from modelward.monitor.counters import BAD, GOOD, TraceExemplar
 from modelward.monitor.events import Ending, Outcome, is_good
 from modelward.monitor.exchange import Exchange, Port, Sample, json_bytes, storage_class
 from modelward.monitor.state import MonitorState
@@ -61,6 +61,10 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
             rows=exchange.rows,
         )
         tracer.record(config, trace, facts)
+        is_timed = exchange.is_prediction and exchange.port is Port.SERVING and not exchange.is_forwarded
+        if is_timed and ending is Ending.ANSWERED and status is not None:
+            exemplar = TraceExemplar(trace.trace_id, duration_s, end_ns / 1e9)
+            state.counts.durations.exemplify(_CLASSES[status // 100], exemplar)
 
 
 def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:

@@ -8,6 +8,7 @@ them is first seen. Otherwise the first increase of a series would be lost to Pr
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
@@ -103,15 +104,31 @@ class EventCounts:
             self._counts.setdefault((revision, objective.name, objective.config, result, storage), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class TraceExemplar:
+    """A duration whose trace is kept (OpenMetrics 1.0, "Exemplars")."""
+
+    trace_id: int
+    duration_s: float
+    time_s: float
+    """Unix time of its end."""
+
+
 class DurationHistogram:
     """Durations by a label of few values: a class of status ("2xx"), or where they were measured."""
 
-    __slots__ = ("buckets", "sums_s")
+    __slots__ = ("buckets", "exemplars", "sums_s")
 
     def __init__(self) -> None:
         self.buckets: dict[str, list[int]] = {}
         """Counts per bucket, not cumulated, one more than LATENCY_BUCKETS_S."""
         self.sums_s: dict[str, float] = {}
+        self.exemplars: dict[tuple[str, int], TraceExemplar] = {}
+        """The last one of each label's bucket."""
+
+    def exemplify(self, name: str, exemplar: TraceExemplar) -> None:
+        """Link the bucket of a duration that has been observed to its trace."""
+        self.exemplars[name, bisect_left(LATENCY_BUCKETS_S, exemplar.duration_s)] = exemplar
 
     def observe(self, name: str, duration_s: float) -> None:
         """Count one."""

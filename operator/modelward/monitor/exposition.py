@@ -20,6 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from modelward.api.monitorconfig import MonitorConfig
 from modelward.conventions import (
@@ -38,7 +39,7 @@ from modelward.conventions import (
     METRIC_STREAM_EVENTS,
 )
 from modelward.monitor.capture.channel import DROPS, Channel
-from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram
+from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram, TraceExemplar
 from modelward.monitor.feedback import Result
 from modelward.monitor.label_counts import LabelCounts
 from modelward.monitor.state import MonitorState
@@ -258,12 +259,23 @@ def _histogram(
     family = HistogramMetricFamily(name, text, labels=[*_IDENTITY, label])
     bounds = [*(str(bound) for bound in LATENCY_BUCKETS_S), "+Inf"]
     for value, counted in durations.buckets.items():
+        buckets = zip(bounds, map(float, accumulate(counted)), strict=True)
         family.add_metric(
             [config.deployment, config.revision, value],
-            buckets=list(zip(bounds, map(float, accumulate(counted)), strict=True)),
+            buckets=[
+                (bound, number, *_exemplar(durations.exemplars.get((value, place))))
+                for place, (bound, number) in enumerate(buckets)
+            ],
             sum_value=durations.sums_s[value],
         )
     return family
+
+
+def _exemplar(found: TraceExemplar | None) -> tuple[()] | tuple[Exemplar]:
+    """As the text format has it; only a scraper that asks for OpenMetrics sees it."""
+    if found is None:
+        return ()
+    return (Exemplar({"trace_id": f"{found.trace_id:032x}"}, found.duration_s, found.time_s),)
 
 
 def _counter(name: str, text: str, config: MonitorConfig, value: float) -> CounterMetricFamily:

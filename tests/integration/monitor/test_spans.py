@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
+from modelward.conventions import METRIC_DURATION
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, prediction
 from tests.integration.monitor.monitor_process import DEPLOYMENT, REVISION, MonitorProcess
 from tests.integration.monitor.raw_client import RawClient, get, infer
 from tests.integration.otlp_store import OTLPStore, attributes
-from tests.integration.signals.conditions import until
+from tests.integration.signals.conditions import until, until_answered
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -146,3 +149,50 @@ async def test_without_a_collector(start_monitor: MonitorFactory, server: ModelS
         for _ in range(50):
             assert (await client.ask(infer())).status == 200
     assert monitor.stop() == 0
+
+
+async def test_exemplars_lead_to_kept_traces(
+    start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore
+) -> None:
+    """The latency histogram names the trace of a slow request, and no trace that is not kept."""
+    monitor = start_monitor(
+        server.port,
+        otlp_endpoint=f"http://127.0.0.1:{collector.port}",
+        telemetry={"sample_ratio": 0},
+        objectives=[{"kind": "latency", "name": "latency", "config": "l1", "within_ms": 150}],
+    )
+    seconds = 0.0
+
+    async def reply(_request: Request, connection: Connection) -> None:
+        await asyncio.sleep(seconds)  # what the server takes
+        connection.write(prediction())
+
+    server.handler = reply
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(infer())
+        seconds = 0.35
+        await client.ask(infer())
+    await until(lambda: len(collector.spans) == 1, "the slow request's span")
+    buckets = await exemplars(monitor)
+    assert list(buckets.values()) == [collector.spans[0].trace_id.hex()]
+    assert 0.3 < float(next(iter(buckets))) < 2.6
+
+
+async def exemplars(monitor: MonitorProcess) -> dict[str, str]:
+    """Trace ids of the latency histogram by the upper bound of their bucket."""
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    url = f"http://127.0.0.1:{monitor.metrics_port}/metrics"
+
+    async def asked() -> bool:
+        async with aiohttp.ClientSession(headers=accept) as session, session.get(url) as answer:
+            texts.append(await answer.text())
+            return answer.status == 200
+
+    texts: list[str] = []
+    await until_answered(asked, "the second process has time for a scrape")
+    return {
+        sample.labels["le"]: sample.exemplar.labels["trace_id"]
+        for family in openmetrics(texts[-1])  # type: ignore[no-untyped-call]
+        for sample in family.samples
+        if sample.name == f"{METRIC_DURATION}_bucket" and sample.exemplar
+    }
