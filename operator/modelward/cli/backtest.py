@@ -70,8 +70,8 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
     spec = read_policy(policy)
     if spec.drift.profile and bins is None:
         raise CommandError(
-            "the policy has drift.profile, which no history of counts tells of: replay the inputs with --bins, "
-            "or leave it out of the --policy."
+            "the policy has drift.profile, which no history of counts tells of: replay the inputs with "
+            "--bins, or leave it out of the --policy."
         )
     if csv is not None:
         if deployment or begin or end:

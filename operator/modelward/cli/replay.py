@@ -85,8 +85,9 @@ class Replay:
     def run(self, history: Iterable[TimedBlocks]) -> None:
         """Live through a history, which is in order of time."""
         batch: list[TimedBlocks] = []
+        inputs, signals = self.inputs, self.signals
         for time, counts in history:
-            if time > self._next_news:
+            if time > inputs.next_end or time > signals.next_end:
                 self._take_in(batch)
                 batch = []
                 self._take_news(before=time)
@@ -101,9 +102,9 @@ class Replay:
                 self._take_in(batch)
                 batch = []
         self._take_in(batch)
-        while self._next_news < math.inf:
+        while (told := self._next_told()).next_end < math.inf:
             # Told, but nothing is decided by a clock that history has not reached.
-            self.entries += self._next_told().take_in()
+            self.entries += told.take_in()
 
     def never_counted(self) -> list[str]:
         """Return the objectives of which history had no event at all."""
@@ -124,20 +125,17 @@ class Replay:
             self._counted.add(objective)
         return sorted(new, key=lambda revision: -new[revision]) if new else []
 
-    @property
-    def _next_news(self) -> float:
-        """When a window of inputs ends, or a detector or an alert says something else; unix seconds."""
-        return self._next_told().next_end
-
     def _next_told(self) -> Inputs | TeamSignals:
+        """Return what has news first: a window of inputs that ends, or a detector or an alert."""
         return self.inputs if self.inputs.next_end <= self.signals.next_end else self.signals
 
     def _take_news(self, before: float) -> None:
         """Take in what is said before a time."""
-        while (end := self._next_news) < before:
-            self.entries += self._next_told().take_in()
+        while (told := self._next_told()).next_end < before:
+            end = int(told.next_end)
+            self.entries += told.take_in()
             if self._wanted:
-                self._decide(int(end))
+                self._decide(end)
 
     def _take_in(self, batch: Sequence[TimedBlocks]) -> None:
         """Advance over blocks at once if no verdict can have been missed between, else one by one."""

@@ -38,13 +38,14 @@ class TeamSignals:
         drift: what those say now that have a value.
         unknown: names of the others.
         alerts: the alerts that fire now.
-        next_end: end of the block at which there is news; infinite where none is known.
+        next_end: end of the next block with news, unix seconds; infinite while none is known.
     """
 
     detectors: Sequence[Detector] = ()
     drift: tuple[DriftSignal, ...] = field(init=False, default=())
     unknown: tuple[str, ...] = field(init=False)
     alerts: tuple[FiringAlert, ...] = field(init=False, default=())
+    next_end: float = field(init=False, default=math.inf)
     _news: deque[Said] = field(init=False, default_factory=deque)
     _last: tuple[object, ...] = field(init=False)
     """States of the last block that was added."""
@@ -53,11 +54,6 @@ class TeamSignals:
         """Stand before the first block: nothing is known."""
         self.unknown = tuple(detector.name for detector in self.detectors)
         self._last = ((), *(None for _ in self.detectors))
-
-    @property
-    def next_end(self) -> float:
-        """End of the next block with news, unix seconds; infinite while none is known."""
-        return self._news[0].time if self._news else math.inf
 
     def add(
         self,
@@ -72,10 +68,12 @@ class TeamSignals:
             if (states := said.states(self.detectors)) != self._last:
                 self._last = states
                 self._news.append(said)
+        self.next_end = self._end()
 
     def take_in(self) -> list[Entry]:
         """Take in the next news, and return what began and what ended."""
         said = self._news.popleft()
+        self.next_end = self._end()
         began = [alert for alert in said.alerts if alert not in self.alerts]
         ended = [alert for alert in self.alerts if alert not in said.alerts]
         entries = [Entry(said.time, "Alerted", "AlertFiring", _named(alert)) for alert in began]
@@ -91,6 +89,9 @@ class TeamSignals:
         self.drift, self.alerts = tuple(drift), said.alerts
         self.unknown = tuple(each.name for each in self.detectors if each.name not in said.values)
         return entries
+
+    def _end(self) -> float:
+        return self._news[0].time if self._news else math.inf
 
 
 def _signal(detector: Detector, value: float, since: datetime | None, time: int) -> DriftSignal:
