@@ -123,7 +123,7 @@ def test_a_model_that_leans_fails(tmp_path: Path) -> None:
 def test_a_gate_without_an_answer_is_an_error(
     tmp_path: Path, good: str, gate: dict[str, Any], options: tuple[str, ...], reason: str
 ) -> None:
-    """A limit that is passed, or data that are not there, must end with 1 and say which, whatever onFailure."""
+    """A limit that is passed, or data that are not there, must end with 1 and say which, always."""
     write_tables(tmp_path)
     assert run(tmp_path, good, *options, gates=(gate,), program="image") == 1
     assert verdict(tmp_path).result == "Error"

@@ -123,6 +123,6 @@ def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
 
 def test_a_program_that_takes_too_much_memory_is_ended(tmp_path: Path) -> None:
     """Its memory must be limited, whatever it would have said."""
-    program = "import time; kept = [bytes(1 << 20) * 1 for _ in range(300)]; time.sleep(600)"
+    program = "import time; kept = [b'x' * (1 << 20) for _ in range(300)]; time.sleep(600)"
     how = run(program, tmp_path, Limits(seconds=120, memory_mib=100))
     assert (how.exit_code, how.exceeded) == (-9, Exceeded.MEMORY)

@@ -1,0 +1,103 @@
+"""How often gates are right, over 20 draws of data: good candidates pass, bad ones of each kind fail."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from modelward.gates.failure import GateError
+from modelward.gates.findings import Findings
+from tests.integration.gates.files import found, gate_file, write_tables
+from tests.integration.gates.served import GOOD, LEANING, Brittle, serving
+
+pytestmark = pytest.mark.integration
+
+SEEDS = range(20)
+FILE = gate_file(
+    {
+        "name": "data",
+        "dataQuality": {
+            "columns": [
+                {"name": name, "type": "Number", "min": "-8", "max": "8"} for name in ("age", "income")
+            ],
+            "maxDuplicates": "1%",
+            "maxLeakage": "1%",
+            "minClassShare": "20%",
+            "shift": {"psi": "0.1"},
+        },
+    },
+    {
+        "name": "why",
+        "interpretability": {
+            "rows": 50,
+            "background": 20,
+            "permutations": 1,
+            "forbidden": [{"feature": "postcode", "maxShare": "5%"}],
+            "required": [{"feature": "age", "minShare": "20%"}],
+            "minRankCorrelation": "0.7",
+            "monotone": [{"feature": "age", "direction": "Increasing"}],
+        },
+    },
+    {
+        "name": "calm",
+        "robustness": {
+            "noise": [{"size": "0.1", "maxFlips": "10%", "maxFlipsAboveStable": "3%"}],
+            "missing": [{"share": "5%", "maxFlips": "10%"}],
+            "shifted": [{"size": "0.25", "maxFlips": "20%"}],
+            "worstSlice": {"minAccuracy": "70%", "maxBelowStable": "5%"},
+            "perturbation": {"minMedian": "0.2", "minRatioToStable": "0.5", "rows": 10, "iterations": 2},
+        },
+    },
+)
+
+
+def spoil_units(frame: pd.DataFrame) -> None:
+    """Write a tenth of one column in another unit."""
+    frame.loc[::10, "income"] *= 100
+
+
+def forget_values(frame: pd.DataFrame) -> None:
+    """Leave every fiftieth value of a column out."""
+    frame.loc[::50, "age"] = None
+
+
+def repeat_rows(frame: pd.DataFrame) -> None:
+    """Write some rows twice."""
+    frame.loc[: len(frame) // 20] = frame.loc[len(frame) // 2 : len(frame) // 2 + len(frame) // 20].to_numpy()
+
+
+def measured(
+    folder: Path, seed: int, model: Any, spoil: Callable[[pd.DataFrame], None] | None = None
+) -> set[str]:
+    """Return the gates that a candidate does not pass, the good model being stable."""
+    write_tables(folder, rows=600, seed=seed)
+    if spoil is not None:
+        frame = pd.read_csv(folder / "validation.csv")
+        spoil(frame)
+        frame.to_csv(folder / "validation.csv", index=False)
+    with serving(model) as candidate, serving(GOOD) as stable:
+        try:
+            by_gate: dict[str, Findings] = found(FILE, folder, candidate, stable, seed)
+        except GateError as error:
+            pytest.fail(str(error))
+    return {name for name, each in by_gate.items() if not all(check.passed for check in each.checks)}
+
+
+def test_good_candidates_pass_and_bad_ones_fail(tmp_path: Path) -> None:
+    """Over 20 draws no good candidate may fail a gate, and every bad one must fail the gate it is for."""
+    spoils = (spoil_units, forget_values, repeat_rows)
+    good = [measured(tmp_path, seed, GOOD) for seed in SEEDS]
+    broken = [measured(tmp_path, seed, GOOD, spoils[seed % len(spoils)]) for seed in SEEDS]
+    leaning = [measured(tmp_path, seed, LEANING) for seed in SEEDS]
+    brittle = [measured(tmp_path, seed, Brittle(GOOD)) for seed in SEEDS]
+    rates = {
+        "good candidates that pass every gate": sum(not failed for failed in good),
+        "broken validation data that fail": sum("data" in failed for failed in broken),
+        "candidates on a forbidden feature that fail": sum("why" in failed for failed in leaning),
+        "brittle candidates that fail": sum("calm" in failed for failed in brittle),
+    }
+    sys.stdout.write("".join(f"\n{name}: {count} of {len(SEEDS)}" for name, count in rates.items()))
+    assert set(rates.values()) == {len(SEEDS)}
