@@ -158,6 +158,22 @@ def test_an_hour_passes_before_it_is_compared_again() -> None:
     assert world.settle() == ["Probe", "ShareTraffic"]
 
 
+def test_a_cause_that_is_found_later_begins_no_comparison_anew() -> None:
+    """The incident says what is at fault now, and keeps when it was compared and how often."""
+    world = probing()
+    both_bad(world)
+    world.step()
+    world.drain("m-1")
+    before = world.status.incident
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    world.pass_time(minutes=30)
+    assert world.settle() == ["BearBreach"]
+    after = world.status.incident
+    assert before is not None
+    assert after is not None
+    assert (after.cause, after.probed_at, after.probes) == (Cause.DRIFT, before.probed_at, 1)
+
+
 def test_each_further_probe_of_an_incident_asks_for_more_evidence() -> None:
     """All comparisons of one incident together keep to the chance that is stated for a false rejection."""
     world = probing()
@@ -592,6 +608,14 @@ def test_a_breach_by_late_labels_counts_against_the_standby_too() -> None:
     world.see(breached("m-1", "accuracy"), breached("m-2"))
     assert world.settle() == ["BearBreach"]
     assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
+
+
+def test_a_breach_by_late_labels_counts_against_what_serves() -> None:
+    """An objective for what serves alone is in scope once a revision is promoted."""
+    late = {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"}
+    world = promoted(objectives=[OBJECTIVES[0], late])
+    world.see(breached("m-2", "accuracy"))
+    assert world.step().rule == "Probe"
 
 
 def test_an_alert_of_the_teams_goes_back_in_the_middle_of_a_probe() -> None:

@@ -66,6 +66,17 @@ def a_second_rollout_while_a_standby_is_kept() -> World:
     return world
 
 
+def a_spec_that_asks_for_the_standby() -> World:
+    """It is the candidate like any other, and no standby any more; put back, it is dropped."""
+    world = promoted()
+    world.decisions.clear()
+    world.wanted = "m-1"
+    world.step()
+    world.wanted = "m-2"
+    world.settle()
+    return world
+
+
 def a_breach_after_a_promotion() -> World:
     """The standby gets a share, the breached revision is worse, and its monitors cannot be read."""
     world = promoted()
@@ -211,6 +222,7 @@ def a_target_with_half_of_its_pods() -> World:
 STORIES = (
     a_rollout_that_ends_well,
     a_second_rollout_while_a_standby_is_kept,
+    a_spec_that_asks_for_the_standby,
     a_breach_after_a_promotion,
     a_breach_without_a_standby,
     a_revision_to_go_back_to_that_cannot_start,
