@@ -34,8 +34,9 @@ LINGER_SECONDS: Final = 2.0
 IDLE_SECONDS: Final = 900.0
 """Longer than clients keep idle connections, so that it is they who close them."""
 HEAD_SECONDS: Final = 60.0
+"""Longest time that a request's head takes to come, however steadily: it holds a connection."""
 BODY_SECONDS: Final = 60.0
-"""Longest pause within a request's head or body."""
+"""Longest pause within a request's body."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
 _MAX_AGE_JITTER: Final = 0.25
@@ -226,8 +227,8 @@ class ClientConnection(asyncio.Protocol):
             return
         if exchange is None:
             self._relay.drop_idle()
-            if self._pending and quiet_s > HEAD_SECONDS:
-                self._refuse(408, f"no more of the request came for {HEAD_SECONDS:g} s")
+            if self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
+                self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
             elif quiet_s > IDLE_SECONDS:
                 self.end()
         elif not exchange.request_complete and quiet_s > BODY_SECONDS:

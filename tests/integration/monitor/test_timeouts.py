@@ -1,0 +1,106 @@
+"""Clients that are slow on purpose, or that have left without a word."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from dev.cluster.controlplane import free_ports
+from modelward.api.monitorconfig import MonitorConfig
+from modelward.monitor.client import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS
+from modelward.monitor.proxy import Proxy
+from modelward.monitor.state import MonitorState
+from tests.integration.monitor.model_server import ModelServer
+from tests.integration.monitor.monitor_process import configuration
+from tests.integration.monitor.raw_client import RawClient, get, infer
+
+LIMIT_SECONDS = 30
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - it is looked at from outside
+            await asyncio.sleep(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A proxy on this process's own event loop, whose clock a test can put forward."""
+
+    proxy: Proxy
+    server: ModelServer
+    port: int
+
+    async def until_read(self) -> None:
+        """Wait until a client's first bytes have been read."""
+        await until(lambda: any(connection._pending for connection in self.proxy._connections))
+
+    async def sweep_after(self, seconds: float, connections: int = 1) -> None:
+        """Look at the connections as they will be in so many seconds, once they are there."""
+        await until(lambda: len(self.proxy._connections) >= connections)
+        for connection in tuple(self.proxy._connections):
+            connection.sweep(time.perf_counter() + seconds)
+
+
+@pytest_asyncio.fixture
+async def own() -> AsyncIterator[Own]:
+    """Run a proxy and a server in this process."""
+    port, synthetic, server_port = free_ports(3)
+    state = MonitorState(started_s=0.0)
+    state.take_config(MonitorConfig.model_validate(configuration(server_port)))
+    proxy = Proxy(state, None)
+    async with ModelServer(server_port) as server:
+        await proxy.listen(port, synthetic)
+        yield Own(proxy, server, port)
+        proxy.stop_listening()
+        for connection in tuple(proxy._connections):
+            connection.abort()
+
+
+@pytest.mark.parametrize("begun", [b"P", b"POST / HTTP/1.1\r\nHost: mo"])
+async def test_a_head_that_does_not_end(own: Own, begun: bytes) -> None:
+    """A client that pauses within a head is told so and let go; the server never hears of it."""
+    async with RawClient(own.port) as client:
+        client.send(begun)
+        await own.until_read()
+        await own.sweep_after(HEAD_SECONDS - 1)
+        await own.sweep_after(HEAD_SECONDS + 1)
+        assert (await client.read_answer()).status == 408
+        assert await client.read_end() == b""
+    assert own.server.requests == []
+
+
+async def test_a_head_that_trickles(own: Own) -> None:
+    """A byte now and then does not keep a head open for longer."""
+    async with RawClient(own.port) as client:
+        client.send(b"POST / HTTP/1.1\r\n")
+        await own.until_read()
+        for connection in own.proxy._connections:
+            connection._first_byte_s -= HEAD_SECONDS
+        client.send(b"X")
+        await own.sweep_after(1)
+        assert (await client.read_answer()).status == 408
+
+
+async def test_a_body_that_does_not_end(own: Own) -> None:
+    """A client that pauses within a body is let go, and so is the server, which has seen it begin."""
+    async with RawClient(own.port) as client:
+        client.send(infer(b"x" * 100)[:-50])
+        await until(lambda: bool(own.server.requests))
+        await own.sweep_after(BODY_SECONDS + 1)
+        assert (await client.read_answer()).status == 408
+    await until(lambda: bool(own.server.disconnects))
+
+
+async def test_a_connection_at_rest(own: Own) -> None:
+    """A connection without a request is closed only after a time that clients don't wait."""
+    async with RawClient(own.port) as client:
+        assert (await client.ask(get())).status == 200
+        await own.sweep_after(IDLE_SECONDS - 1)
+        assert (await client.ask(get())).status == 200
+        await own.sweep_after(IDLE_SECONDS + 1)
+        assert await client.read_end() == b""
