@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 BATCH_ROWS: Final = 65_536
 _PARQUET: Final = (".parquet", ".pq")
 _CSV: Final = (".csv", ".csv.gz")
-_HASHED_BYTES: Final = 1024 * 1024
+_READ_BYTES: Final = 1024 * 1024
 
 
 class UnreadableTableError(Exception):
@@ -40,7 +40,8 @@ def opened(path: Path) -> Iterator[Table]:
     """
     try:
         if path.name.endswith(_PARQUET):
-            with pq.ParquetFile(path) as file:
+            # With neither option it keeps what it has read: 1.6 GB for a file of 1.4 GB.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as file:
                 yield Table(file.schema_arrow, file.iter_batches(BATCH_ROWS), file.metadata.num_rows)
         elif path.name.endswith(_CSV):
             with pa_csv.open_csv(path, convert_options=_numbers(path)) as reader:
@@ -74,7 +75,7 @@ def sha256(path: Path) -> str:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while piece := file.read(_HASHED_BYTES):
+            while piece := file.read(_READ_BYTES):
                 digest.update(piece)
     except OSError as error:
         raise UnreadableTableError(f"cannot read {path}: {error}") from error

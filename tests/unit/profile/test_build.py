@@ -135,6 +135,20 @@ def test_numbers_of_a_csv_need_not_all_be_whole(tmp_path: Path) -> None:
     assert profile.classes == {"0": 0.8, "1": 0.2}
 
 
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """A file of 32 MB is read in the memory of a row group or two of 0.8 MB."""
+    path, columns = (
+        tmp_path / "train.parquet",
+        {f"x{number}": np.random.default_rng(0) for number in range(4)},
+    )
+    table = pa.table({name: random.normal(size=1_000_000) for name, random in columns.items()})
+    pq.write_table(table, path, row_group_size=25_000)
+    del table
+    held: list[int] = []
+    build(path, Columns(), lambda _done, _total: held.append(pa.total_allocated_bytes()))
+    assert max(held) - held[0] < 4_000_000
+
+
 def test_progress_counts_every_row(tmp_path: Path) -> None:
     """Progress ends at the number of rows, which Parquet says beforehand."""
     path = tmp_path / "train.parquet"
