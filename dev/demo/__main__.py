@@ -9,6 +9,7 @@ from rich.text import Text
 
 from dev.cluster import current, layout
 from dev.cluster.errors import ClusterError
+from dev.demo import traces
 from dev.demo.cluster import DemoError, this_cluster
 from dev.demo.expectations import differences, rate
 from dev.demo.record import Traffic
@@ -59,6 +60,9 @@ def _conclude(console: Console, story: Story, status: StatusWatcher, traffic: Tr
         f"\n{answers:,} requests at {rate(traffic):.1f} a second, {failed} failed; {sent:,} labels sent; "
         f"8 connections, reopened {announced} times when the server asked for it\n"
     )
+    if slow := traces.slowest(story.stage.cluster, NAME):
+        console.print(Text(f"The slowest request's trace, {slow[0]}\n", "bold"))
+        console.print(traces.table(slow[1]))
     found = differences(rows, PROMISES, traffic)
     for difference in found:
         console.print(Text(f"not as promised: {difference}", "bold red"))
@@ -74,6 +78,9 @@ def _where_to_look() -> Text:
         f"\nTo look around:\n{export}"
         f"kubectl modelward explain {NAME} -n {NAMESPACE}\n"
         f"kubectl logs -n {SYSTEM} deploy/modelward\n"
+        f"{traces.SEE}   # traces, at http://localhost:16686\n"
+        "kubectl port-forward -n monitoring svc/prometheus 9090, and then\n"
+        f"modelward dashboard {NAMESPACE}/{NAME} --prometheus http://localhost:9090 --out page.html\n"
         "make down   # removes the cluster and all that it made"
     )
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import yaml
 
+from dev.demo import traces
 from dev.demo.cluster import DemoError
 from dev.demo.expectations import Promise
 from dev.demo.record import Traffic
@@ -43,7 +44,11 @@ class Story:
     def prepare(self) -> None:
         """Install the operator, train every version in the cluster and put it into S3."""
         self.stage.clear()
-        self.stage.install_operator()
+        self.stage.screen.say("Jaeger, for the traces")
+        traces.provide(self.stage.cluster)
+        self.stage.install_operator(
+            {"env[0].name": "OTEL_EXPORTER_OTLP_ENDPOINT", "env[0].value": traces.ENDPOINT_HTTP}
+        )
         self.stage.screen.say("training four versions on the Elec2 sample and putting them into S3")
         self.stage.provide_files("electricity-files", EXAMPLE)
         self.stage.provide_model_store()
@@ -90,5 +95,5 @@ class Story:
             f"$ kubectl apply -f modeldeployment.yaml   # model.uri: {uri}, {VERSIONS[version]}"
         )
         applied_at = datetime.now(UTC)
-        revision = self.stage.ship(manifest)
+        revision = self.stage.ship(traces.traced(manifest))
         self.shipments.append(Shipment(version, revision, VERSIONS[version], applied_at))
