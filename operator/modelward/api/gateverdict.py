@@ -17,7 +17,7 @@ SCHEMA_VERSION: Final = 1
 EXIT_PASSED: Final = 0
 EXIT_FAILED: Final = 3
 """Not 1 or 2, with which programs that crash or are called wrongly end."""
-MAX_CHECKS: Final = 200
+MAX_CHECKS: Final = 400
 MAX_NAMED: Final = 20
 """Columns and rows that a verdict names; more are counted."""
 MAX_VERDICT_BYTES: Final = 256 * 1024
