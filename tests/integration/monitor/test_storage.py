@@ -62,7 +62,11 @@ def reading_process(monitor: MonitorProcess) -> int:
     """Return the id of the process that reads the store for a monitor."""
     assert monitor.process is not None
     number = monitor.process.pid
-    return int(Path(f"/proc/{number}/task/{number}/children").read_text())
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    (found,) = [
+        pid for pid in children if "modelward.storage.probe" in Path(f"/proc/{pid}/cmdline").read_text()
+    ]
+    return int(found)
 
 
 def answering(server: ModelServer, status: str, *headers: str) -> None:
