@@ -25,9 +25,8 @@ from modelward.cli.team_signals import TeamSignals
 from modelward.conventions import BLOCK_SECONDS
 from modelward.signals.key import Key
 
-DEFAULT_WINDOW: Final = "24h"
-DEFAULT_PSI: Final = "0.2"
-"""What practice calls a significant change."""
+DEFAULT_WINDOW_SECONDS: Final = 86_400
+"""Of a policy that names no profile."""
 _WIDE: Final = 200
 
 
@@ -57,9 +56,14 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
         Path | None,
         typer.Option(help="File with the columns time, feature, counts (of each bin); first a reference."),
     ] = None,
-    window: Annotated[str, typer.Option(help="Length of a window of inputs, with --bins; 24h.")] = "",
+    window: Annotated[
+        str, typer.Option(help="Length of a window of inputs, with --bins; the policy's, or 24h.")
+    ] = "",
     psi: Annotated[
-        str, typer.Option(help="Stability index above which inputs have drifted, with --bins; 0.2.")
+        str,
+        typer.Option(
+            help="Stability index above which inputs have drifted, with --bins; the policy's, or 0.2."
+        ),
     ] = "",
     plot: Annotated[Path | None, typer.Option(help="Draw the evidence into this .svg or .png.")] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.TABLE,
@@ -84,7 +88,7 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
         block_seconds = BLOCK_SECONDS
         recorded = _recorded(str(prometheus), deployment, (begin, end), spec)
         history, signals = recorded.read(), recorded.signals
-    replay = Replay(spec, block_seconds, _inputs(bins, window, psi), signals)
+    replay = Replay(spec, block_seconds, _inputs(bins, window, psi, spec), signals)
     replay.run(history)
     if not replay.blocks:
         raise CommandError("there is no block in that history.")
@@ -107,17 +111,18 @@ def _whole_seconds(option: str, text: str) -> int:
     return int(seconds)
 
 
-def _inputs(bins: Path | None, window: str, psi: str) -> Inputs:
+def _inputs(bins: Path | None, window: str, psi: str, spec: ModelDeploymentSpec) -> Inputs:
     if bins is None:
         if window or psi:
             raise CommandError("--window and --psi go with --bins FILE; leave them out.")
         return Inputs()
-    psi = psi or DEFAULT_PSI
+    drift = spec.drift
     try:
-        threshold = float(parse_decimal(psi))
+        threshold = float(parse_decimal(psi) if psi else drift.psi_threshold)
     except ValueError as error:
         raise CommandError(f"--psi {psi}: {error}") from error
-    return Inputs(read_windows(bins, _whole_seconds("--window", window or DEFAULT_WINDOW), threshold))
+    of_policy = int(drift.window_length.total_seconds()) if drift.profile else DEFAULT_WINDOW_SECONDS
+    return Inputs(read_windows(bins, _whole_seconds("--window", window) if window else of_policy, threshold))
 
 
 def _recorded(url: str, deployment: str, span: tuple[str, str], spec: ModelDeploymentSpec) -> Recorded:

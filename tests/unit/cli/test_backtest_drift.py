@@ -166,3 +166,26 @@ def test_the_example_drifts_and_rolls_nothing_back(tmp_path: Path) -> None:
     table = CliRunner().invoke(app, [*options, "--plot", str(plot)]).output
     assert "INPUTS NSWPRICE, DRIFT" in table
     assert "stability index" in plot.read_text()
+
+
+def test_window_and_limit_are_those_of_the_policys_profile(tmp_path: Path) -> None:
+    """Where it names one and the command line says nothing else."""
+    bins = write(tmp_path, REFERENCE + "300,price,30 70\n600,price,30 70\n")
+    counts, policy = tmp_path / "counts.csv", tmp_path / "policy.yaml"
+    counts.write_text("time,revision,objective,good,total\n300,a,availability,50,50\n")
+    policy.write_text(
+        "objectives: [{name: availability, availability: {}, target: '99%'}]\n"
+        "drift: {profile: {configMapName: inputs}, window: 5m, psi: '5'}\n"
+    )
+    arguments = ["backtest", "--csv", str(counts), "--policy", str(policy), "--bins", str(bins), "-o", "json"]
+
+    def windows(*more: str) -> list[tuple[str, float]]:
+        """Return the end and the limit of each window."""
+        found = CliRunner().invoke(app, [*arguments, *more])
+        assert found.exception is None, found.output
+        (price,) = orjson.loads(found.output)["drift"]
+        return [(window["end"], window["limit"]) for window in price["windows"]]
+
+    assert windows() == [("1970-01-01T00:05:00Z", 5.0), ("1970-01-01T00:10:00Z", 5.0)]
+    ((end, limit),) = windows("--window", "10m", "--psi", "4")
+    assert (end, limit) == ("1970-01-01T00:10:00Z", 4.0)
