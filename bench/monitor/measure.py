@@ -1,6 +1,7 @@
 """What one turn of one proxy measures, and what rounds of turns come to."""
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,12 @@ from bench.monitor.proxies import Running
 
 BLOCK_REQUESTS: Final = 50
 """Requests in a row to the bare server, then to the proxy: both see the machine's same minute."""
+
+
+SETTLE_STEP_SECONDS: Final = 0.5
+SETTLE_SECONDS: Final = 60.0
+IDLE_SHARE: Final = 0.05
+"""Of a core: a proxy that uses less has nothing left to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def turn(server: Running, proxy: Running, folder: Path, plan: Plan) -> Turn:
     body = payloads.request_body(payloads.SMALL_BYTES)
     before = usage.of_tree(proxy.pid)
     load = clients.load(proxy.port, payloads.PATH, body, plan.load_seconds, folder)
-    after = usage.of_tree(proxy.pid)
+    after = _settled(proxy.pid)
     return Turn(
         added_us=added,
         added_large_us=added_large,
@@ -64,6 +71,19 @@ def turn(server: Running, proxy: Running, folder: Path, plan: Plan) -> Turn:
         pss_mib=after.pss_mib,
         failures=load.failures,
     )
+
+
+def _settled(pid: int) -> usage.Usage:
+    """The usage once a proxy has done what it had queued: that, too, is what the requests have cost."""
+    used = usage.of_tree(pid)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(SETTLE_STEP_SECONDS)
+        now = usage.of_tree(pid)
+        if now.cpu_seconds - used.cpu_seconds < IDLE_SHARE * SETTLE_STEP_SECONDS:
+            return now
+        used = now
+    return used
 
 
 def _added(bare: clients.Connection, behind: clients.Connection, wire: bytes, requests: int) -> float:

@@ -110,7 +110,7 @@ class CaptureConfig(_Schema):
     share: float = Field(default=0.1, ge=0, le=1)
     per_second: int = Field(default=100, ge=0, le=10_000)
     """At most so many in a second: parsing one of 4 KB takes some 0.1 ms of CPU."""
-    max_body_bytes: int = Field(default=1024 * 1024, gt=0, le=2 * 1024 * 1024)
+    max_body_bytes: int = Field(default=1024 * 1024, gt=0, le=1024 * 1024)
     """Exchanges whose request or answer is longer are not parsed."""
 
 

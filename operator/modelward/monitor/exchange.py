@@ -23,7 +23,7 @@ MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
-MAX_SAMPLED_BYTES: Final = 2 * 1024 * 1024
+MAX_SAMPLED_BYTES: Final = 1024 * 1024
 """So much of a sampled request or answer is kept; the configuration may ask for less, and never for more."""
 _EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

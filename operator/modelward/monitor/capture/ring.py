@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-RING_BYTES: Final = 4 * 1024 * 1024
+RING_BYTES: Final = (2 * 1024 + 64) * 1024
+"""Room for one exchange whose request and answer are as long as may be."""
 
 
 class Ring:

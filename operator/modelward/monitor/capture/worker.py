@@ -1,7 +1,9 @@
 """The second process's work: one message after the other, for as long as the other end is open."""
 
+import ctypes
 import os
 import socket
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -24,6 +26,8 @@ from modelward.monitor.capture.ring import Ring
 from modelward.monitor.drift.bins import Bins
 
 _NO_PARTS: Final = (0, 0, 0)
+_LARGE_BYTES: Final = 256 * 1024
+_LIBC: Final = ctypes.CDLL(None)
 
 
 def work(end: socket.socket, ring: Ring) -> None:
@@ -90,6 +94,9 @@ class Worker:
             self._unreadable += 1
             return
         self._bins.observe(table.columns, table.predictions)
+        del table
+        if len(request) + len(answer) > _LARGE_BYTES:
+            _give_memory_back()
 
     def _render(self, number: int, counts: bytes, accept: str) -> None:
         families = () if self._bins is None else self._bins.families()
@@ -101,3 +108,9 @@ class Worker:
     def _tell(self, kind: Kind, number: int = 0, parts: bytes = b"") -> None:
         message = Message(kind, os.getpid(), number, NOT_IN_RING, (len(parts), 0, 0) if parts else _NO_PARTS)
         self._end.send(head(message) + parts)
+
+
+def _give_memory_back() -> None:
+    """Ask the C library for what a large body took (malloc_trim(3)); it would be kept for the next one."""
+    with suppress(AttributeError):  # another C library
+        _LIBC.malloc_trim(0)
