@@ -17,10 +17,11 @@ begin() {
     parts=("$1" "${parts[@]}")
 }
 
-# test_files NICENESS PROCESSES PATH... - each file's tests in one process: they may share servers.
-test_files() {
-    exec nice --adjustment="$1" .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist=loadfile \
-        --no-loadscope-reorder "${@:3}"
+# run_tests NICENESS PROCESSES DISTRIBUTION PATH... - the last of pytest-xdist; loadfile keeps each file's tests in
+# one process, since they may share servers.
+run_tests() {
+    exec nice --adjustment="$1" .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist="$3" \
+        --no-loadscope-reorder "${@:4}"
 }
 
 # show PART - its output as it comes, to its end; returns how it ended. In the background as well: a signal then
@@ -63,10 +64,11 @@ cluster programs >/dev/null
 # Those on the cluster take longest and mostly wait. When they do not, the others may.
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
     cluster images operator monitor >/dev/null 2>&1 & # the tests that need them wait for the cluster first
-    begin cluster test_files 0 "$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)" "${on_cluster[@]}"
+    files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
+    begin cluster run_tests 0 "$files" loadfile "${on_cluster[@]}"
 fi
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver test_files 5 2 "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others test_files 5 3 "${others[@]}"
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver run_tests 5 2 worksteal "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others run_tests 5 3 loadfile "${others[@]}"
 [[ $# -gt 0 ]] || begin check make --no-print-directory check verify
 
 failed=""
