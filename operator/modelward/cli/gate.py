@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Run gates; exit with 0 (passed), 3 (failed) or 1 (a gate has no answer)."""
     try:
-        from modelward.gates import outcome, runner  # noqa: PLC0415 - the extra may not be installed
+        from modelward.gates import outcome, process, runner  # noqa: PLC0415 - the extra may not be installed
         from modelward.gates.configuration import GateFileError, read_gate_file  # noqa: PLC0415
     except ImportError as error:
         message = f"gates need the extra gates ({error.name} is missing): install modelward[cli,gates]."
@@ -66,6 +66,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
         seed=seed,
         memory_mib=memory_mib,
     )
+    process.end_on_sigterm()
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)

@@ -10,12 +10,14 @@ from pathlib import Path
 from modelward.gates import outcome
 from modelward.gates.configuration import GateFileError, read_gate_file
 from modelward.gates.findings import told
+from modelward.gates.process import end_on_sigterm
 from modelward.gates.runner import DEFAULT_MEMORY_MIB, Finished, Run, run_gates, verdict
 
 
 def main() -> None:
     """Run the command line."""
     arguments = _parser().parse_args()
+    end_on_sigterm()
     try:
         file = read_gate_file(arguments.file)
     except GateFileError as error:

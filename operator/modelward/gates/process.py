@@ -54,6 +54,11 @@ class Ended:
     log: str
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: together with what it has started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def run_limited(command: Sequence[str], given: bytes, limits: Limits, folder: Path) -> Ended:
     """Run a program in a process group of its own, with `given` on standard input.
 

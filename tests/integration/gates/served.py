@@ -25,7 +25,7 @@ class Linear:
 
     def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return the class of each row."""
-        return (rows @ np.array(self.weights) > self.threshold).astype(np.int64)
+        return np.asarray(rows @ np.array(self.weights) > self.threshold, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

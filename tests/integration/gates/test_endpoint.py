@@ -156,7 +156,7 @@ def test_values_are_compared_by_their_size(tables: Path) -> None:
 
     class Sum:
         def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return rows.sum(axis=1)
+            return np.asarray(rows.sum(axis=1))
 
     with serving(Sum()) as address:
         asked = subject(gate_file(GATE, answers="Values"), tables, address)

@@ -1,6 +1,7 @@
 """Whole runs, as a person starts them: exit codes, verdict and report, and gates that end badly."""
 
 import json
+import socket
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelward.api.gateverdict import RunVerdict
+from modelward.api.gateverdict import Result, RunVerdict
 from tests.integration.gates.files import write_tables
 from tests.integration.gates.served import LEANING, serving
 
@@ -126,7 +127,7 @@ def test_a_gate_without_an_answer_is_an_error(
     """A limit that is passed, or data that are not there, must end with 1 and say which, always."""
     write_tables(tmp_path)
     assert run(tmp_path, good, *options, gates=(gate,), program="image") == 1
-    assert verdict(tmp_path).result == "Error"
+    assert verdict(tmp_path).result is Result.ERROR
     assert verdict(tmp_path).gates[0].reason == reason
 
 
@@ -153,3 +154,26 @@ def test_a_wrong_file_ends_with_one_and_says_why(tmp_path: Path, capfd: pytest.C
         said = capfd.readouterr().err
         assert "gates[0]" in said
         assert "Traceback" not in said
+
+
+def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM must end the process of the gate too, which would go on asking the model server."""
+    write_tables(tmp_path)
+    content = {
+        "inference": {"model": "model"},
+        "validation": {"uri": "validation.csv", "labels": "label"},
+        "gates": [WHY],
+    }
+    (tmp_path / "gate.yaml").write_text(yaml.safe_dump(content))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        words = ["--file", str(tmp_path / "gate.yaml"), "--endpoint", address, "--output", str(tmp_path)]
+        with subprocess.Popen([sys.executable, "-m", "modelward.gates", *words]) as process:
+            silent.settimeout(120)
+            asked, _ = silent.accept()
+            process.terminate()
+            process.wait(30)
+        asked.settimeout(30)
+        while asked.recv(1 << 16):
+            continue
+        asked.close()

@@ -48,7 +48,10 @@ class Predictor:
 
     def predict(self, rows: Floats) -> Predictions:
         """Return what the model says of rows of shape (rows, features). Raises GateError."""
-        answer = self.endpoint.ask(rows)
+        return self.read(self.endpoint.ask(rows))
+
+    def read(self, answer: Answer) -> Predictions:
+        """Return what the server's answers say. Raises GateError."""
         match self.answers:
             case Answers.VALUES:
                 values = self._numbers(answer)
@@ -115,9 +118,10 @@ def predictor(url: str, inference: Inference, data: Dataset) -> tuple[Predictor,
         return model, model.predict(data.rows)
     classes = inference.classes or _in_order(set(map(str, data.labels)))
     model = Predictor(endpoint, inference.answers, classes)
-    found = model.predict(data.rows)
+    answer = endpoint.ask(data.rows)
+    found = model.read(answer)
     if (found.decided == len(classes)).all():
-        said = category_of(endpoint.ask(data.rows[:1]).tolist()[0])
+        said = category_of(answer.tolist()[0])
         message = (
             f"{url} answers with {said!r}, and the labels are {', '.join(classes[:20])}: "
             "write the labels as the model answers, or what it answers with in inference.answers"

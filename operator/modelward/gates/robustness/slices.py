@@ -19,6 +19,8 @@ from modelward.gates.subject import Subject
 
 MIN_ROWS: Final = 20
 """Rows of a slice below which its accuracy says nothing."""
+_MIN_LEAF: Final = 3 * MIN_ROWS
+"""Of the half that slices are found on: its other half then has rows enough, however they fell."""
 Rows = npt.NDArray[np.bool_]
 
 
@@ -95,7 +97,7 @@ def _worst(gate: WorstSlice, subject: Subject, candidate: Rows) -> tuple[str, Ro
     wrong = (~candidate[found_on]).astype(np.int64)
     tree = DecisionTreeClassifier(
         max_depth=gate.depth,
-        min_samples_leaf=max(MIN_ROWS, int(float(gate.min_share) * found_on.sum())),
+        min_samples_leaf=max(_MIN_LEAF, int(float(gate.min_share) * found_on.sum())),
         random_state=seed,
     )
     tree.fit(rows[found_on], wrong)
