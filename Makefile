@@ -80,7 +80,7 @@ simulate: setup ## operating characteristics of the evidence, by simulation; fai
 SAMPLE ?=
 .PHONY: mutation
 mutation: setup ## change evidence and decide in small ways, and see whether the unit tests notice
-	nice -n 19 $(PYTHON) -m dev.mutation --floor 75 $(addprefix --sample ,$(SAMPLE))
+	nice -n 19 $(PYTHON) -m dev.mutation --floor 90 $(addprefix --sample ,$(SAMPLE))
 
 # Some 2 minutes on two cores, and on the first run 3 more for KServe's agent, which is built then. ROUNDS=9 takes
 # that many turns of each proxy.

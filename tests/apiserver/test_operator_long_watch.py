@@ -74,26 +74,40 @@ async def test_a_promoted_revision_that_turns_bad_is_compared_and_rolled_back(st
 
 
 async def test_slow_storage_rolls_nothing_back_and_recovers(stage: Stage) -> None:
-    """Only the events that came on slow storage are bad: traffic stays, and that is said until it is over."""
+    """Only what came on slow storage is bad, of both: the share returns, and that is said until its end."""
     world = stage.world
     async with world.operator():
-        _, second = await two_promoted(stage)
-        before = await world.status()
+        first, second = await two_promoted(stage)
         stage.storage_when_bad = "slow"
-        stage.bad_share[second] = 0.3
-        status = await until(world, lambda status: status.get("incident"))
+        stage.bad_share = {first: 0.3, second: 0.3}
+        await until(world, lambda status: status["phase"] == "Probing")
+        status = await until(world, lambda status: status["phase"] == "Serving")
         assert (status["incident"]["reason"], status["cause"]) == (
             "InfrastructureSuspected",
             "Infrastructure",
         )
+        assert "storage was slow for both" in status["incident"]["message"]
         assert condition(status, "ObjectivesMet")["reason"] == "InfrastructureSuspected"
-        assert status["trafficGeneration"] == before["trafficGeneration"]
+        assert [share["revision"] for share in status["traffic"]] == [second]
         stage.bad_share.clear()
         status = await until(world, lambda status: not status.get("incident"))
         assert (status["stableRevision"], status.get("rejectedRevisions", [])) == (second, [])
-        assert status["trafficGeneration"] == before["trafficGeneration"]
         kept = await records_until(world, "Recovered")
-        assert [each.action for each in kept][-2:] == ["Stayed", "Recovered"]
+        assert [each.action for each in kept][-3:] == ["Probing", "Stayed", "Recovered"]
+
+
+async def test_slow_reads_of_its_own_are_rolled_back(stage: Stage) -> None:
+    """A revision that says that storage is slow is at fault if the other does not find it so."""
+    world = stage.world
+    async with world.operator():
+        first, second = await two_promoted(stage)
+        stage.storage_when_bad = "slow"
+        stage.bad_share[second] = 0.3
+        status = await until(
+            world, lambda status: status["stableRevision"] == first and status["phase"] == "Serving"
+        )
+        (rejected,) = status["rejectedRevisions"]
+        assert (rejected["revision"], rejected["cause"]) == (second, "Model")
 
 
 async def test_a_spent_budget_stays_where_it_is(stage: Stage) -> None:
