@@ -115,6 +115,19 @@ def a_revision_to_go_back_to_that_cannot_start() -> World:
     return world
 
 
+def a_target_that_says_nothing() -> World:
+    """No pod of the revision to go back to says why it is not ready."""
+    world = promoted(rollout=COLD, rollback={"onUnknownCause": "Rollback"})
+    world.decisions.clear()
+    world.let_pods_follow()
+    world.see(breached("m-2"))
+    world.settle()
+    world.pods("m-1", ready=0, pods=1)
+    world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    return world
+
+
 def a_control_that_cannot_start() -> World:
     """Nothing says why, so that is what is said."""
     world = promoted()
@@ -226,6 +239,7 @@ STORIES = (
     a_breach_after_a_promotion,
     a_breach_without_a_standby,
     a_revision_to_go_back_to_that_cannot_start,
+    a_target_that_says_nothing,
     a_control_that_cannot_start,
     a_holdback_that_spec_ends,
     a_breach_of_both,
