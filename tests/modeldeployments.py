@@ -503,7 +503,7 @@ AGAINST_THE_SCHEMA: Final = (
     Wrong(
         "an unknown protocol",
         {"spec": {"server": {"protocol": "grpc"}}},
-        'spec.server.protocol: Unsupported value: "grpc": supported values: "v2", "http"',
+        'spec.server.protocol: Unsupported value: "grpc": supported values: "v2", "openai", "http"',
     ),
     Wrong(
         "a port that is none",
