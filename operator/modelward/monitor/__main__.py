@@ -28,7 +28,7 @@ def main() -> None:
     chosen = settings.from_arguments(arguments)
     log.set_up(chosen.log_level.upper())
     try:
-        channel = Channel(work)  # while there is but one thread, see capture/guard.py
+        channel = Channel(work, chosen.niceness)  # while there is but one thread, see capture/guard.py
         uvloop.run(process.run(chosen, started_s, channel))
     except OSError as error:
         log.LOGGER.critical("can't serve: %s", error)

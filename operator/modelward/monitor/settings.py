@@ -28,6 +28,8 @@ class Settings:
     admin_port: int
     otlp_endpoint: str
     """Base URL of the OTLP/HTTP collector; empty: spans are not exported."""
+    niceness: int
+    """Of the process that parses samples and renders /metrics."""
     log_level: str
 
 
@@ -60,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
         default=env("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{PORT_OTLP_HTTP}"),
         help="OTLP/HTTP base URL; empty: no spans are exported",
     )
+    result.add_argument(
+        "--niceness",
+        type=int,
+        choices=range(20),
+        metavar="0-19",
+        default=env("MODELWARD_NICENESS", "19"),
+        help="of the process that parses samples and renders /metrics, or MODELWARD_NICENESS (default 19)",
+    )
     result.add_argument("--log-level", default=env("MODELWARD_LOG_LEVEL", "INFO"))
     return result
 
@@ -74,5 +84,6 @@ def from_arguments(arguments: argparse.Namespace) -> Settings:
         metrics_port=arguments.metrics_port,
         admin_port=arguments.admin_port,
         otlp_endpoint=arguments.otlp_endpoint.rstrip("/"),
+        niceness=arguments.niceness,
         log_level=arguments.log_level,
     )

@@ -90,6 +90,8 @@ class MonitorProcess:
             "MODELWARD_KEYS_DIR": str(self.folder / "keys"),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.otlp_endpoint,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
+            # Other tests keep the machine busy, and would starve it.
+            "MODELWARD_NICENESS": "0",
         }
         self.process = subprocess.Popen(
             processes.dying_with_parent([sys.executable, "-m", "modelward.monitor"]),

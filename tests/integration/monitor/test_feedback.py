@@ -152,7 +152,7 @@ async def test_receipt_says_what_it_must(monitor: MonitorProcess) -> None:
         (json.dumps({"outputs": [{"name": "p", "shape": [1, 3], "data": [0.1, 0.2, None]}]}).encode(), ()),
         (gzip.compress(b"{", mtime=0), ("Content-Encoding: gzip",)),
         (b'{"outputs":[{"name":"p","shape":[1],"data":[1]}]}', ("Content-Encoding: br",)),
-        (b'{"outputs":[{"name":"p","shape":[1],"data":[1]}]}', ("Inference-Header-Content-Length: 50",)),
+        (b'{"outputs":[{"name":"p","shape":[1],"data":[1]}]}', ("Inference-Header-Content-Length: 3",)),
     ],
 )
 async def test_answers_that_cannot_be_read(

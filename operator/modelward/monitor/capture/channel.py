@@ -53,9 +53,10 @@ class Channel:
 
     Args:
         work: what a worker does with its end of the socket and the ring, until the socket is closed.
+        niceness: how much a worker gives way to others, from 0 to 19.
     """
 
-    def __init__(self, work: Callable[[socket.socket, Ring], None]) -> None:
+    def __init__(self, work: Callable[[socket.socket, Ring], None], niceness: int) -> None:
         self.sampled = 0
         self.dropped: Counter[str] = Counter()
         self.workers_begun = 0
@@ -67,16 +68,21 @@ class Channel:
         """When a scrape was asked for that no word has come since; None: there is none such."""
         self._rendering: dict[int, tuple[asyncio.Future[bytes], list[bytes]]] = {}
         self._socket: socket.socket
-        self._guard_pid = self._start(work)
+        self._guard_pid = self._start(work, niceness)
 
-    def _start(self, work: Callable[[socket.socket, Ring], None]) -> int:
+    def _start(self, work: Callable[[socket.socket, Ring], None], niceness: int) -> int:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (near, far):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         near.settimeout(0)
         self._socket = near
         ring = self._ring
-        return guard.start(lambda end: work(end, ring), near, far)
+
+        def run(end: socket.socket) -> None:
+            os.nice(niceness)
+            work(end, ring)
+
+        return guard.start(run, near, far)
 
     def listen(self) -> None:
         """Take the worker's messages from now on, on the running event loop."""

@@ -58,7 +58,6 @@ def _run(work: Work, far: socket.socket) -> None:
     status = 1
     try:
         _die_with_parent()
-        os.nice(19)
         work(far)
         status = 0
     except Exception:  # noqa: BLE001 - whatever it was, the next worker begins
