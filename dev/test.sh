@@ -12,7 +12,8 @@ parts=()
 
 # begin PART COMMAND... - in the background.
 begin() {
-    "${@:2}" >"$outputs/$1" 2>&1 &
+    : >"$outputs/$1" # what shows it may come before the process that writes it
+    "${@:2}" >>"$outputs/$1" 2>&1 &
     process[$1]=$!
     parts=("$1" "${parts[@]}")
 }
