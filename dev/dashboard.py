@@ -101,7 +101,7 @@ def _panel(panel: Panel) -> PanelBuilder:
 
 def _query(panel: Panel, target: Target) -> prometheus.Dataquery:
     query = prometheus.Dataquery().expr(target.query).legend_format(target.legend)
-    if panel.kind is Kind.TABLE:
+    if panel.kind in {Kind.TABLE, Kind.CONFUSION}:
         return query.instant().format(PromQueryFormat.TABLE)
     return query.range().exemplar(target.has_exemplars)
 
@@ -130,6 +130,7 @@ _BUILDERS: Final[Mapping[Kind, Callable[[], PanelBuilder]]] = {
     Kind.STATES: _states,
     Kind.HEAT: _heat,
     Kind.TABLE: table.Panel,
+    Kind.CONFUSION: table.Panel,
 }
 
 

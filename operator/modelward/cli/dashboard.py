@@ -92,7 +92,7 @@ async def _answer(
     client: Prometheus, query: str, kind: Kind, values: Mapping[str, str], grid: Grid
 ) -> Answer:
     try:
-        if kind is Kind.TABLE:
+        if kind in {Kind.TABLE, Kind.CONFUSION}:
             return Answer(await client.instant(filled(query, values), grid.end))
         return Answer(await client.range(filled(query, values), grid))
     except NoAnswerError as error:

@@ -3,7 +3,7 @@
 import html
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _COLUMN_INCHES: Final = 0.5
 _HEIGHT_INCHES: Final = 2.7
+_NAME_INCHES: Final = 0.17
+"""Height of a row of a panel that has one for each series."""
 _MOST_NAMES: Final = 12
 """In a legend; more would hide the lines."""
 _STYLE: Final = f"""
@@ -27,7 +29,7 @@ body {{font: 14px system-ui, sans-serif; margin: 1.5em; background: #f4f5f7; col
 h2 {{font-size: 16px; margin: 1.2em 0 .5em}} h3 {{font-size: 13px; margin: 0 0 .2em}}
 p {{margin: 0 0 .4em; color: #5c6370; font-size: 11px}} .none {{color: #a33; font-size: 12px}}
 svg {{width: 100%; height: auto}} table {{border-collapse: collapse; font-size: 12px}}
-td, th {{padding: 2px 10px 2px 0; text-align: left}} td.number {{text-align: right}}
+td, th {{padding: 2px 10px 2px 4px; text-align: left; font-weight: normal}} td.number {{text-align: right}}
 """
 
 
@@ -83,6 +85,8 @@ def _panel(panel: Panel, drawing: Drawing) -> str:
         content = f'<div class="none">No data.{needs}</div>'
     elif panel.kind is Kind.TABLE:
         content = _table(panel, drawing)
+    elif panel.kind is Kind.CONFUSION:
+        content = "".join(_matrices(drawing.answers[panel.targets[0]].series))
     else:
         content = _drawn(panel, drawing)
     heading = f"<h3>{html.escape(panel.title)}</h3><p>{html.escape(panel.description)}</p>"
@@ -101,12 +105,39 @@ def _table(panel: Panel, drawing: Drawing) -> str:
     return f"<table>{cells}</table>"
 
 
+def _matrices(found: Sequence[Series]) -> Iterator[str]:
+    """Yield a table for each revision; a cell is the darker the more of its column it holds."""
+    counts = {
+        (series.labels["revision"], series.labels["predicted"], series.labels["actual"]): series.points[-1][1]
+        for series in found
+    }
+    for revision in sorted({revision for revision, _, _ in counts}):
+        here = {key[1:]: count for key, count in counts.items() if key[0] == revision}
+        classes = sorted({name for pair in here for name in pair})
+        of_class = {actual: sum(here.get((each, actual), 0) for each in classes) or 1 for actual in classes}
+        head = "".join(f"<th>was {html.escape(actual)}</th>" for actual in classes)
+        lines = []
+        for predicted in classes:
+            cells = [(here.get((predicted, actual), 0), of_class[actual]) for actual in classes]
+            shown = "".join(_cell(count, count / whole) for count, whole in cells)
+            lines.append(f"<tr><th>predicted {html.escape(predicted)}</th>{shown}</tr>")
+        yield f"<table><tr><th>{html.escape(revision)}</th>{head}</tr>{''.join(lines)}</table>"
+
+
+def _cell(count: float, share: float) -> str:
+    return f'<td class="number" style="background: rgb(46 125 50 / {share:.0%})">{count:.0f}</td>'
+
+
 def _drawn(panel: Panel, drawing: Drawing) -> str:
     from matplotlib import rc_context  # noqa: PLC0415 - slow to load, and only this needs it
     from matplotlib.figure import Figure  # noqa: PLC0415 - as above
 
+    named = (
+        0 if panel.kind is Kind.LINES else sum(len(drawing.answers[each].series) for each in panel.targets)
+    )
+    size = (panel.width * _COLUMN_INCHES, max(_HEIGHT_INCHES, named * _NAME_INCHES))
     with rc_context({"font.size": 8, "svg.hashsalt": "modelward"}):
-        figure = Figure(figsize=(panel.width * _COLUMN_INCHES, _HEIGHT_INCHES), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         if panel.kind is Kind.LINES:
             _lines(axes, panel, drawing)

@@ -21,7 +21,7 @@ from modelward import conventions as names
 from modelward.api.binning import DriftConfig
 from modelward.cli.main import app
 from modelward.render.config import objective_configs
-from modelward.render.dashboard.panel import Panel, filled
+from modelward.render.dashboard.panel import Kind, Panel, filled
 from modelward.render.dashboard.rows import ANNOTATIONS, ROWS
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.rules import prometheus_rule
@@ -224,7 +224,9 @@ async def test_the_page_shows_every_panel(board: Board, tmp_path: Path) -> None:
     text = out.read_text()
     assert "No data" not in text
     assert text.count('class="panel"') == len(PANELS)
-    assert text.count("<svg") == sum(panel.kind.value != "table" for panel in PANELS)
+    tables = {Kind.TABLE, Kind.CONFUSION}
+    assert text.count("<svg") == sum(panel.kind not in tables for panel in PANELS)
+    assert "<th>predicted 1</th>" in text
     assert "http://127" not in text
     assert "<script" not in text
 

@@ -10,7 +10,7 @@ FLEET: Final = Row(
     (
         Panel(
             "Nearest to a breach",
-            "Evidence against the target of the worst objective: 1 is a breach, of which the operator acts.",
+            "Evidence against the target of the worst objective: at 1 the operator acts.",
             Kind.TABLE,
             Unit.NUMBER,
             (

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """A row for each series, coloured by its value."""
     TABLE = "table"
     """Values of the moment, the worst first."""
+    CONFUSION = "confusion"
+    """A matrix for each revision: a row for each label `predicted`, a column for each label `actual`."""
 
 
 class Unit(StrEnum):

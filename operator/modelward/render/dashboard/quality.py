@@ -32,13 +32,13 @@ QUALITY: Final = Row(
         ),
         Panel(
             "Labelled",
-            "Share of the predictions with a receipt that labels have come back for.",
+            "Labels that came back for each receipt issued, over 15 minutes; late ones are of earlier ones.",
             Kind.LINES,
             Unit.RATIO,
             (
                 Target(
-                    f"sum by (revision) ({names.METRIC_LABELLED}{{{REVISION}}}) "
-                    f"/ (sum by (revision) ({names.METRIC_RECEIPTS}{{{REVISION}}}) > 0)",
+                    f"clamp_max(sum by (revision) (rate({names.METRIC_LABELLED}{{{REVISION}}}[15m])) "
+                    f"/ (sum by (revision) (rate({names.METRIC_RECEIPTS}{{{REVISION}}}[15m])) > 0), 1)",
                     "{{revision}}",
                 ),
             ),
@@ -47,7 +47,7 @@ QUALITY: Final = Row(
         Panel(
             "Confusion",
             "Labelled predictions: what was predicted, and what was true.",
-            Kind.TABLE,
+            Kind.CONFUSION,
             Unit.NUMBER,
             (
                 Target(
@@ -77,8 +77,8 @@ DRIFT: Final = Row(
             ),
         ),
         Panel(
-            "The team's own detectors",
-            "spec.drift.detectors, as the operator reads them.",
+            "Drift detectors",
+            "The profile's and the team's own, as the operator reads them.",
             Kind.LINES,
             Unit.NUMBER,
             (Target(f"max by (detector) ({names.METRIC_DRIFT}{{{DEPLOYMENT}}})", "{{detector}}"),),
