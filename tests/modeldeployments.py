@@ -366,6 +366,31 @@ AGAINST_A_RULE: Final = (
         "a candidate would be worse and not worse at once: write a notWorseMargin of at least maxMargin",
     ),
     Wrong(
+        "a pointer where predictions are known",
+        {"spec": {"server": {"protocol": "v2", "prediction": "/class"}}},
+        "drop prediction, or write protocol: http",
+    ),
+    Wrong(
+        "a pointer without its slash",
+        {"spec": {"server": {"protocol": "http", "prediction": "class"}}},
+        "not a JSON pointer: write one such as /result/class",
+    ),
+    Wrong(
+        "two latencies in one objective",
+        {
+            "spec": {
+                "objectives": [
+                    {
+                        "name": "latency",
+                        "latency": {"within": "1s", "firstTokenWithin": "500ms"},
+                        "target": "99%",
+                    }
+                ]
+            }
+        },
+        "write exactly one of within and firstTokenWithin",
+    ),
+    Wrong(
         "a tolerance and a mean error",
         _accuracy({"tolerance": "1", "meanAbsoluteError": {"clip": "10"}}),
         "write one of tolerance, meanAbsoluteError, probabilityThreshold and argmax, or none",

@@ -24,6 +24,7 @@ from modelward.monitor.feedback import RETRY_AFTER_SECONDS
 from modelward.monitor.heads import MAX_HEAD_BYTES, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Relay
+from modelward.monitor.upstream import MAX_BUFFERED_BYTES
 
 if TYPE_CHECKING:
     from modelward.monitor.proxy import Proxy
@@ -83,6 +84,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=MAX_BUFFERED_BYTES)
         self._proxy.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,6 +11,8 @@ from modelward.monitor.traffic import Target
 MAX_IDLE_SECONDS: Final = 1.0
 """Servers close idle connections, the shortest common default being 2 s; one that is reused only
 before that can't be closed at the very moment of the next request."""
+MAX_BUFFERED_BYTES: Final = 512 * 1024
+"""More waits in the client's socket. Two of the event loop's reads: with less it stops and starts at each."""
 _FIRST_FINAL_STATUS: Final = 200
 
 
@@ -78,6 +80,7 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=MAX_BUFFERED_BYTES)
 
     @property
     def is_open(self) -> bool:

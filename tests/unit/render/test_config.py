@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from modelward import conventions as names
 from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
+    LatencyObjectiveConfig,
+    LatencyOf,
     MonitorConfig,
     StorageObjectiveConfig,
     TrafficMode,
@@ -73,6 +75,28 @@ def test_an_objectives_definition_is_what_the_monitor_counts_by() -> None:
     assert [each.config for each in (latency, availability, accuracy)] == [
         event_config(objective) for objective in objectives
     ]
+
+
+def test_a_time_to_the_first_token_reaches_the_monitor() -> None:
+    """It is another event than the whole answer's time, and its hash another one."""
+    whole, begun = (
+        Objective.model_validate({"name": "latency", "latency": latency, "target": "95%"})
+        for latency in ({"within": "500ms"}, {"firstTokenWithin": "500ms"})
+    )
+    of_whole, of_begun = objective_configs([whole, begun])
+    assert isinstance(of_whole, LatencyObjectiveConfig)
+    assert isinstance(of_begun, LatencyObjectiveConfig)
+    assert (of_whole.of, of_begun.of) == (LatencyOf.ANSWER, LatencyOf.FIRST_TOKEN)
+    assert (of_whole.within_ms, of_begun.within_ms) == (500, 500)
+    assert of_whole.config != of_begun.config
+
+
+def test_a_pointer_to_predictions_reaches_the_monitor() -> None:
+    """A plain server's predictions are looked for where spec says."""
+    server = {**cases.FULL["server"], "protocol": "http", "prediction": "/result/class"}
+    files = data_of(Placement("shop-a", 1), server=server)
+    config = MonitorConfig.model_validate_json(files[names.FILE_MONITOR_CONFIG])
+    assert config.server.prediction == "/result/class"
 
 
 def test_errors_that_count_by_their_size_reach_the_monitor() -> None:
