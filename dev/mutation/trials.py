@@ -26,6 +26,8 @@ PROCESSES: Final = os.cpu_count() or 1
 LEAST_SECONDS: Final = 20
 TIMES_AS_LONG: Final = 5
 """A change may make its tests take so many times as long as they did, and `LEAST_SECONDS`."""
+MOST_SECONDS: Final = 120
+"""Whatever they took: that was measured by the wall's clock, on a machine that may have been busy."""
 TOLD_EVERY: Final = 100
 
 
@@ -89,7 +91,7 @@ class Trials:
             os.close(writing)
             self._under_way[process] = (change, tests, reading)
             return
-        limit = round(LEAST_SECONDS + TIMES_AS_LONG * usual)
+        limit = round(min(LEAST_SECONDS + TIMES_AS_LONG * usual, MOST_SECONDS))
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         set_mutant_under_test(change)
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
