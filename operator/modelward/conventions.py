@@ -188,7 +188,7 @@ ATTRIBUTE_STORAGE_LATENCY_MS: Final = "storage_latency_ms"
 """On a span of the model server's, or of the fetch: how long it waited for storage, in milliseconds."""
 
 # More of the monitor's metrics.
-METRIC_FIRST_TOKEN: Final = "modelward_first_token_duration_seconds"
+METRIC_FIRST_TOKEN: Final = "modelward_first_token_duration_seconds"  # noqa: S105 - a token of text
 """Time to the first event with content of streamed answers. Labels: deployment, revision, status."""
 METRIC_STREAM_EVENTS: Final = "modelward_stream_events_total"
 """Events of streamed answers: with one token in each, tokens. Labels: deployment, revision."""
