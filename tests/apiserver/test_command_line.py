@@ -32,7 +32,7 @@ class CommandLine:
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
         command = [sys.executable, "-m", "modelward.cli.main", *arguments]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 
     def said(self, *arguments: str) -> str:
@@ -202,7 +202,7 @@ def test_it_is_a_kubectl_plugin(api_server: ControlPlane, namespace: str) -> Non
     search = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "KUBECONFIG": str(api_server.kubeconfig), "PATH": search}
     command = [str(api_server.client.program), "modelward", "status", "-n", namespace]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "electricity" in done.stdout
 
