@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
-from dev.cluster import controlplane, definitions
+from dev.cluster import controlplane, definitions, processes
 
+DISCOVERY_SECONDS: Final = 120
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when its parent ends."""
 
@@ -33,6 +34,10 @@ def api_server() -> Iterator[controlplane.ControlPlane]:
     """Run etcd and kube-apiserver with every definition installed; some 6 s, once a session."""
     with controlplane.temporary() as plane:
         plane.apply(*definitions.all_folders())
+        # What is defined is told to clients a little later.
+        assert processes.until(
+            lambda: plane.kubectl("get", "mdep", check=False).returncode == 0, limit_seconds=DISCOVERY_SECONDS
+        )
         yield plane
 
 

@@ -217,7 +217,7 @@ def test_a_kept_pod_template_is_one_that_kubernetes_takes(kubectl: _Kubectl) -> 
             ),
         ),
         ("spec.rollout.steps.weight", ("Share of traffic for the candidate, in percent.",)),
-        ("spec.objectives.latency", ("Good: answered within this time", "within\t<string> -required-")),
+        ("spec.objectives.latency", ("Good: answered within this time", "within\t<string>")),
         ("spec.server.template.spec.containers", ("livenessProbe\t<Object>",)),
         ("status", ("What the operator found and did.", "stableRevision\t<string>")),
     ],
