@@ -51,6 +51,7 @@ def up(layout: Layout) -> ControlPlane:
     pause = images.of_program("pause")
     host.claim(layout)
     network.add_node_link(layout)
+    network.keep_service_addresses(layout)
     cgroups.create(layout)
     node.start_containerd(layout, pause.reference)
     with step("control plane"):
@@ -151,6 +152,7 @@ def down(layout: Layout) -> None:
             teardown.end(layout, name)
     with step("removing network and files"):
         network.remove_rules(layout)
+        network.forget_service_addresses(layout)
         network.remove_links(layout)
         host.put_back(layout)
         host.release(layout)

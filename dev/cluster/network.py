@@ -38,6 +38,24 @@ def add_node_link(layout: Layout) -> None:
     run("ip", "link", "set", layout.node_link, "up")
 
 
+def keep_service_addresses(layout: Layout) -> None:
+    """Refuse what pods send to a Service's address that kube-proxy does not know, or no longer.
+
+    It would leave the machine by its default route, and whoever is there might answer it.
+    """
+    forget_service_addresses(layout)
+    run("ip", "rule", "add", *_to_services(layout), "unreachable")
+
+
+def forget_service_addresses(layout: Layout) -> None:
+    """Remove that rule."""
+    run("ip", "rule", "delete", *_to_services(layout), "unreachable", check=False)
+
+
+def _to_services(layout: Layout) -> tuple[str, ...]:
+    return ("iif", layout.pod_bridge, "to", SERVICE_CIDR)
+
+
 def remove_links(layout: Layout) -> None:
     """Remove both interfaces; the pods' ends go with their network namespaces."""
     for link in (layout.pod_bridge, layout.node_link):

@@ -9,7 +9,8 @@ same at all times. What happened is written to stdout, one JSON object a line, `
     {"event": "labels", "at": ..., "status": 200, "sent": 31, "error": ""}
 
 `status` is 0 and `error` says why if there was no whole answer; `version` is what the model server says
-of itself, empty if it said nothing. Ends on SIGTERM, after the requests in flight.
+of itself, empty if it said nothing. Begins when the URL takes a connection: a Service's address is not
+known on every node the moment its pods are ready. Ends on SIGTERM, after the requests in flight.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -34,6 +36,8 @@ HELD_OUT_EVERY_DAYS: Final = 3
 SEED: Final = 0
 REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 LABEL_BATCH_SECONDS: Final = 1.0
+REACHABLE_SECONDS: Final = 60.0
+"""Time in which the URL must take a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +171,30 @@ async def send_batch(session: aiohttp.ClientSession, url: str, items: list[dict[
     tell("labels", status=status, sent=len(items), error=error)
 
 
+async def wait_until_reachable(url: str) -> None:
+    """Wait until a connection is taken.
+
+    Raises:
+        TimeoutError: none was within `REACHABLE_SECONDS`.
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    async with asyncio.timeout(REACHABLE_SECONDS):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(parts.hostname, port)
+                writer.close()
+                return
+            await asyncio.sleep(0.1)
+
+
 async def run(options: Options) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        TimeoutError: the URL took no connection.
+    """
+    await wait_until_reachable(options.url)
     replay = Replay(options)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -30,6 +30,7 @@ class Traces:
     mounts: tuple[str, ...]
     links: tuple[str, ...]
     rules: tuple[str, ...]
+    routing: tuple[str, ...]
     namespaces: tuple[str, ...]
     control_groups: tuple[str, ...]
     files: tuple[str, ...]
@@ -85,6 +86,7 @@ class Machine:
             links=tuple(line.split()[0] for line in links.splitlines()),
             # Empty built-in chains stay once a table has been used; they are no rules.
             rules=tuple(line for line in rules.splitlines() if re.match(r"-A|:(KUBE|CNI)-", line)),
+            routing=tuple(self.run("ip", "rule").stdout.splitlines()),
             namespaces=tuple(self.run("ip", "netns", "list").stdout.split()),
             control_groups=tuple(sorted(self._control_groups())),
             files=tuple(sorted(self._files())),

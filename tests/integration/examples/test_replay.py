@@ -1,9 +1,11 @@
 """The replay records what a client sees: answers, connections and labels."""
 
 import asyncio
+import importlib.util
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,13 +49,20 @@ class ModelServer:
 @pytest.fixture
 async def server() -> AsyncIterator[ModelServer]:
     """Serve on a free loopback port."""
+    async with serving(0) as model:
+        yield model
+
+
+@asynccontextmanager
+async def serving(port: int) -> AsyncIterator[ModelServer]:
+    """Serve on this loopback port; 0: on a free one."""
     model = ModelServer()
     app = web.Application()
     app.router.add_post("/v2/models/electricity/infer", model.predict)
     app.router.add_post("/v1/feedback", model.feedback)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     model.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield model
@@ -112,8 +121,30 @@ async def test_a_server_error_is_recorded_with_its_version(server: ModelServer) 
     assert {answer.version for answer in traffic.answers} == {"7"}
 
 
-async def test_no_server_is_recorded_as_a_failure(unused_tcp_port: int) -> None:
+async def test_no_server_is_recorded_as_a_failure() -> None:
     """A connection that is refused is a failed request with its reason, not the end of the replay."""
-    traffic = await replay(f"http://127.0.0.1:{unused_tcp_port}", lambda seen: len(seen.answers) >= 8)
+
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listening.close()
+        writer.close()
+
+    listening = await asyncio.start_server(end, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    traffic = await replay(f"http://127.0.0.1:{port}", lambda seen: len(seen.answers) >= 8)
     assert all(answer.failed and answer.status == 0 for answer in traffic.answers)
     assert "Connect" in traffic.answers[0].error
+
+
+async def test_it_waits_for_an_address_that_refuses(unused_tcp_port: int) -> None:
+    """It begins when the URL takes a connection, and not before."""
+    spec = importlib.util.spec_from_file_location("replay", REPLAY)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["replay"] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    waiting = asyncio.create_task(module.wait_until_reachable(f"http://127.0.0.1:{unused_tcp_port}"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 1)
+    async with asyncio.timeout(LIMIT_SECONDS), serving(unused_tcp_port):
+        await waiting
