@@ -221,7 +221,7 @@ def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) ->
     config, keys = state.config, state.keys
     if config is None or keys is None:
         return None
-    read = None if body is None else _predictions(exchange.answer, body, config)
+    read = None if body is None else _predictions(exchange.answer, body, config, state.wanted)
     exchange.rows = None if read is None else read[1]
     receipt = Receipt(
         namespace=config.namespace,
@@ -238,7 +238,7 @@ def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) ->
 
 
 def _predictions(
-    answer: ResponseHead | None, body: bytes, config: MonitorConfig
+    answer: ResponseHead | None, body: bytes, config: MonitorConfig, of: predictions.Wanted
 ) -> tuple[tuple[Predicted, ...], int] | None:
     """The first predictions of an answer and how many it has."""
     encoding = None if answer is None else answer.get(b"content-encoding")
@@ -246,8 +246,8 @@ def _predictions(
         return predictions.read_at(body, encoding, config.server.prediction)
     length = None if answer is None else json_bytes(answer)
     if length is not None:
-        return predictions.read_binary(body, length)
-    return predictions.read(body, encoding)
+        return predictions.read_binary(body, length, of)
+    return predictions.read(body, encoding, of)
 
 
 def json_bytes(head: Head) -> int | None:

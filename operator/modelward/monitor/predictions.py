@@ -1,17 +1,21 @@
 """Reads the predictions out of an answer, for the receipt.
 
 Of a v2 inference response the output named `predict` is taken (MLServer's scikit-learn runtime gives it
-beside `predict_proba`), else the first; one prediction per row. Of an output with a few numbers per row
-each row is taken whole, as the scores of classes; with more it is left out. Source: Open Inference
-Protocol v2, "Inference Response JSON Object". Of a plain server's answer it is what a JSON pointer names.
+beside `predict_proba`), else the first; one prediction per row. Where an objective judges scores it is
+`predict_proba`, else the first output with scores. Of an output with a few numbers per row each row is
+taken whole, as the scores of classes; with more it is left out. Source: Open Inference Protocol v2,
+"Inference Response JSON Object". Of a plain server's answer it is what a JSON pointer names.
 """
 
 import gzip
 import zlib
-from typing import Final
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 import orjson
 
+from modelward.api.monitorconfig import AccuracyObjectiveConfig, ObjectiveConfig
 from modelward.monitor import pointers, tensors
 from modelward.monitor.receipts import MAX_PREDICTIONS, MAX_SCORES, Predicted, is_row_of_scores
 
@@ -21,9 +25,42 @@ MAX_INFLATED_BYTES: Final = 128 * 1024
 _SCALARS: Final = frozenset({str, int, float, bool})
 _MATRIX: Final = 2
 _PREFERRED_OUTPUT: Final = "predict"
+_PREFERRED_SCORES: Final = "predict_proba"
+_FRACTIONS: Final = ("FP", "BF")
+"""How the datatypes begin whose values can be probabilities."""
 
 
-def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Predicted, ...], int] | None:
+class Wanted(StrEnum):
+    """Which output of several the objectives judge."""
+
+    PREDICTION = "prediction"
+    SCORES = "scores"
+    """Scores of classes, else the prediction, which is a class then."""
+    PROBABILITY = "probability"
+    """Scores or a probability, never a class: it was decided by another threshold."""
+
+
+class _Output(NamedTuple):
+    name: object
+    data: object
+    shape: object
+    is_fraction: bool
+    """Its values can be probabilities; integers and texts are classes."""
+
+
+def wanted(objectives: Iterable[ObjectiveConfig]) -> Wanted:
+    """What `objectives` judge. An answer's receipt holds one output, so one of them may decide for all."""
+    accuracy = [each for each in objectives if isinstance(each, AccuracyObjectiveConfig)]
+    if any(each.threshold is not None for each in accuracy):
+        return Wanted.PROBABILITY
+    if accuracy and all(each.argmax for each in accuracy):
+        return Wanted.SCORES
+    return Wanted.PREDICTION
+
+
+def read(
+    body: bytes, encoding: bytes | None, of: Wanted = Wanted.PREDICTION
+) -> tuple[tuple[Predicted, ...], int] | None:
     """The first MAX_PREDICTIONS predictions of `body` and how many it has; None when there are none to read.
 
     `encoding` is the Content-Encoding header; other codings than gzip are not read.
@@ -32,27 +69,31 @@ def read(body: bytes, encoding: bytes | None) -> tuple[tuple[Predicted, ...], in
         answer = orjson.loads(_plain(body, encoding))
     except (orjson.JSONDecodeError, zlib.error, gzip.BadGzipFile, EOFError):
         return None
-    outputs = answer.get("outputs") if isinstance(answer, dict) else None
-    if not isinstance(outputs, list) or not outputs:
+    found = answer.get("outputs") if isinstance(answer, dict) else None
+    if not isinstance(found, list):
         return None
-    chosen = None
-    for output in outputs:
+    outputs = []
+    for output in found:
         if not isinstance(output, dict):
             return None
-        if output.get("name") == _PREFERRED_OUTPUT:
-            chosen = output
-            break
-    output = outputs[0] if chosen is None else chosen
-    return _first(output.get("data"), output.get("shape"))
+        is_fraction = str(output.get("datatype")).startswith(_FRACTIONS)
+        outputs.append(_Output(output.get("name"), output.get("data"), output.get("shape"), is_fraction))
+    return _of_outputs(outputs, of)
 
 
-def read_binary(body: bytes, json_bytes: int) -> tuple[tuple[Predicted, ...], int] | None:
+def read_binary(
+    body: bytes, json_bytes: int, of: Wanted = Wanted.PREDICTION
+) -> tuple[tuple[Predicted, ...], int] | None:
     """As `read`, of an answer whose first `json_bytes` are JSON and the rest binary tensors."""
     try:
-        values = tensors.predictions(tensors.read(body, json_bytes, "outputs"))
+        found = tensors.read(body, json_bytes, "outputs")
     except tensors.TensorError:
         return None
-    return _first(values, [len(values)])
+    outputs = [
+        _Output(each.name, each.data, [*each.shape], all(type(value) is float for value in each.data[:1]))
+        for each in found
+    ]
+    return _of_outputs(outputs, of)
 
 
 def read_at(body: bytes, encoding: bytes | None, pointer: str) -> tuple[tuple[Predicted, ...], int] | None:
@@ -63,6 +104,24 @@ def read_at(body: bytes, encoding: bytes | None, pointer: str) -> tuple[tuple[Pr
         return None
     values = tensors.of_rows(pointers.find(answer, pointer))
     return _first(values, [len(values)])
+
+
+def _of_outputs(outputs: Sequence[_Output], of: Wanted) -> tuple[tuple[Predicted, ...], int] | None:
+    """The predictions of the output that is wanted."""
+    if not outputs:
+        return None
+    if of is not Wanted.PREDICTION:
+        for output in sorted(outputs, key=lambda each: each.name != _PREFERRED_SCORES):
+            read = _first(output.data, output.shape)
+            if read is not None and isinstance(read[0][0], tuple):
+                return read
+    if of is Wanted.PROBABILITY:
+        outputs = [each for each in outputs if each.is_fraction]
+        preferred: str = _PREFERRED_SCORES
+    else:
+        preferred = _PREFERRED_OUTPUT
+    chosen = next((each for each in outputs if each.name == preferred), next(iter(outputs), None))
+    return None if chosen is None else _first(chosen.data, chosen.shape)
 
 
 def _first(data: object, shape: object) -> tuple[tuple[Predicted, ...], int] | None:

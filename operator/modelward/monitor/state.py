@@ -17,6 +17,7 @@ from modelward.monitor.capture.share import Share
 from modelward.monitor.counters import BAD, GOOD, Counts
 from modelward.monitor.events import OF_ANSWERS
 from modelward.monitor.labels import LabelQueue, SeenReceipts
+from modelward.monitor.predictions import Wanted, wanted
 from modelward.monitor.store_watch import StoreWatch
 from modelward.monitor.traffic import Target, TrafficState
 
@@ -44,6 +45,8 @@ class MonitorState:
     """The pod's own server; None before there is a configuration."""
     of_answers: tuple[ObjectiveConfig, ...] = ()
     """The objectives whose events are answers: those of latency and availability."""
+    wanted: Wanted = Wanted.PREDICTION
+    """Which output of an answer its receipt holds."""
     slow_after_s: float = math.inf
     """A prediction that takes longer is bad for a latency objective."""
     keys: Keys | None = None
@@ -64,6 +67,7 @@ class MonitorState:
         self.config = config
         self.server = Target(SERVER_HOST, config.server.port)
         self.of_answers = tuple(each for each in config.objectives if each.kind in OF_ANSWERS)
+        self.wanted = wanted(config.objectives)
         within_ms = (each.within_ms for each in config.objectives if isinstance(each, LatencyObjectiveConfig))
         self.slow_after_s = min(within_ms, default=math.inf) / 1000
         reads_content = self.capture is not None and config.drift is not None

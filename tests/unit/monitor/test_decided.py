@@ -27,6 +27,9 @@ NAMED = AccuracyObjectiveConfig(name="named", config="1", argmax=True, classes=(
         ((0.1, 0.9), NAMED, "dog"),
         ("dog", NAMED, "dog"),
         (2, BEST, 2),
+        (0, NAMED, "cat"),
+        (1.0, NAMED, "dog"),
+        (5, AccuracyObjectiveConfig(name="n", config="1", argmax=True, classes=("3", "5")), "5"),
     ],
 )
 def test_a_class_is_read_out(
@@ -40,7 +43,12 @@ def test_a_class_is_read_out(
     ("predicted", "objective", "problem"),
     [
         ((0.4, 0.6), PLAIN, "the answer has 2 numbers a row; write argmax or probabilityThreshold"),
-        ((0.4, 0.5, 0.1), HALF, "a prediction is one probability, or two scores"),
+        ((0.4, 0.5, 0.1), HALF, "a prediction is one probability from 0 to 1, or two scores"),
+        (2, HALF, "a prediction is one probability from 0 to 1"),
+        (True, HALF, "a prediction is one probability from 0 to 1"),
+        (2, NAMED, "2 is no class of objective named; send a name of its classes, or a number from 0 to 1"),
+        (0.5, NAMED, "0.5 is no class of objective named"),
+        (float("inf"), NAMED, "inf is no class of objective named"),
         ("cat", HALF, "objective half has a probability threshold"),
         ((0.1, 0.2, 0.7), NAMED, "the answer has 3 scores, objective named names 2 classes; name as many"),
     ],

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import struct
 from typing import Any
 
 import pytest
 
-from modelward.monitor.predictions import MAX_INFLATED_BYTES, read
+from modelward.api.monitorconfig import AccuracyObjectiveConfig
+from modelward.monitor.predictions import MAX_INFLATED_BYTES, Wanted, read, read_binary, wanted
 
 
 def body(*outputs: Any) -> bytes:
@@ -14,9 +16,14 @@ def body(*outputs: Any) -> bytes:
     return json.dumps({"outputs": list(outputs)}).encode()
 
 
-def output(data: Any, shape: list[Any], name: str = "out") -> dict[str, Any]:
+def output(data: Any, shape: list[Any], name: str = "out", datatype: str = "FP64") -> dict[str, Any]:
     """One output."""
-    return {"name": name, "shape": shape, "datatype": "FP64", "data": data}
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data}
+
+
+CLASS = output([0, 1], [2, 1], "predict", "INT64")
+SCORES = output([0.7, 0.3, 0.2, 0.8], [2, 2], "predict_proba")
+READ_SCORES = (((0.7, 0.3), (0.2, 0.8)), 2)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +70,50 @@ def test_gzip() -> None:
     assert read(plain, b"gzip") is None
     assert read(plain, b"br") is None
     assert read(plain, b"identity") == ((1,), 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "of", "expected"),
+    [
+        (body(CLASS, SCORES), Wanted.PREDICTION, ((0, 1), 2)),
+        (body(CLASS, SCORES), Wanted.SCORES, READ_SCORES),
+        (body(CLASS, SCORES), Wanted.PROBABILITY, READ_SCORES),
+        (body(CLASS, output([9, 9], [1, 2], "first"), SCORES), Wanted.SCORES, READ_SCORES),
+        (body(CLASS, SCORES | {"name": "scores"}), Wanted.SCORES, READ_SCORES),
+        (body(CLASS), Wanted.SCORES, ((0, 1), 2)),
+        (body(CLASS), Wanted.PROBABILITY, None),
+        (body(output(["no"], [1], "predict", "BYTES")), Wanted.PROBABILITY, None),
+        (body(CLASS, output([0.4, 1], [2], "p")), Wanted.PROBABILITY, ((0.4, 1), 2)),
+        (body(), Wanted.SCORES, None),
+    ],
+)
+def test_an_objective_of_scores_gets_scores(answer: bytes, of: Wanted, expected: Any) -> None:
+    """Beside a class the scores are taken; where a probability is judged a bare class is nothing."""
+    assert read(answer, None, of) == expected
+
+
+def test_binary_scores() -> None:
+    """Scores are found among binary tensors too, and a bare class is no probability."""
+    scores = struct.pack("<2d", 0.25, 0.75)
+    named = {"name": "predict", "shape": [1], "datatype": "INT64", "parameters": {"binary_data_size": 8}}
+    proba = {"name": "predict_proba", "shape": [1, 2], "datatype": "FP64"}
+    both = body(named, proba | {"parameters": {"binary_data_size": 16}})
+    binary = both + struct.pack("<q", 1) + scores
+    assert read_binary(binary, len(both)) == ((1,), 1)
+    assert read_binary(binary, len(both), Wanted.PROBABILITY) == (((0.25, 0.75),), 1)
+    one = body(named)
+    assert read_binary(one + struct.pack("<q", 1), len(one), Wanted.PROBABILITY) is None
+
+
+def test_wanted() -> None:
+    """A threshold wants probabilities, argmax alone scores; beside a plain objective the prediction."""
+    plain = AccuracyObjectiveConfig(name="plain", config="1")
+    half = AccuracyObjectiveConfig(name="half", config="1", threshold=0.5)
+    best = AccuracyObjectiveConfig(name="best", config="1", argmax=True)
+    assert [wanted(of) for of in ([], [plain], [best], [best, plain], [best, half])] == [
+        Wanted.PREDICTION,
+        Wanted.PREDICTION,
+        Wanted.SCORES,
+        Wanted.PREDICTION,
+        Wanted.PROBABILITY,
+    ]
