@@ -75,8 +75,8 @@ def _probability(predicted: Predicted, objective: str) -> float:
         number = as_number(predicted)
     if number is None or not -_ROUNDING <= number <= 1 + _ROUNDING:
         message = (
-            f"objective {objective} has a probability threshold; a prediction is one probability from 0 to 1, or "
-            "two scores"
+            f"objective {objective} has a probability threshold; "
+            "a prediction is one probability from 0 to 1, or two scores"
         )
         raise UndecidedError(message)
     return number

@@ -7,7 +7,8 @@ Three ways to write them are read:
   whatever its name (a single row may have the shape [columns]);
 * JSON with names: an object {feature: value}, a list of them, or either under `instances` or `inputs`.
 
-What is in none of these forms has no column, and the caller counts it as such.
+What is in none of these forms has no column, and the caller counts it as such. Where one feature of the
+profile is found, another that is not there is missing in every row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,8 @@ def of_tensors(tensors: Sequence[Tensor], config: DriftConfig) -> Mapping[str, S
     names = {feature.name for feature in config.features}
     named = {tensor.name: tensor.data for tensor in tensors if tensor.name in names and _is_column(tensor)}
     if named:
-        return named
+        absent = [None] * max(map(len, named.values()))
+        return {feature.name: named.get(feature.name, absent) for feature in config.features}
     for tensor in tensors:
         rows = _rows(tensor, config.columns)
         if rows is not None and len(tensor.data) == rows * config.columns:
@@ -52,12 +54,9 @@ def of_json(body: object, config: DriftConfig) -> Mapping[str, Sequence[object]]
     rows = body if isinstance(body, list) else [body]
     objects = [row for row in rows if isinstance(row, dict)]
     if objects:
-        present = set().union(*objects)
-        return {
-            feature.name: [row.get(feature.name) for row in objects]
-            for feature in config.features
-            if feature.name in present
-        }
+        if not any(feature.name in row for feature in config.features for row in objects):
+            return {}
+        return {feature.name: [row.get(feature.name) for row in objects] for feature in config.features}
     matrix = [row for row in rows if isinstance(row, list) and len(row) == config.columns]
     if not matrix:
         return {}

@@ -59,9 +59,16 @@ def test_json_rows_are_found_by_name_or_position(body: object) -> None:
 
 
 def test_a_feature_that_a_row_lacks_is_missing_in_it() -> None:
-    """Absent from one row is missing; absent from all is a feature that the client does not send."""
+    """Absent from one row or from all, it is missing: a client that stops sending it must be seen."""
     assert of_json([{"a": 1}, {"a": 2, "c": 3}], CONFIG) == {"a": [1, 2], "c": [None, 3]}
-    assert of_json([{"a": 1}], CONFIG) == {"a": [1]}
+    assert of_json([{"a": 1}, {"a": 2}], CONFIG) == {"a": [1, 2], "c": [None, None]}
+
+
+def test_a_feature_without_a_tensor_is_missing() -> None:
+    """Where one feature has a tensor, another without one, or with a broken one, is missing in each row."""
+    tensors = [Tensor("a", (2,), [1, 2]), Tensor("c", (3,), [1])]
+    assert of_tensors(tensors, CONFIG) == {"a": [1, 2], "c": [None, None]}
+    assert of_tensors(tensors[:1], CONFIG) == {"a": [1, 2], "c": [None, None]}
 
 
 @pytest.mark.parametrize("body", [None, 3, "text", [], [[1, 2]], {"other": 1}])
