@@ -9,6 +9,7 @@ from modelward.monitor.capture.messages import Facts
 from modelward.monitor.counters import BAD, GOOD, TraceExemplar
 from modelward.monitor.events import Ending, Outcome, is_good
 from modelward.monitor.exchange import Exchange, Port, Sample, json_bytes, storage_class
+from modelward.monitor.log import LOGGER
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
 from modelward.monitor.trace import SpanFacts, Tracer
@@ -20,7 +21,16 @@ _CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
 
 
 def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
-    """Count the end of an exchange and make its span."""
+    """Count the end of an exchange and make its span; a defect here never keeps an answer from its client."""
+    try:
+        _record(exchange, ending, state, tracer)
+    except Exception:  # noqa: BLE001 - whatever it was, the client gets its answer
+        state.counts.uncounted += 1
+        if state.counts.uncounted == 1:
+            LOGGER.exception("an exchange could not be counted; further ones are not logged")
+
+
+def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
     duration_s = time.perf_counter() - exchange.started_s
     status = None if exchange.answer is None else exchange.answer.status
     stream = exchange.stream

@@ -161,6 +161,7 @@ class Counts:
         "store_failures",
         "store_reads",
         "stream_events",
+        "uncounted",
         "unreachable",
         "upstream_cut",
     )
@@ -181,6 +182,8 @@ class Counts:
         self.upstream_cut = 0
         self.client_gone = 0
         self.malformed_requests = 0
+        self.uncounted = 0
+        """Exchanges that a defect of the monitor's kept from being counted."""
         self.receipts = 0
         self.reload_failures = 0
         self.feedback: Counter[str] = Counter()

@@ -29,6 +29,7 @@ _EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
 _SUCCESS: Final = range(200, 300)
+_MAX_LENGTH_DIGITS: Final = 10
 
 
 class Port(StrEnum):
@@ -251,6 +252,11 @@ def _predictions(
 
 
 def json_bytes(head: Head) -> int | None:
-    """How much of a v2 message's body is JSON where binary tensors follow it; None: there are none."""
+    """How much of a v2 message's body is JSON where binary tensors follow it; None: there are none.
+
+    A length of more digits than any body's is none.
+    """
     value = head.get(b"inference-header-content-length")
-    return int(value) if value is not None and value.isdigit() else None
+    if value is None or not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
+        return None
+    return int(value)

@@ -218,6 +218,12 @@ class _OperationsCollector(Collector):
             config,
             counts.forward_fallbacks,
         )
+        yield _counter(
+            "modelward_exchanges_uncounted",
+            "Exchanges that were not counted, by a defect of the monitor's that its log tells.",
+            config,
+            counts.uncounted,
+        )
         failures = CounterMetricFamily(
             "modelward_request_failures", "Requests without a whole answer.", labels=[*_IDENTITY, "reason"]
         )

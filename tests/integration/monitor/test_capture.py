@@ -124,6 +124,17 @@ async def test_synthetic_requests_and_failures_are_not_sampled(
     assert samples.get("modelward_samples_total") == 1
 
 
+async def test_a_length_that_no_body_has(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A client that claims one is answered, and its connection goes on."""
+    monitor = started(start_monitor, server)
+    async with RawClient(monitor.serving_port) as client:
+        await ask(client, infer(b"{}", "Inference-Header-Content-Length: 1" + "0" * 20), 2)
+        await ask(client, request(1, 5.0))
+    samples = await until(monitor, "age", "00", 1)
+    assert samples.get("modelward_requests_in_flight") == 0
+    assert samples.get("modelward_exchanges_uncounted_total") == 0
+
+
 async def test_a_body_beyond_the_limit_is_dropped(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """A request longer than max_body_bytes is answered, not parsed, and counted as too large."""
     monitor = started(start_monitor, server, max_body_bytes=1000)

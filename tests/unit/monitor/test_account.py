@@ -1,0 +1,52 @@
+"""What is counted when an exchange has ended."""
+
+from typing import Any
+
+import pytest
+
+from modelward.api.monitorconfig import MonitorConfig
+from modelward.monitor import account, exchange
+from modelward.monitor.events import Ending
+from modelward.monitor.exchange import Exchange, Port
+from modelward.monitor.heads import ResponseHead, parse_request, parse_response
+from modelward.monitor.state import MonitorState
+
+REQUEST = b"POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+def state() -> MonitorState:
+    """A monitor's state with a configuration."""
+    made = MonitorState(started_s=0.0)
+    config = {"namespace": "shop", "deployment": "d", "revision": "d-1", "server": {"port": 1}}
+    made.take_config(MonitorConfig.model_validate(config))
+    return made
+
+
+def answered(of: MonitorState) -> Exchange:
+    """A prediction that has its answer."""
+    head = parse_request(REQUEST)
+    made = exchange.begin(of, head, head.body(), Port.SERVING, 0.0)
+    exchange.take_answer(made, parse_response(ANSWER), of)
+    return made
+
+
+def test_a_defect_stops_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong with counting is counted and logged once, and goes no further."""
+    broken: Any = state()
+    broken.counts.durations = None
+    for _ in range(3):
+        account.record(answered(broken), Ending.ANSWERED, broken, None)
+    assert broken.counts.uncounted == 3
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("length", "read"), [(b"12", 12), (b"1" + b"0" * 20, None), (b"-1", None), (b"", None)]
+)
+def test_length_of_json(length: bytes, read: int | None) -> None:
+    """A length that no body has is none: no number of a client's is too large to be handed on."""
+    head: ResponseHead = parse_response(
+        b"HTTP/1.1 200 OK\r\nInference-Header-Content-Length: %s\r\n\r\n" % length
+    )
+    assert exchange.json_bytes(head) == read
