@@ -17,6 +17,8 @@ from modelward.monitor.drift.columns import Tensor
 PREFERRED_OUTPUT: Final = "predict"
 """MLServer's scikit-learn runtime gives it beside `predict_proba`."""
 MAX_ELEMENTS: Final = 1_000_000
+MAX_DEPTH: Final = 16
+"""Of nested data: more dimensions than a tensor of features has."""
 _FORMATS: Final = {
     "BOOL": "?",
     "UINT8": "B",
@@ -76,10 +78,11 @@ def read(body: bytes, json_bytes: int | None, key: str) -> list[Tensor]:
 
 
 def flat(data: object) -> list[object]:
-    """The elements of nested or flat data, in row-major order. Raises TensorError for too many."""
+    """The elements of nested or flat data, in row-major order. Raises TensorError for too many or too deep."""
     if not isinstance(data, list):
         return []
     elements: list[object] = data
+    depth = 1
     while any(type(element) is list for element in elements):
         flatter: list[object] = []
         for element in elements:
@@ -90,6 +93,9 @@ def flat(data: object) -> list[object]:
         elements = flatter
         if len(elements) > MAX_ELEMENTS:
             raise TensorError(f"more than {MAX_ELEMENTS} elements")
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise TensorError(f"data of more than {MAX_DEPTH} dimensions")
     return elements
 
 

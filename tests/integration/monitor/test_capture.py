@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -182,6 +183,13 @@ async def test_a_dead_process_is_begun_anew(start_monitor: MonitorFactory, serve
         await ask(client, request(1, 50.0), 4)
         await until(monitor, "age", "01", 4)
     assert worker_of(monitor) != killed
+
+
+async def test_memory_is_bounded(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """The second process may take so much and no more, so that a body never ends the whole container."""
+    monitor = started(start_monitor, server)
+    await scraped(monitor)
+    assert resource.prlimit(worker_of(monitor), resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 async def test_nothing_is_left_behind(start_monitor: MonitorFactory, server: ModelServer) -> None:

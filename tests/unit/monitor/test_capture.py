@@ -108,6 +108,7 @@ def tensor(name: str, shape: list[int], data: Any) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": "FP64", "data": data}
 
 
+AGE = v2("inputs", tensor("age", [1], [7]))
 ANSWER = v2("outputs", tensor("predict", [2, 1], [0, 1]))
 
 
@@ -163,12 +164,12 @@ def test_v2_binary_is_read() -> None:
 
 def test_framing_and_coding_are_taken_off() -> None:
     """A gzipped request and a chunked answer are read like plain ones."""
-    request_body = gzip.compress(v2("inputs", tensor("age", [1], [7])))
+    request_body = gzip.compress(AGE)
     whole = v2("outputs", tensor("predict", [1], [1]))
     answer = b"5;x=y\r\n%s\r\n%x\r\n%s\r\n0\r\nTrailer: t\r\n\r\n" % (whole[:5], len(whole) - 5, whole[5:])
     facts = Facts(request_encoding="GZip", answer_is_chunked=True)
     table = bodies.read(facts, request_body, answer, config())
-    assert (table.columns, table.predictions) == ({"age": [7]}, [1])
+    assert (table.columns, table.predictions) == ({"age": [7], "income": [None]}, [1])
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,8 @@ def test_plain_http_is_read_by_its_pointer(answer: bytes, predictions: list[obje
         (Facts(request_encoding="br"), b"{}"),
         (Facts(request_encoding="gzip"), b"no gzip"),
         (Facts(request_encoding="gzip"), gzip.compress(b"{}" * 1000, mtime=0)[:-9]),
+        (Facts(request_encoding="gzip"), gzip.compress(AGE + b" " * 1024 * 1024, mtime=0)),
+        (Facts(), v2("inputs", tensor("age", [1], json.loads("[" * 17 + "1" + "]" * 17)))),
         (Facts(request_is_chunked=True), b"5\r\nab"),
         (
             Facts(request_json_bytes=2),
@@ -215,6 +218,6 @@ def test_plain_http_is_read_by_its_pointer(answer: bytes, predictions: list[obje
     ],
 )
 def test_what_is_not_as_its_headers_say_is_unreadable(facts: Facts, request_body: bytes) -> None:
-    """A broken body is reported as one, whatever is wrong with it."""
+    """A broken body, one that unpacks to too much and one nested too deep are reported, whatever is wrong."""
     with pytest.raises(UnreadableError):
         bodies.read(facts, request_body, ANSWER, config())

@@ -4,7 +4,6 @@ import gzip
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import orjson
 
@@ -12,8 +11,6 @@ from modelward.api.monitorconfig import MonitorConfig, ServerProtocol
 from modelward.monitor import pointers, tensors
 from modelward.monitor.capture.messages import Facts
 from modelward.monitor.drift import columns
-
-MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
 
 
 class UnreadableError(Exception):
@@ -34,8 +31,13 @@ def read(facts: Facts, request: bytes, answer: bytes, config: MonitorConfig) -> 
     """The exchange's content; the configuration has a profile. Raises UnreadableError."""
     assert config.drift is not None  # noqa: S101 - nothing is sampled without
     try:
-        request = plain(request, facts.request_encoding, facts.request_is_chunked)
-        answer = plain(answer, facts.answer_encoding, facts.answer_is_chunked)
+        limit = config.capture.max_body_bytes
+        request = _inflated(
+            _without_chunks(request) if facts.request_is_chunked else request, facts.request_encoding, limit
+        )
+        answer = _inflated(
+            _without_chunks(answer) if facts.answer_is_chunked else answer, facts.answer_encoding, limit
+        )
         if config.server.protocol is ServerProtocol.V2:
             given = tensors.read(request, facts.request_json_bytes, "inputs")
             answered = tensors.read(answer, facts.answer_json_bytes, "outputs")
@@ -47,10 +49,8 @@ def read(facts: Facts, request: bytes, answer: bytes, config: MonitorConfig) -> 
         raise UnreadableError(str(error)) from error
 
 
-def plain(body: bytes, encoding: str, is_chunked: bool) -> bytes:  # noqa: FBT001 - as the headers say
-    """A body without its framing and its coding. Raises UnreadableError."""
-    if is_chunked:
-        body = _without_chunks(body)
+def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """A body without its coding, of at most `max_bytes`. Raises UnreadableError."""
     coding = encoding.strip().lower()
     if coding in {"", "identity"}:
         return body
@@ -58,11 +58,11 @@ def plain(body: bytes, encoding: str, is_chunked: bool) -> bytes:  # noqa: FBT00
         raise UnreadableError(f"content coding {coding!r} is not read")
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        content = inflate.decompress(body, MAX_INFLATED_BYTES)
+        content = inflate.decompress(body, max_bytes)
     except (zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableError(str(error)) from error
     if inflate.unconsumed_tail or not inflate.eof:
-        raise UnreadableError("the gzip body is too long or broken off")
+        raise UnreadableError(f"the gzip body is broken off or has more than {max_bytes} bytes unpacked")
     return content
 
 

@@ -9,10 +9,12 @@ ends by itself, as it does when the forwarding process has closed its end.
 import ctypes
 import gc
 import os
+import resource
 import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from modelward.monitor.log import LOGGER
@@ -20,6 +22,8 @@ from modelward.monitor.log import LOGGER
 _PR_SET_PDEATHSIG: Final = 1
 _MIN_LIFE_SECONDS: Final = 1.0
 """A worker that lives shorter is followed by the next only after so long."""
+MAX_GROWTH_BYTES: Final = 128 * 1024 * 1024
+"""What a worker may take besides what it was forked with: two bodies of 1 MiB as Python's objects take 64."""
 
 Work = Callable[[socket.socket], None]
 
@@ -58,6 +62,7 @@ def _run(work: Work, far: socket.socket) -> None:
     status = 1
     try:
         _die_with_parent()
+        _bound_memory()
         work(far)
         status = 0
     except Exception:  # noqa: BLE001 - whatever it was, the next worker begins
@@ -69,6 +74,13 @@ def _run(work: Work, far: socket.socket) -> None:
 def _die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the parent dies (prctl(2)): no child outlives the monitor."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound_memory() -> None:
+    """Let a worker that takes too much fail by itself (setrlimit(2)), not the container at its limit."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + MAX_GROWTH_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _ignore_the_terminal() -> None:
