@@ -1,8 +1,8 @@
 """POST /v1/feedback: takes labels for earlier predictions, one or many per request.
 
 A body is one JSON object {"receipt", "label" [, "prediction"] [, "good"]}, a batch {"items": [...]}
-or NDJSON (Content-Type application/x-ndjson), plain or gzipped, of at most MAX_BODY_BYTES. Each item
-is answered by itself. An item whose receipt holds no prediction brings it along, or says
+or NDJSON (Content-Type application/x-ndjson), plain or gzipped, of at most MAX_BODY_BYTES and MAX_ITEMS.
+Each item is answered by itself. An item whose receipt holds no prediction brings it along, or says
 "good": true or false. Scores of classes are brought along as a list for each row: [[0.1, 0.9]].
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,6 +24,8 @@ from modelward.monitor.receipts import Predicted, Prediction, Receipt, ReceiptEr
 from modelward.monitor.state import Keys, MonitorState
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_ITEMS: Final = 10_000
+"""Of one request; each is answered by itself, so that many small ones have a large answer."""
 MAX_LABELS_PER_ITEM: Final = 1024
 RETRY_AFTER_SECONDS: Final = 5
 _ITEMS_PER_TURN: Final = 32
@@ -76,13 +79,21 @@ class RefusedError(Exception):
         self.result = result
 
 
+class _TooManyError(RefusedError):
+    """The request has too many items."""
+
+    def __init__(self) -> None:
+        super().__init__(Result.MALFORMED, f"feedback of more than {MAX_ITEMS} items; send smaller batches")
+
+
 async def answer(state: MonitorState, body: bytes, content_type: str, encoding: str) -> Answer:
     """Take the labels in `body` and answer for each."""
     try:
         items = _items(_plain(body, encoding), content_type)
     except RefusedError as error:
         state.counts.feedback[error.result] += 1
-        return Answer(400, _JSON, orjson.dumps({"result": error.result, "message": str(error)}) + b"\n")
+        status = 413 if isinstance(error, _TooManyError) else 400
+        return Answer(status, _JSON, orjson.dumps({"result": error.result, "message": str(error)}) + b"\n")
     results = []
     for number, item in enumerate(items.values):
         if number % _ITEMS_PER_TURN == _ITEMS_PER_TURN - 1:
@@ -106,7 +117,8 @@ class _Form(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Items:
     form: _Form
-    values: list[object]
+    values: Iterable[object]
+    """Lines are parsed as they are taken."""
 
 
 def _plain(body: bytes, encoding: str) -> bytes:
@@ -131,7 +143,9 @@ def _plain(body: bytes, encoding: str) -> bytes:
 
 def _items(body: bytes, content_type: str) -> _Items:
     if content_type.partition(";")[0].strip().lower() in {_NDJSON, "application/jsonl", "application/ndjson"}:
-        return _Items(_Form.LINES, [_line(line) for line in body.splitlines() if line.strip()])
+        if body.count(b"\n") + (not body.endswith(b"\n")) > MAX_ITEMS:
+            raise _TooManyError
+        return _Items(_Form.LINES, (_line(line) for line in body.split(b"\n") if line.strip()))
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -143,6 +157,8 @@ def _items(body: bytes, content_type: str) -> _Items:
         if not isinstance(value["items"], list):
             message = "items must be a list of {receipt, label}"
             raise RefusedError(Result.MALFORMED, message)
+        if len(value["items"]) > MAX_ITEMS:
+            raise _TooManyError
         return _Items(_Form.BATCH, value["items"])
     return _Items(_Form.ONE, [value])
 

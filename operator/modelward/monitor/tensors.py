@@ -78,7 +78,7 @@ def read(body: bytes, json_bytes: int | None, key: str) -> list[Tensor]:
 
 
 def flat(data: object) -> list[object]:
-    """The elements of nested or flat data, in row-major order. Raises TensorError for too many or too deep."""
+    """The elements of nested or flat data, in row-major order. Raises TensorError if too many or deep."""
     if not isinstance(data, list):
         return []
     elements: list[object] = data
