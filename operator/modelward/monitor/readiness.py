@@ -11,6 +11,8 @@ from modelward.monitor.traffic import Target
 CHECK_SECONDS: Final = 1.0
 _PATHS: Final = {ServerProtocol.V2: "/v2/health/ready", ServerProtocol.OPENAI: "/v1/models"}
 """Answered with 200 by a server that is ready. OpenAI's API has no path for it; its list of models serves."""
+_READY: Final = {ServerProtocol.V2: {b"200"}, ServerProtocol.OPENAI: {b"200", b"401", b"403"}}
+"""A server that asks for a key, which the monitor does not have, is there to ask for it."""
 _MAX_STATUS_LINE_BYTES: Final = 1024
 
 
@@ -42,7 +44,7 @@ async def _server_not_ready_because(target: Target, protocol: ServerProtocol) ->
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         line = await reader.readline()
         words = line.split(None, 2)
-        if len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1] == b"200":
+        if len(words) > 1 and words[0].startswith(b"HTTP/1.") and words[1] in _READY[protocol]:
             return None
         answer = line.decode("latin-1").strip() or "nothing"
         return f"GET {path} on port {target.port} answered {answer}"

@@ -5,6 +5,8 @@ import json
 import sys
 from typing import Any
 
+import pytest
+
 from modelward.conventions import METRIC_EVENTS
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
@@ -118,6 +120,23 @@ async def test_ready_follows_the_v2_server(start_monitor: MonitorFactory, server
     await server.stop()
     assert (await monitor.ready())[0] == 503
     await server.start()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("200 OK", 200), ("401 Unauthorized", 200), ("404 No", 503)]
+)
+async def test_ready_follows_an_openai_server(
+    start_monitor: MonitorFactory, server: ModelServer, status: str, expected: int
+) -> None:
+    """An OpenAI-compatible server is ready when it lists its models, or asks for a key to do so."""
+
+    async def models(request: Request, connection: Connection) -> None:
+        assert request.target == "/v1/models"
+        connection.write(answer(b"{}", status))
+
+    server.handler = models
+    monitor = start_monitor(server.port, server={"protocol": "openai", "port": server.port})
+    assert (await monitor.ready())[0] == expected
 
 
 async def test_ready_follows_a_plain_server(start_monitor: MonitorFactory, server: ModelServer) -> None:
