@@ -18,7 +18,7 @@ An event is a prediction request that the pod's own server was given on the serv
   would look idle.
 - latency to the first token: good when the first event with content of a streamed answer came in time;
   answers that are not streamed are no events. A stream that its client leaves before that is a bad event
-  when it had already waited too long.
+  when it had already waited too long; so is a request without any answer, if it was complete.
 - accuracy: counted from labels (labels.py), never here.
 """
 
@@ -132,9 +132,11 @@ def _is_quick(outcome: Outcome, within_ms: float) -> bool | None:
 
 
 def _is_quick_to_begin(outcome: Outcome, within_ms: float) -> bool | None:
-    if not outcome.is_streamed or outcome.status is None or outcome.status >= _FIRST_ERROR:
+    has_given_up = outcome.ending is Ending.CLIENT_GONE and outcome.duration_s * 1000 > within_ms
+    if outcome.status is None:
+        return False if has_given_up and outcome.request_complete else None
+    if not outcome.is_streamed or outcome.status >= _FIRST_ERROR:
         return None
     if outcome.first_token_s is not None:
         return outcome.first_token_s * 1000 <= within_ms
-    is_late = outcome.duration_s * 1000 > within_ms
-    return False if outcome.ending is Ending.CLIENT_GONE and is_late else None
+    return False if has_given_up else None

@@ -197,7 +197,8 @@ def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> 
     """Remember the answer's head; the request need not be sent again."""
     exchange.answer = head
     exchange.kept = None
-    if exchange.is_prediction and head.first.get(b"content-type", b"").startswith(_EVENT_STREAM):
+    is_stream = head.first.get(b"content-type", b"").startswith(_EVENT_STREAM)
+    if exchange.is_prediction and is_stream and b"content-encoding" not in head.first:
         exchange.stream = EventStream()
     if state.store.objective is not None and _is_evidence(exchange):
         exchange.store_read_ms = server_timing.storage_ms(head)

@@ -50,3 +50,14 @@ def test_length_of_json(length: bytes, read: int | None) -> None:
         b"HTTP/1.1 200 OK\r\nInference-Header-Content-Length: %s\r\n\r\n" % length
     )
     assert exchange.json_bytes(head) == read
+
+
+@pytest.mark.parametrize(("coding", "is_watched"), [(b"", True), (b"Content-Encoding: gzip\r\n", False)])
+def test_compressed_streams_are_not_read(coding: bytes, is_watched: bool) -> None:
+    """The events of a stream are looked for only where they can be seen."""
+    of = state()
+    head = parse_request(REQUEST)
+    made = exchange.begin(of, head, head.body(), Port.SERVING, 0.0)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + coding + b"\r\n"
+    exchange.take_answer(made, parse_response(answer), of)
+    assert (made.stream is not None) is is_watched

@@ -6,10 +6,12 @@ from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
     AvailabilityObjectiveConfig,
     LatencyObjectiveConfig,
+    LatencyOf,
     ServerProtocol,
 )
 from modelward.monitor.events import Ending, Outcome, asked, is_good
 
+FIRST_TOKEN = LatencyObjectiveConfig(name="f", config="1", within_ms=100, of=LatencyOf.FIRST_TOKEN)
 LATENCY = LatencyObjectiveConfig(name="l", config="1", within_ms=100)
 AVAILABILITY = AvailabilityObjectiveConfig(name="a", config="1")
 ACCURACY = AccuracyObjectiveConfig(name="c", config="1")
@@ -46,6 +48,22 @@ def test_outcomes(
 def test_client_that_never_sent_it_all() -> None:
     """A client that was slow to send and left is no bad latency."""
     assert is_good(LATENCY, Outcome(Ending.CLIENT_GONE, None, 9.0, request_complete=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "duration_s", "request_complete", "good"),
+    [
+        (Ending.CLIENT_GONE, 0.2, True, False),
+        (Ending.CLIENT_GONE, 0.1, True, None),
+        (Ending.CLIENT_GONE, 0.2, False, None),
+        (Ending.UNREACHABLE, 0.2, True, None),
+    ],
+)
+def test_a_server_that_never_begins(
+    ending: Ending, duration_s: float, request_complete: bool, good: bool | None
+) -> None:
+    """A client that waited too long for any answer to a complete request had no first token in time."""
+    assert is_good(FIRST_TOKEN, Outcome(ending, None, duration_s, request_complete)) is good
 
 
 @pytest.mark.parametrize(
