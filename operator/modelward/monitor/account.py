@@ -82,7 +82,7 @@ def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:
     config, capture, answer = state.config, state.capture, exchange.answer
     if capture is None or config is None or answer is None or exchange.is_forwarded:
         return
-    if max(exchange.request_bytes, exchange.response_bytes) > config.capture.max_body_bytes:
+    if sample.is_too_large:
         capture.dropped[DROPPED_TOO_LARGE] += 1
         return
     head = exchange.head

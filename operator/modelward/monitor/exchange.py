@@ -9,6 +9,7 @@ from modelward.api.monitorconfig import MonitorConfig
 from modelward.conventions import HEADER_RECEIPT, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
+from modelward.monitor.capture.channel import DROPPED_BUSY
 from modelward.monitor.events import asked
 from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite, upgrade_headers
 from modelward.monitor.receipts import Predicted, Receipt, new_id, sign
@@ -23,8 +24,8 @@ MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
-MAX_SAMPLED_BYTES: Final = 1024 * 1024
-"""So much of a sampled request or answer is kept; the configuration may ask for less, and never for more."""
+MAX_SAMPLES: Final = 16
+"""Of which bodies are kept at once: two of at most capture.max_body_bytes, 1 MiB, each."""
 _EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
@@ -40,12 +41,24 @@ class Port(StrEnum):
     """Gates', probes' and mirrored requests: no events, no receipts, never withdrawn."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Sample:
     """The bodies of a sampled exchange, in pieces as they came."""
 
+    max_bytes: int
+    """Longest body that is kept."""
     request: list[bytes] = field(default_factory=list)
     answer: list[bytes] = field(default_factory=list)
+    is_too_large: bool = False
+
+    def take(self, pieces: list[bytes], data: bytes, size_bytes: int) -> None:
+        """Keep `data` as the next of the request's or the answer's `pieces`, of so many bytes by now."""
+        if size_bytes > self.max_bytes:
+            self.is_too_large = True
+            self.request.clear()
+            self.answer.clear()
+        elif not self.is_too_large:
+            pieces.append(data)
 
 
 @dataclass(slots=True)
@@ -117,8 +130,8 @@ class Exchange:
     def take_body(self, data: bytes) -> None:
         """Count bytes of the request's body, and remember them unless it gets too much."""
         self.request_bytes += len(data)
-        if self.sample is not None and self.request_bytes <= MAX_SAMPLED_BYTES:
-            self.sample.request.append(data)
+        if self.sample is not None:
+            self.sample.take(self.sample.request, data, self.request_bytes)
         if self.kept is not None:
             self.kept.append(data)
             if self.request_bytes > MAX_KEPT_BYTES:
@@ -135,7 +148,7 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
         trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
     sample = None
     if asks.is_prediction and port is Port.SERVING and state.share.takes(started_s):
-        sample = Sample()
+        sample = _sample(state, config.capture.max_body_bytes)
     return Exchange(
         sample=sample,
         head=head,
@@ -148,6 +161,17 @@ def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, starte
         or (asks.is_prediction and config.server.prediction is not None),
         trace=trace,
     )
+
+
+def _sample(state: MonitorState, max_bytes: int) -> Sample | None:
+    """Where a sampled exchange keeps its bodies; None when as many as may do so already."""
+    if len(state.samples) >= MAX_SAMPLES:
+        if state.capture is not None:
+            state.capture.dropped[DROPPED_BUSY] += 1
+        return None
+    sample = Sample(max_bytes)
+    state.samples.add(sample)
+    return sample
 
 
 def request_head(exchange: Exchange, state: MonitorState) -> bytes:

@@ -15,7 +15,7 @@ from modelward.monitor import account
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
-from modelward.monitor.exchange import MAX_SAMPLED_BYTES, Exchange, Port
+from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.heads import ResponseHead
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import Tracer
@@ -171,7 +171,7 @@ class Relay:
         body = data[len(head.raw) :]
         exchange.response_bytes = len(body)
         if exchange.sample is not None:
-            exchange.sample.answer.append(body)
+            exchange.sample.take(exchange.sample.answer, body, exchange.response_bytes)
         if exchange.stream is not None:
             exchange.stream.take(body, time.perf_counter())
         receipt = None
@@ -188,8 +188,8 @@ class Relay:
         if exchange is None:
             return
         exchange.response_bytes += len(data)
-        if exchange.sample is not None and exchange.response_bytes <= MAX_SAMPLED_BYTES:
-            exchange.sample.answer.append(data)
+        if exchange.sample is not None:
+            exchange.sample.take(exchange.sample.answer, data, exchange.response_bytes)
         if exchange.stream is not None:
             exchange.stream.take(data, time.perf_counter())
         if exchange.held is None:
@@ -274,6 +274,8 @@ class Relay:
         upstream.await_answer(exchange.head.method)
         kept = exchange.kept
         upstream.write(b"".join((head, *kept)) if kept else head)
+        if not exchange.is_forwarded and not exchange.may_repeat:
+            exchange.kept = None
         if self._at_eof:
             upstream.write_eof()
 

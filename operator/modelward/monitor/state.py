@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakSet
 
 from modelward.api.monitorconfig import (
     LatencyObjectiveConfig,
@@ -57,6 +58,8 @@ class MonitorState:
     store: StoreWatch = field(default_factory=StoreWatch)
     share: Share = field(default_factory=lambda: Share(0, 0))
     """Which exchanges are sampled for their content."""
+    samples: WeakSet[object] = field(default_factory=WeakSet)
+    """The bodies that are kept now, each for as long as its exchange lasts."""
     capture: Channel | None = None
     """The second process; None: there is none, and nothing is sampled."""
     draining_since_s: float | None = None

@@ -104,3 +104,13 @@ async def test_a_connection_at_rest(own: Own) -> None:
         assert (await client.ask(get())).status == 200
         await own.sweep_after(IDLE_SECONDS + 1)
         assert await client.read_end() == b""
+
+
+async def test_what_is_not_sent_again_is_not_kept(own: Own) -> None:
+    """On a new connection no request is repeated: none of its body stays in memory."""
+    async with RawClient(own.port) as client:
+        client.send(infer(b"x" * 100)[:-50])
+        await until(lambda: bool(own.server.requests))
+        exchange = next(iter(own.proxy._connections))._exchange
+        assert exchange is not None
+        assert exchange.kept is None

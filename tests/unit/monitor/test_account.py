@@ -6,8 +6,9 @@ import pytest
 
 from modelward.api.monitorconfig import MonitorConfig
 from modelward.monitor import account, exchange
+from modelward.monitor.capture.share import Share
 from modelward.monitor.events import Ending
-from modelward.monitor.exchange import Exchange, Port
+from modelward.monitor.exchange import MAX_SAMPLES, Exchange, Port
 from modelward.monitor.heads import ResponseHead, parse_request, parse_response
 from modelward.monitor.state import MonitorState
 
@@ -61,3 +62,24 @@ def test_compressed_streams_are_not_read(coding: bytes, is_watched: bool) -> Non
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + coding + b"\r\n"
     exchange.take_answer(made, parse_response(answer), of)
     assert (made.stream is not None) is is_watched
+
+
+def test_a_sample_lets_go_of_what_is_too_large() -> None:
+    """As soon as a body is longer than the configuration asks for, nothing of the exchange is kept."""
+    sample = exchange.Sample(3)
+    sample.take(sample.request, b"ab", 2)
+    assert (sample.request, sample.is_too_large) == ([b"ab"], False)
+    sample.take(sample.answer, b"cdef", 4)
+    sample.take(sample.request, b"g", 3)
+    assert (sample.request, sample.answer, sample.is_too_large) == ([], [], True)
+
+
+def test_samples_are_kept_of_a_few_at_once() -> None:
+    """However many exchanges are under way, bodies are kept of a few, and of more once these have ended."""
+    of = state()
+    of.share = Share(1, 10_000)
+    head = parse_request(REQUEST)
+    begun = [exchange.begin(of, head, head.body(), Port.SERVING, 0.0) for _ in range(MAX_SAMPLES + 2)]
+    assert [each.sample is None for each in begun] == [False] * MAX_SAMPLES + [True] * 2
+    begun.clear()
+    assert exchange.begin(of, head, head.body(), Port.SERVING, 0.0).sample is not None
