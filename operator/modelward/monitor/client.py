@@ -38,6 +38,8 @@ HEAD_SECONDS: Final = 60.0
 """Longest time that a request's head takes to come, however steadily: it holds a connection."""
 BODY_SECONDS: Final = 60.0
 """Longest pause within a request's body."""
+UNREAD_SECONDS: Final = 60.0
+"""Longest time that more of an answer waits for its client than may: 256 KiB, of which 64 may be left."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
 _MAX_AGE_JITTER: Final = 0.25
@@ -62,6 +64,7 @@ class ClientConnection(asyncio.Protocol):
         "_reading_paused",
         "_relay",
         "_transport",
+        "_writing_paused_s",
     )
 
     _transport: asyncio.Transport
@@ -78,6 +81,8 @@ class ClientConnection(asyncio.Protocol):
         self._at_eof = False
         self._ending = False
         self._reading_paused = False
+        self._writing_paused_s: float | None = None
+        """Since when more waits to be sent than may; None: it does not."""
 
     # Called by the event loop.
 
@@ -141,10 +146,12 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by the event loop: the client does not take more for now."""
+        self._writing_paused_s = time.perf_counter()
         self._relay.pause_answer()
 
     def resume_writing(self) -> None:
         """Called by the event loop: the client takes more again."""
+        self._writing_paused_s = None
         self._relay.resume_answer()
 
     # Called by the relay and the proxy.
@@ -225,6 +232,10 @@ class ClientConnection(asyncio.Protocol):
     def sweep(self, now_s: float) -> None:
         """End the connection when the client has paused for too long at `now_s` (performance counter)."""
         exchange, quiet_s = self._exchange, now_s - self._last_read_s
+        if self._writing_paused_s is not None and now_s - self._writing_paused_s > UNREAD_SECONDS:
+            self._proxy.state.counts.unread += 1
+            self.abort()
+            return
         if self._ending or self._reading_paused:
             return
         if exchange is None:

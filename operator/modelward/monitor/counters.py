@@ -163,6 +163,7 @@ class Counts:
         "stream_events",
         "uncounted",
         "unreachable",
+        "unread",
         "upstream_cut",
     )
 
@@ -182,6 +183,8 @@ class Counts:
         self.upstream_cut = 0
         self.client_gone = 0
         self.malformed_requests = 0
+        self.unread = 0
+        """Connections that were reset because their client took nothing of an answer for too long."""
         self.uncounted = 0
         """Exchanges that a defect of the monitor's kept from being counted."""
         self.receipts = 0

@@ -224,6 +224,12 @@ class _OperationsCollector(Collector):
             config,
             counts.uncounted,
         )
+        yield _counter(
+            "modelward_answers_unread",
+            "Connections reset because the client took nothing of an answer for too long.",
+            config,
+            counts.unread,
+        )
         failures = CounterMetricFamily(
             "modelward_request_failures", "Requests without a whole answer.", labels=[*_IDENTITY, "reason"]
         )

@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from dev.cluster.controlplane import free_ports
 from modelward.api.monitorconfig import MonitorConfig
-from modelward.monitor.client import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS
+from modelward.monitor.client import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS, UNREAD_SECONDS
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
-from tests.integration.monitor.model_server import ModelServer
+from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
 from tests.integration.monitor.monitor_process import configuration
 from tests.integration.monitor.raw_client import RawClient, get, infer
 
@@ -93,6 +93,27 @@ async def test_a_body_that_does_not_end(own: Own) -> None:
         await until(lambda: bool(own.server.requests))
         await own.sweep_after(BODY_SECONDS + 1)
         assert (await client.read_answer()).status == 408
+    await until(lambda: bool(own.server.disconnects))
+
+
+async def test_an_answer_that_is_not_read(own: Own) -> None:
+    """A client that takes nothing of a long answer is let go, and so is the server; one that does stays."""
+
+    async def long(_request: Request, connection: Connection) -> None:
+        connection.write(answer(b"x" * 32 * 1024 * 1024))
+
+    own.server.handler = long
+    reader, writer = await asyncio.open_connection("127.0.0.1", own.port, limit=1024)
+    writer.write(infer())
+    await until(lambda: any(each._writing_paused_s is not None for each in own.proxy._connections))
+    await own.sweep_after(UNREAD_SECONDS - 10)
+    assert own.proxy._connections
+    await own.sweep_after(UNREAD_SECONDS + 1)
+    await until(lambda: not own.proxy._connections)
+    assert own.proxy.state.counts.unread == 1
+    with pytest.raises(ConnectionResetError):
+        await reader.read(-1)
+    writer.close()
     await until(lambda: bool(own.server.disconnects))
 
 
