@@ -39,7 +39,7 @@ HEAD_SECONDS: Final = 60.0
 BODY_SECONDS: Final = 60.0
 """Longest pause within a request's body."""
 UNREAD_SECONDS: Final = 60.0
-"""Longest time that more of an answer waits for its client than may: 256 KiB, of which 64 may be left."""
+"""Longest time for which more of an answer waits than may (MAX_BUFFERED_BYTES)."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
 _MAX_AGE_JITTER: Final = 0.25

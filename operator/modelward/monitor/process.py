@@ -4,7 +4,8 @@ SIGUSR1 begins draining: not ready, and every answer asks its client to reconnec
 sidecar gets SIGTERM only after the model server has gone, so it is the monitor's preStop hook that
 sends it (`modelward-monitor drain`), which the kubelet runs at the very start of termination.
 SIGTERM drains too, if nothing has yet, waits until draining has lasted `drain_seconds`, stops
-accepting, lets requests under way finish, and ends.
+accepting, lets requests under way finish, and ends. It ends in the same way when the second process is gone
+for good, so that the kubelet begins it anew: a pod without /metrics would give no evidence.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ async def run(settings: Settings, started_s: float, channel: Channel) -> None:
     probe = StoreProbe(state)
     tasks = [asyncio.create_task(work) for work in (watcher.run(), proxy.sweep(), probe.run())]
     LOGGER.info("serving", extra={"fields": {"port": settings.serving_port}})
-    await _wait(told_to_end, tasks)
+    await _wait((told_to_end, channel.gone), tasks)
     _drain(state)
     await asyncio.sleep(_drain_left_s(state))
     proxy.stop_listening()
@@ -64,10 +65,12 @@ async def run(settings: Settings, started_s: float, channel: Channel) -> None:
     LOGGER.info("ended", extra={"fields": {"labels_lost": len(state.labels)}})
 
 
-async def _wait(told_to_end: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Until told to end; a background task that fails ends the process with its error."""
-    waiter = asyncio.create_task(told_to_end.wait())
-    await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+async def _wait(reasons: tuple[asyncio.Event, ...], tasks: list[asyncio.Task[None]]) -> None:
+    """Until there is a reason to end; a background task that fails ends the process with its error."""
+    waiters = [asyncio.create_task(reason.wait()) for reason in reasons]
+    await asyncio.wait([*waiters, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
     for task in tasks:
         if task.done():
             task.result()

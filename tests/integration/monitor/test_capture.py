@@ -69,14 +69,20 @@ async def until(monitor: MonitorProcess, feature: str, label: str, count: float)
             await asyncio.sleep(0.1)
 
 
+def child(pid: int) -> int:
+    """Process id of a process's first child."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def guard_of(monitor: MonitorProcess) -> int:
+    """Process id of the guard, which begins the second process."""
+    assert monitor.process is not None
+    return child(monitor.process.pid)
+
+
 def worker_of(monitor: MonitorProcess) -> int:
     """Process id of the second process: the guard's child."""
-    assert monitor.process is not None
-
-    def child(pid: int) -> int:
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-    return child(child(monitor.process.pid))
+    return child(guard_of(monitor))
 
 
 async def ask(client: RawClient, data: bytes, times: int = 1) -> None:
@@ -183,6 +189,16 @@ async def test_a_dead_process_is_begun_anew(start_monitor: MonitorFactory, serve
         await ask(client, request(1, 50.0), 4)
         await until(monitor, "age", "01", 4)
     assert worker_of(monitor) != killed
+
+
+async def test_a_dead_guard_ends_the_monitor(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """When no second process can follow the monitor ends, for the kubelet to begin both anew."""
+    monitor = started(start_monitor, server)
+    await scraped(monitor)
+    assert monitor.process is not None
+    os.kill(guard_of(monitor), signal.SIGKILL)
+    assert await asyncio.to_thread(monitor.process.wait, LIMIT_SECONDS) == 0
+    assert "is gone for good" in monitor.log()
 
 
 async def test_memory_is_bounded(start_monitor: MonitorFactory, server: ModelServer) -> None:

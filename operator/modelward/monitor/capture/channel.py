@@ -60,6 +60,8 @@ class Channel:
         self.sampled = 0
         self.dropped: Counter[str] = Counter()
         self.workers_begun = 0
+        self.gone: Final = asyncio.Event()
+        """Set when the guard has died too: no worker follows, and only a new monitor has one again."""
         self._ring = Ring()
         self._config: MonitorConfig | None = None
         self._worker_pid: int | None = None
@@ -183,6 +185,7 @@ class Channel:
         asyncio.get_running_loop().remove_reader(self._socket)
         LOGGER.error("the second process is gone for good: no bodies are sampled, /metrics is not rendered")
         self._worker_pid = None
+        self.gone.set()
 
     def _take(self, message: Message, parts: bytes) -> None:
         if message.kind is Kind.READ:
