@@ -61,7 +61,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             method=exchange.head.method,
             target=exchange.head.target,
             http_version=exchange.head.version,
-            status=status,
+            status=exchange.sent_status or status,
             error=None if ending is Ending.ANSWERED else ending.value,
             start_ns=end_ns - int(duration_s * 1e9),
             end_ns=end_ns,

@@ -85,6 +85,8 @@ class Exchange:
     request_bytes: int = 0
     response_bytes: int = 0
     answer: ResponseHead | None = None
+    sent_status: int | None = None
+    """What the client got in place of `answer`; None: the answer itself."""
     store_read_ms: float | None = None
     """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
     stream: EventStream | None = None

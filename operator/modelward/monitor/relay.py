@@ -329,7 +329,10 @@ class Relay:
         exchange.kept = None
         exchange.answer_begun = True
         exchange.answered = True
-        account.record(exchange, self._ending(Ending.UNREACHABLE), self._state, self._tracer)
+        ending = Ending.UNREACHABLE
+        if exchange.answer is not None:  # held, and broken off
+            ending, exchange.sent_status = Ending.CUT, BAD_GATEWAY
+        account.record(exchange, self._ending(ending), self._state, self._tracer)
         stays = exchange.head.keeps_alive and exchange.request_complete
         exchange.closes = self._front.wants_to_close() or not stays
         self._front.send(

@@ -98,6 +98,27 @@ async def test_failures_are_errors(
     assert kinds == ["500", "unreachable"]
 
 
+async def test_a_held_answer_that_breaks_off(
+    monitor: MonitorProcess, server: ModelServer, collector: OTLPStore
+) -> None:
+    """Its client gets a 502: the span says so, and it is counted as cut, for the server was reached."""
+
+    async def reply(_request: Request, connection: Connection) -> None:
+        connection.write(prediction()[:-5])
+        await connection.writer.drain()
+        connection.reset()
+
+    server.handler = reply
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(infer())).status == 502
+    await until(lambda: len(collector.spans) == 1, "the span")
+    found = attributes(collector.spans[0].attributes)
+    assert (found["http.response.status_code"], found["error.type"]) == (502, "cut")
+    shown = await monitor.scrape("/metrics")
+    assert shown.get("modelward_request_failures_total", reason="cut") == 1
+    assert shown.get("modelward_request_failures_total", reason="unreachable") == 0
+
+
 async def test_what_is_bad_is_kept_unsampled(
     start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore
 ) -> None:
