@@ -1,37 +1,40 @@
 #!/usr/bin/env bash
-# Runs lint, types and every test, or the tests of the paths given. What needs other servers runs in parts beside
-# each other, and each part's output is shown in one piece. Programs are built first, so that no test's time is spent
-# on that; a cluster that was brought up goes again, however the tests end.
+# Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
+# First those on the cluster, side by side: how long a store takes to answer is what some of them are about, so that
+# little else may compute beside them. Then the others. Programs are built first, so that no test's time is spent on
+# that; a cluster that was brought up goes again, however the tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
 declare -A process=()
-parts=()
+failed=""
 
 # begin PART COMMAND... - in the background.
 begin() {
     : >"$outputs/$1" # what shows it may come before the process that writes it
     "${@:2}" >>"$outputs/$1" 2>&1 &
     process[$1]=$!
-    parts=("$1" "${parts[@]}")
 }
 
-# run_tests NICENESS PROCESSES DISTRIBUTION PATH... - the last of pytest-xdist; loadfile keeps each file's tests in
-# one process, since they may share servers.
+# run_tests PROCESSES DISTRIBUTION PATH... - the second of pytest-xdist; loadfile keeps each file's tests in one
+# process, since they may share servers.
 run_tests() {
-    exec nice --adjustment="$1" .venv/bin/python -m pytest --color="$colour" --numprocesses="$2" --dist="$3" \
-        --no-loadscope-reorder "${@:4}"
+    exec .venv/bin/python -m pytest --color="$colour" --numprocesses="$1" --dist="$2" --no-loadscope-reorder "${@:3}"
 }
 
-# show PART - its output as it comes, to its end; returns how it ended. In the background as well: a signal then
+# show PART... - the output of each that has begun as it comes, to its end. In the background as well: a signal then
 # ends this script at once, and the script ends the tests.
 show() {
-    printf '\n%s\n' "tests: $1"
-    tail --lines=+1 --follow --pid="${process[$1]}" "$outputs/$1" &
-    wait $!
-    wait "${process[$1]}"
+    local part
+    for part in "$@"; do
+        [[ -v process[$part] ]] || continue
+        printf '\n%s\n' "tests: $part"
+        tail --lines=+1 --follow --pid="${process[$part]}" "$outputs/$part" &
+        wait $!
+        wait "${process[$part]}" || failed=yes
+    done
 }
 
 leave_nothing() {
@@ -62,18 +65,14 @@ was_up=""
 outputs=$(mktemp --directory)
 trap leave_nothing EXIT
 cluster programs >/dev/null
-# Those on the cluster take longest and mostly wait. When they do not, the others may.
+[[ $# -gt 0 ]] || begin check nice --adjustment=5 make --no-print-directory check verify
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
-    cluster images operator monitor >/dev/null 2>&1 & # the tests that need them wait for the cluster first
+    cluster images operator monitor >/dev/null 2>&1 & # the tests wait for the cluster meanwhile
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
-    begin cluster run_tests 0 "$files" loadfile "${on_cluster[@]}"
+    begin cluster run_tests "$files" loadfile "${on_cluster[@]}"
 fi
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver run_tests 5 2 worksteal "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others run_tests 5 3 loadfile "${others[@]}"
-[[ $# -gt 0 ]] || begin check make --no-print-directory check verify
-
-failed=""
-for part in "${parts[@]}"; do # the longest last
-    show "$part" || failed=yes
-done
+show check cluster
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver run_tests 2 worksteal "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others run_tests 3 loadfile "${others[@]}"
+show apiserver others
 [[ -z "$failed" ]]
