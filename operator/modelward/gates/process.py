@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ import psutil
 
 _POLL_SECONDS: Final = 0.05
 _MIB: Final = 1024 * 1024
-_RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
-"""Of ru_maxrss: bytes on macOS, KiB elsewhere."""
 _LOG_BYTES: Final = 4000
 
 
@@ -43,7 +40,7 @@ class Ended:
         exit_code: negative: the signal that ended it.
         exceeded: the limit that it was ended for; None if it ended by itself.
         seconds: how long it ran.
-        peak_memory_mib: the most resident memory of the program.
+        peak_memory_mib: the most resident memory of the program and those that it started, as was seen.
         log: the end of what it wrote to standard output and error.
     """
 
@@ -73,32 +70,38 @@ def run_limited(command: Sequence[str], given: bytes, limits: Limits, folder: Pa
             command, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        status, usage, exceeded = _wait(process, started_s, limits)
+        status, peak_mib, exceeded = _wait(process, started_s, limits)
     finally:
         _kill_group(process.pid)
     return Ended(
         exit_code=os.waitstatus_to_exitcode(status),
         exceeded=exceeded,
         seconds=time.monotonic() - started_s,
-        peak_memory_mib=usage * _RSS_UNIT / _MIB,
+        peak_memory_mib=peak_mib,
         log=log.read_bytes()[-_LOG_BYTES:].decode(errors="replace").strip(),
     )
 
 
 def _wait(
     process: "subprocess.Popen[bytes]", started_s: float, limits: Limits
-) -> tuple[int, int, Exceeded | None]:
-    """Return the wait status, ru_maxrss and the limit that was passed, once the program has ended."""
+) -> tuple[int, float, Exceeded | None]:
+    """Return the wait status, the most memory seen in MiB and the limit that was passed, once it has ended.
+
+    Not ru_maxrss: a program's begins with what the process had that started it.
+    """
     exceeded: Exceeded | None = None
+    peak_mib = 0.0
     while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        resident_mib = _resident_mib(process.pid)
+        peak_mib = max(peak_mib, resident_mib)
+        pid, status = os.waitpid(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
-            return status, usage.ru_maxrss, exceeded
+            return status, peak_mib, exceeded
         if exceeded is None:
             if time.monotonic() - started_s > limits.seconds:
                 exceeded = Exceeded.TIME
-            elif _resident_mib(process.pid) > limits.memory_mib:
+            elif resident_mib > limits.memory_mib:
                 exceeded = Exceeded.MEMORY
             if exceeded is not None:
                 _kill_group(process.pid)

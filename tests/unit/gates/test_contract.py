@@ -110,6 +110,14 @@ def test_a_program_is_given_its_input_and_its_words_are_kept(tmp_path: Path) -> 
     assert 1 < how.peak_memory_mib < 200
 
 
+def test_memory_of_the_process_that_starts_a_program_does_not_count(tmp_path: Path) -> None:
+    """A small program must be small, whatever the one has that started it."""
+    held = b"x" * (300 << 20)
+    how = run("import sys; sys.stdin.read()", tmp_path)
+    assert 1 < how.peak_memory_mib < 200
+    assert held.endswith(b"x")
+
+
 def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
     """Its time must be limited, also that of what it starts, and of one that ignores polite signals."""
     program = (
