@@ -13,6 +13,8 @@ from typing import Final
 import psutil
 
 _POLL_SECONDS: Final = 0.05
+_FIRST_POLL_SECONDS: Final = 0.001
+"""Doubled each time, so that a program of some milliseconds is seen too."""
 _MIB: Final = 1024 * 1024
 _LOG_BYTES: Final = 4000
 
@@ -60,7 +62,7 @@ def run_limited(command: Sequence[str], given: bytes, limits: Limits, folder: Pa
     """Run a program in a process group of its own, with `given` on standard input.
 
     The limit on memory is of the resident memory of the program and those that it starts, looked at 20 times
-    a second. When a limit is passed the group is killed; also when this process is interrupted.
+    a second and more often at first. When a limit is passed the group is killed; also when this process is interrupted.
     """
     started_s = time.monotonic()
     request, log = folder / "request", folder / "log"
@@ -90,7 +92,7 @@ def _wait(
     Not ru_maxrss: a program's begins with what the process had that started it.
     """
     exceeded: Exceeded | None = None
-    peak_mib = 0.0
+    peak_mib, pause_s = 0.0, _FIRST_POLL_SECONDS
     while True:
         resident_mib = _resident_mib(process.pid)
         peak_mib = max(peak_mib, resident_mib)
@@ -105,7 +107,8 @@ def _wait(
                 exceeded = Exceeded.MEMORY
             if exceeded is not None:
                 _kill_group(process.pid)
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _POLL_SECONDS)
 
 
 def _resident_mib(pid: int) -> float:
