@@ -62,7 +62,8 @@ def run_limited(command: Sequence[str], given: bytes, limits: Limits, folder: Pa
     """Run a program in a process group of its own, with `given` on standard input.
 
     The limit on memory is of the resident memory of the program and those that it starts, looked at 20 times
-    a second and more often at first. When a limit is passed the group is killed; also when this process is interrupted.
+    a second and more often at first. When a limit is passed the group is killed; also when this process is
+    interrupted.
     """
     started_s = time.monotonic()
     request, log = folder / "request", folder / "log"
