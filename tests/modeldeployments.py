@@ -452,14 +452,7 @@ AGAINST_A_RULE: Final = (
     ),
     Wrong(
         "a detector with the profile's name",
-        {
-            "spec": {
-                "drift": {
-                    "profile": {"configMapName": "electricity-profile"},
-                    "detectors": [{"name": "profile", "query": "psi"}],
-                }
-            }
-        },
+        {"spec": {"drift": {"detectors": [{"name": "profile", "query": "psi"}]}}},
         "profile is the name of the profile's own detector: write another for yours",
     ),
     Wrong(

@@ -95,12 +95,9 @@ class Drift(APIType):
             lambda drift: drift.profile is not None or (drift.psi is None and drift.window is None),
         ),
         Rule(
-            f"!has(self.profile) || self.detectors.all(d, d.name != '{PROFILE_DETECTOR}')",
+            f"self.detectors.all(d, d.name != '{PROFILE_DETECTOR}')",
             f"{PROFILE_DETECTOR} is the name of the profile's own detector: write another for yours",
-            lambda drift: (
-                drift.profile is None
-                or all(detector.name != PROFILE_DETECTOR for detector in drift.detectors)
-            ),
+            lambda drift: all(detector.name != PROFILE_DETECTOR for detector in drift.detectors),
         ),
     )
 

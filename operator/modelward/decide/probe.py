@@ -34,7 +34,8 @@ from modelward.decide.withdrawal import FULL_CAPACITY_WAIT
 _CONTROL_GONE: Final = "ControlGone"
 _SUPERSEDED: Final = "Superseded"
 _PODS_IN_THE_WAY: Final = "PodsInTheWay"
-_NOT_OF_THE_BREACH: Final = frozenset({_CONTROL_GONE, _SUPERSEDED, _PODS_IN_THE_WAY})
+_CONTROL_NOT_READY: Final = "ControlNotReady"
+_NOT_OF_THE_BREACH: Final = frozenset({_CONTROL_GONE, _SUPERSEDED, _PODS_IN_THE_WAY, _CONTROL_NOT_READY})
 """Why a comparison ended that say nothing of what it was about."""
 
 
@@ -90,15 +91,38 @@ def share(situation: Situation, finding: Finding) -> Change:
 
 
 def control_cannot_start(situation: Situation) -> Finding | None:
-    """Has the control, before it had a share, had no ready pod for the progress deadline?"""
+    """Has the control, before it had a share, had no ready pod for the progress deadline by its own fault?"""
+    problem = _lasting_problem(situation)
+    if problem is None or _may_be_of_the_infrastructure(situation, problem):
+        return None
+    control = situation.status.control
+    assert control is not None  # noqa: S101 - it has a problem
+    cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN
+    return Finding(problem.reason.value, _not_ready(situation, problem), control.revision, cause)
+
+
+def _lasting_problem(situation: Situation) -> Problem | None:
+    """Return what has kept a control without a share from having a ready pod for the progress deadline."""
     control, deadline = situation.status.control, situation.spec.rollout.progress_deadline
     if control is None or control.shared_at or elapsed(control.unready_since, situation.now) < deadline:
         return None
-    pods = situation.pods(control.revision)
-    problem = pods.problem or Problem(ProblemReason.NOT_READY, "no pod says why")
-    cause = Cause.MODEL if problem.reason is ProblemReason.DIGEST_MISMATCH else Cause.UNKNOWN
-    message = f"no pod ready to compare with after {deadline}: {problem.message}"
-    return Finding(problem.reason.value, message, control.revision, cause)
+    return situation.pods(control.revision).problem or Problem(ProblemReason.NOT_READY, "no pod says why")
+
+
+def _may_be_of_the_infrastructure(situation: Situation, problem: Problem) -> bool:
+    """Return whether a good control may lack pods for what the suspect suffers from: it fetches from there.
+
+    Without metrics nobody knows what the suspect suffers from.
+    """
+    if problem.reason is ProblemReason.DIGEST_MISMATCH:
+        return False
+    row = attribute(signs.of_stable(situation))
+    return not situation.metrics_are_available or (row is not None and row.cause is Cause.INFRASTRUCTURE)
+
+
+def _not_ready(situation: Situation, problem: Problem) -> str:
+    deadline = situation.spec.rollout.progress_deadline
+    return f"no pod ready to compare with after {deadline}: {problem.message}"
 
 
 def give_up_control(situation: Situation, finding: Finding) -> Change:
@@ -140,7 +164,16 @@ def probe_is_over(situation: Situation) -> Finding | None:
     if control.shared_at and situation.pods(control.revision).ready == 0:
         message = f"{control.revision} has no ready pod any more"
         return Finding(_CONTROL_GONE, message, status.stable_revision)
-    return superseded or _in_the_way(situation, control) or _nothing_to_gain(situation)
+    kept = _in_the_way(situation, control) or _kept_from_starting(situation)
+    return superseded or kept or _nothing_to_gain(situation)
+
+
+def _kept_from_starting(situation: Situation) -> Finding | None:
+    """Return why the control did not start, where that may be no fault of its own: it is not rejected."""
+    problem = _lasting_problem(situation)
+    if problem is None or not _may_be_of_the_infrastructure(situation, problem):
+        return None
+    return Finding(_CONTROL_NOT_READY, _not_ready(situation, problem), situation.status.stable_revision)
 
 
 def _in_the_way(situation: Situation, control: ControlStatus) -> Finding | None:

@@ -60,7 +60,8 @@ def bad_share(label: Label, objective: AccuracyObjectiveConfig) -> float:
 def agrees(label: Label, objective: AccuracyObjectiveConfig) -> bool:
     """Whether the prediction agrees with the label: within the tolerance for numbers, else equal.
 
-    A number given as text ("1") agrees with the number; true and false are 1 and 0.
+    A number given as text ("1") agrees with the number; true and false are 1 and 0, and agree with their
+    names as text in upper or lower case, as a table of labels has them.
     """
     if label.judged_good is not None:
         return label.judged_good
@@ -68,6 +69,8 @@ def agrees(label: Label, objective: AccuracyObjectiveConfig) -> bool:
     prediction, truth = as_number(compared), as_number(label.truth)
     if prediction is not None and truth is not None:
         return abs(prediction - truth) <= objective.tolerance
+    if isinstance(compared, bool) is not isinstance(label.truth, bool):
+        return str(compared).lower() == str(label.truth).lower()
     return compared == label.truth
 
 

@@ -403,6 +403,56 @@ def test_a_control_that_cannot_start_is_no_good_revision() -> None:
     assert targets(world.spec, world.status).selected == ("m-2",)
 
 
+def test_a_control_that_cannot_be_fetched_from_slow_storage_is_not_rejected() -> None:
+    """What keeps it from starting may be what the suspect suffers from: it can be gone back to afterwards."""
+    world = promoted()
+    world.let_standby_go()
+    world.see(explained(breached("m-2")))
+    assert world.step().rule == "Probe"
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "timed out"))
+    world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    decision = world.step()
+    assert (decision.rule, world.status.phase, world.status.control) == ("EndProbe", Phase.SERVING, None)
+    assert decision.announcements[0].reason == "ControlNotReady"
+    assert "timed out" in decision.announcements[0].message
+    assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
+    assert world.status.rejected_revisions == ()
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    world.pods("m-1", pods=0)
+    world.pass_time(minutes=59)
+    assert world.settle() == []
+    world.pass_time(minutes=1)
+    assert world.settle() == ["Probe"]
+
+
+def test_a_control_of_another_model_is_rejected_also_while_storage_is_slow() -> None:
+    """No slow store makes a revision's digest another one."""
+    world = promoted()
+    world.let_standby_go()
+    world.see(explained(breached("m-2")))
+    world.step()
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.DIGEST_MISMATCH, "other content"))
+    world.pass_time(minutes=10)
+    world.settle()
+    assert [(r.revision, r.cause) for r in world.status.rejected_revisions] == [("m-1", Cause.MODEL)]
+
+
+def test_a_control_that_cannot_start_is_not_rejected_without_metrics() -> None:
+    """Nobody knows what the suspect suffers from now; when that is known, it is given up or not."""
+    world = promoted()
+    world.let_standby_go()
+    world.see(breached("m-2"))
+    world.step()
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.FETCH_FAILED, "timed out"))
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pass_time(hours=1)
+    assert world.settle() == []
+    world.metrics = MetricsState.AVAILABLE
+    assert world.settle() == ["GiveUpControl", "BearBreach"]
+
+
 def test_a_good_control_is_not_rejected_for_want_of_metrics() -> None:
     """Ready pods wait for Prometheus however long that takes, and then share the traffic."""
     world = promoted()

@@ -55,6 +55,11 @@ def counts() -> EventCounts:
         ("cat", "dog", 100, False),
         ("cat", 1, 100, False),
         ("nan", "nan", 0, False),
+        (True, "true", 0, True),
+        (False, "False", 0, True),
+        (True, "false", 0, False),
+        ("TRUE", True, 0, True),
+        ("Cat", "cat", 0, False),
     ],
 )
 def test_agreement(prediction: Prediction, truth: Prediction, tolerance: float, expected: bool) -> None:
