@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -51,7 +52,11 @@ def feedback(
             writer = csv.writer(open_files.enter_context(refused.open("w", newline=""))) if refused else None
             if writer:
                 writer.writerow(("row", "receipt", "result", "message"))
-            for row, result in enumerate(client.send(_items(csv_file)), start=1):
+            items, sent = tee(_items(csv_file))
+            rows = enumerate(sent, start=1)
+            for result in client.send(items):
+                # Before an error, some rows of the last batch have no result.
+                row = next(row for row, item in rows if item is result.item)
                 counts[result.result] += 1
                 if not result.accepted:
                     _tell(console, row, result, shown=counts.total() - counts["accepted"])

@@ -2,8 +2,8 @@
 
 A batch is NDJSON, and every line is answered by itself. Lines that found the monitor's queue full are sent
 again when it says so (429 with Retry-After); a whole batch is, when the service is away (502, 503, 504, or no
-answer). A label that was taken although its answer was lost is then refused as repeated, by the same replica;
-that counts as accepted.
+answer), which a gateway also says of a batch that arrived. A label that was taken although its answer was
+lost is then refused as repeated, by the same replica; that counts as accepted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ Value = str | int | float | bool
 
 
 class FeedbackError(Exception):
-    """Labels could not be sent; the text says why. Those of earlier batches were."""
+    """Labels could not be sent; the text says why. What became of others was yielded before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Retry:
     """How often a batch is tried, and how long is waited in between where the service does not say."""
 
     attempts: int = 8
+    """Counted anew after an answer that settled a label."""
     first_seconds: float = 1.0
     """Doubled with each attempt."""
     longest_seconds: float = 60.0
@@ -139,6 +140,7 @@ class Sending:
             FeedbackError: the answer is none of a monitor's, or there were too many attempts.
         """
         if status in _UNAVAILABLE:
+            self._may_have_arrived = True
             return self._again(f"HTTP {status}", headers.get("retry-after"))
         lines, pending = body.splitlines(), self._pending
         if status not in _ANSWERED or len(lines) != len(pending):
@@ -150,8 +152,12 @@ class Sending:
                 self._results[place] = Result(result.item, ACCEPTED)
             elif result.result != _FULL:
                 self._results[place] = result
-        is_done = len(self._results) == len(self.items)
-        return None if is_done else self._again("too many labels wait", headers.get("retry-after"))
+        left = len(self._pending)
+        if not left:
+            return None
+        if left < len(pending):
+            self._attempts = 0
+        return self._again("too many labels wait", headers.get("retry-after"))
 
     def lost(self, why: str) -> float:
         """Take in that there was no answer; returns the seconds to wait before sending `body` again.

@@ -9,7 +9,16 @@ from typing import Final, Self
 
 import httpx
 
-from modelward.client.batch import CONTENT_TYPE, Item, Result, Retry, Sending, batches, feedback_url
+from modelward.client.batch import (
+    CONTENT_TYPE,
+    FeedbackError,
+    Item,
+    Result,
+    Retry,
+    Sending,
+    batches,
+    feedback_url,
+)
 from modelward.client.receipts import Receipts
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -35,12 +44,16 @@ class FeedbackClient:
         """Send labels and yield what became of each, batch by batch; nothing is sent that is not asked for.
 
         Raises:
-            FeedbackError: the service stayed away, or is no monitor.
+            FeedbackError: the service stayed away, or is no monitor; after what the batch has results for.
         """
         for batch in batches(items):
             sending = Sending(batch, self.retry)
-            while (wait_seconds := self._once(sending)) is not None:
-                time.sleep(wait_seconds)
+            try:
+                while (wait_seconds := self._once(sending)) is not None:
+                    time.sleep(wait_seconds)
+            except FeedbackError:
+                yield from sending.results
+                raise
             yield from sending.results
 
     def _once(self, sending: Sending) -> float | None:
@@ -76,12 +89,17 @@ class AsyncFeedbackClient:
         """Send labels and yield what became of each, batch by batch; nothing is sent that is not asked for.
 
         Raises:
-            FeedbackError: the service stayed away, or is no monitor.
+            FeedbackError: the service stayed away, or is no monitor; after what the batch has results for.
         """
         for batch in batches(items):
             sending = Sending(batch, self.retry)
-            while (wait_seconds := await self._once(sending)) is not None:  # noqa: ASYNC110 - no event to await
-                await asyncio.sleep(wait_seconds)  # as long as the service asks for
+            try:
+                while (wait_seconds := await self._once(sending)) is not None:  # noqa: ASYNC110 - no event to await
+                    await asyncio.sleep(wait_seconds)  # as long as the service asks for
+            except FeedbackError:
+                for result in sending.results:
+                    yield result
+                raise
             for result in sending.results:
                 yield result
 

@@ -70,6 +70,25 @@ def test_repeated_after_a_lost_answer_was_accepted() -> None:
     assert without.results[0].result == "repeated"
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_repeated_after_a_gateway_s_error_was_accepted(status: int) -> None:
+    """A gateway that gave up may have passed the batch on."""
+    batch = sending()
+    batch.answered(status, {}, b"")
+    assert batch.answered(200, {}, answers("repeated", "accepted", "stale")) is None
+    assert [result.result for result in batch.results] == ["accepted", "accepted", "stale"]
+
+
+def test_attempts_count_anew_when_a_label_is_settled() -> None:
+    """A queue that makes room slowly is no service that stays away."""
+    batch = sending(Retry(attempts=2))
+    assert batch.answered(429, {"retry-after": "5"}, answers("full", "full", "full")) == 5
+    assert batch.answered(429, {"retry-after": "5"}, answers("accepted", "full", "full")) == 5
+    assert batch.answered(429, {"retry-after": "5"}, answers("stale", "full")) == 5
+    with pytest.raises(FeedbackError, match="1 labels not sent after 2 attempts: too many labels wait"):
+        batch.answered(429, {"retry-after": "5"}, answers("full"))
+
+
 def test_too_many_attempts_are_an_error() -> None:
     """It says how many labels were not sent, and why."""
     batch = sending(Retry(attempts=2))
