@@ -87,7 +87,7 @@ def _s3_options(silence_seconds: float) -> dict[str, Any]:
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": silence_seconds,
         "retries": {"total_max_attempts": 1},
-        # Some stores send the whole object's checksum with a part of it. The model's digest is checked anyway.
+        # Some stores send the checksum of a whole object with a part of it. A digest is checked anyway.
         "response_checksum_validation": "when_required",
     }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from aiohttp import web
+from botocore.config import Config
 
 from tests.integration.storage.conftest import S3
 
@@ -81,6 +83,24 @@ async def test_object_below_a_prefix(s3: S3, bucket: str) -> None:
         (s3.root / bucket / "m" / "model.bin").unlink()
         s3.put(f"{bucket}/m/other.bin", b"other")
         assert "failure" in await running.read()
+        assert "seconds" in await running.read()
+
+
+async def test_object_that_is_kept_with_its_checksum(s3: S3, bucket: str) -> None:
+    """A part is read although some stores send the checksum of the whole with it."""
+    client = botocore.session.get_session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=s3.credentials["AWS_ENDPOINT_URL"],
+        aws_access_key_id=s3.credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=s3.credentials["AWS_SECRET_ACCESS_KEY"],
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    await asyncio.to_thread(client.create_bucket, Bucket=bucket)
+    await asyncio.to_thread(
+        client.put_object, Bucket=bucket, Key="m/model.bin", Body=b"model" * 1000, ChecksumAlgorithm="CRC32"
+    )
+    async with probe(f"s3://{bucket}/m", s3.credentials) as running:
         assert "seconds" in await running.read()
 
 
