@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     """Run gates; exit with 0 (passed), 3 (failed) or 1 (a gate has no answer)."""
     try:
         from modelward.gates import outcome, process, runner  # noqa: PLC0415 - the extra may not be installed
-        from modelward.gates.configuration import GateFileError, read_gate_file  # noqa: PLC0415
+        from modelward.gates.configuration import GateFileError, read_gate_file  # noqa: PLC0415 - the same
     except ImportError as error:
         message = f"gates need the extra gates ({error.name} is missing): install modelward[cli,gates]."
         raise CommandError(message) from error

@@ -82,7 +82,7 @@ def profile(  # noqa: PLR0913 - one parameter for each option
 def _built(table: Path, **wanted: Any) -> Profile:  # noqa: ANN401 - passed on to Columns
     try:
         from modelward.profile.build import Columns, ProfileError, build  # noqa: PLC0415 - slow to load
-        from modelward.profile.table import UnreadableTableError  # noqa: PLC0415
+        from modelward.profile.table import UnreadableTableError  # noqa: PLC0415 - the same
     except ImportError as error:
         raise CommandError(f"profile needs {error.name}; install modelward[profile]") from error
     with Progress(

@@ -21,6 +21,8 @@ MIN_ROWS: Final = 20
 """Rows of a slice below which its accuracy says nothing."""
 _MIN_LEAF: Final = 3 * MIN_ROWS
 """Of the half that slices are found on: its other half then has rows enough, however they fell."""
+_MOST_NAMED: Final = 5
+"""Categories of a slice that are named."""
 Rows = npt.NDArray[np.bool_]
 
 
@@ -128,7 +130,7 @@ def _bound(data: Dataset, feature: int, low: float, high: float) -> str:
     name, categories = data.features[feature].name, data.features[feature].categories
     if categories is not None:
         inside = [text for code, text in enumerate(categories) if low < code <= high]
-        return f"{name} in {', '.join(inside[:5])}" + (", ..." if len(inside) > 5 else "")  # noqa: PLR2004
+        return f"{name} in {', '.join(inside[:_MOST_NAMED])}" + (", ..." if len(inside) > _MOST_NAMED else "")
     below = "" if np.isinf(high) else f"{name} <= {high:.4g}"
     above = "" if np.isinf(low) else f"{name} > {low:.4g}"
     return f"{low:.4g} < {name} <= {high:.4g}" if above and below else above or below
