@@ -119,7 +119,8 @@ class Machine:
         yield from (str(link) for link in links if link.readlink().is_relative_to(self.state))
         for cluster in self.clusters():
             yield from map(str, Path("/var/lib/cni/results").glob(f"modelward-{cluster.name}-*"))
-        sockets = Path(f"/proc/{self.holder}/root/run/containerd/s").glob("*")
+        its_root = Path("/proc", str(self.holder), "root")  # the file system as the machine sees it
+        sockets = (its_root / "run" / "containerd" / "s").glob("*")
         yield from (str(path) for path in sockets if _abandoned(path))
 
 

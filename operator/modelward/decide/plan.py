@@ -72,7 +72,7 @@ def _comparison(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Com
 
 
 def _probe_number(status: ModelDeploymentStatus) -> int:
-    """Return the how-manieth probe of its incident the present one is."""
+    """Return which probe of its incident the present one is, counted from 1."""
     return 1 + (status.incident.probes if status.incident else 0)
 
 
