@@ -194,3 +194,17 @@ METRIC_STREAM_EVENTS: Final = "modelward_stream_events_total"
 """Events of streamed answers: with one token in each, tokens. Labels: deployment, revision."""
 METRIC_PREDICTIONS: Final = "modelward_predictions_total"
 """Rows of the answers that were read. Labels: deployment, revision."""
+
+# gRPC, which the monitor takes on its serving port beside HTTP/1.1.
+SERVICE_PORT_GRPC: Final = 8081
+"""Of the Services, for revisions with spec.server.grpcPort; it leads to the monitor's serving port, too."""
+METRIC_GRPC_CALLS: Final = "modelward_grpc_calls_total"
+"""gRPC calls that this revision's own server has ended. Labels: deployment, revision, grpc_status (OK, ...)."""
+
+# ModelApprovals, and the verbs on a ModelDeployment that the API server asks its authorizer for.
+KIND_APPROVAL: Final = "ModelApproval"
+PLURAL_APPROVAL: Final = "modelapprovals"
+VERB_APPROVE: Final = "approve"
+"""Who has it may make a ModelApproval for that ModelDeployment, in their own name."""
+VERB_SET_GATES: Final = "setgates"
+"""Who has it may say what a candidate must pass: spec.gates, spec.requireApproval and what they measure by."""

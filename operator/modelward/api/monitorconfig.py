@@ -37,6 +37,8 @@ class ServerConfig(_Schema):
 
     protocol: ServerProtocol = ServerProtocol.V2
     port: int = Field(ge=1, le=65535)
+    grpc_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where it listens for gRPC (Open Inference Protocol); None: it does not."""
     prediction: str | None = Field(default=None, max_length=256, pattern=r"^(/[^/]*)*$")
     """Protocol http: where an answer's JSON has its predictions, as a pointer (RFC 6901); None: not read."""
 

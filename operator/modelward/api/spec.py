@@ -91,11 +91,18 @@ class Model(APIType):
     """Digest the fetched model must have. Without it the first fetch of a revision records one."""
 
 
+_NOT_RESERVED: Final = Rule(
+    f"!(self in {list(RESERVED_PORTS)})",
+    f"the ports {', '.join(map(str, RESERVED_PORTS))} are those of injected containers: write another port",
+    lambda port: port not in RESERVED_PORTS,
+)
+
+
 class Server(APIType):
     """The model server."""
 
     protocol: Literal["v2", "openai", "http"] = "v2"
-    """v2: Open Inference Protocol over HTTP. openai: completions, chat, responses, embeddings.
+    """v2: Open Inference Protocol. openai: completions, chat, responses, embeddings.
 
     http: every POST is a prediction.
     """
@@ -111,17 +118,13 @@ class Server(APIType):
 
     They go into receipts and are held against a profile; without it senders of labels send them along.
     """
-    port: Annotated[
-        int,
-        Field(ge=1, le=65535),
-        Rule(
-            f"!(self in {list(RESERVED_PORTS)})",
-            f"the ports {', '.join(map(str, RESERVED_PORTS))} are those of injected containers: "
-            "write another port",
-            lambda port: port not in RESERVED_PORTS,
-        ),
-    ] = 8080
-    """Port on which the server's container listens on localhost."""
+    port: Annotated[int, Field(ge=1, le=65535), _NOT_RESERVED] = 8080
+    """Port on which the server's container listens on localhost, for HTTP."""
+    grpc_port: Annotated[int, Field(ge=1, le=65535), _NOT_RESERVED] | None = None
+    """Port on which it listens for gRPC, with protocol v2; unset: gRPC is refused.
+
+    Clients reach it at port 8081 of the Service, and at its port 80, which takes both.
+    """
     template: Annotated[PodTemplate, *TEMPLATE_RULES]
     """A pod template, as in a Deployment (see `kubectl explain pod.spec`).
 
@@ -134,6 +137,11 @@ class Server(APIType):
             "with protocols v2 and openai it is known where predictions are: "
             "drop prediction, or write protocol: http",
             lambda server: server.prediction is None or server.protocol == "http",
+        ),
+        Rule(
+            "!has(self.grpcPort) || self.protocol == 'v2'",
+            "gRPC is read as the Open Inference Protocol has it: drop grpcPort, or write protocol: v2",
+            lambda server: server.grpc_port is None or server.protocol == "v2",
         ),
     )
 

@@ -9,7 +9,7 @@ from modelward.render import monitoring, rules
 from modelward.render.config import config_map
 from modelward.render.identity import DeploymentIdentity, KeyMaterial, Platform
 from modelward.render.manifest import Manifest, sealed
-from modelward.render.revision import RevisionRecord
+from modelward.render.revision import RevisionRecord, read_inputs
 from modelward.render.secret import keys_secret
 from modelward.render.services import deployment_service, revision_service
 from modelward.render.workload import deployment
@@ -47,7 +47,8 @@ def render(  # noqa: PLR0913 - each is a thing of its own that children are made
         children += _of_revision(identity, spec, records[revision], placement, targets.generation, drift)
     unplaced = [records[revision] for revision in sorted(records.keys() - placed.keys())]
     children += [deployment(identity, record, 0) for record in unplaced]
-    children.append(deployment_service(identity, targets))
+    servers = [read_inputs(records[revision])[1] for revision in placed]
+    children.append(deployment_service(identity, targets, servers))
     if monitoring.KIND in platform.optional_kinds:
         children.append(monitoring.pod_monitor(identity, platform))
     if rules.KIND in platform.optional_kinds:
@@ -65,7 +66,7 @@ def _of_revision(
 ) -> list[Manifest]:
     return [
         config_map(identity, spec, record, placement, generation, drift),
-        revision_service(identity, record.name),
+        revision_service(identity, record.name, read_inputs(record)[1]),
         deployment(identity, record, placement.replicas),
     ]
 

@@ -58,7 +58,7 @@ def config_map(
         "kind": "ConfigMap",
         "metadata": owned(identity, record.name, revision_labels(identity, "configuration", record.name)),
         "data": {
-            names.FILE_MONITOR_CONFIG: monitor.model_dump_json(indent=2) + "\n",
+            names.FILE_MONITOR_CONFIG: monitor.model_dump_json(indent=2, exclude_none=True) + "\n",
             names.FILE_MODEL_DIGEST: record.digest or "",
             names.FILE_COLLECTOR_CONFIG: collector_config(identity, record.name, spec.telemetry),
         },
@@ -86,7 +86,10 @@ def monitor_config(
         revision=record.name,
         model=model.uri,
         server=ServerConfig(
-            protocol=ServerProtocol(server.protocol), port=server.port, prediction=server.prediction
+            protocol=ServerProtocol(server.protocol),
+            port=server.port,
+            grpc_port=server.grpc_port,
+            prediction=server.prediction,
         ),
         objectives=objective_configs(spec.objectives),
         drift=drift,

@@ -1,17 +1,24 @@
 """The Services: one of the deployment, which clients use, and one of each revision, to forward to.
 
 A selector of one revision is the state at rest; during a split the selector is the deployment's, and
-connections are spread over the pods of both revisions.
+connections are spread over the pods of both revisions. Every port leads to the monitors' serving port, which
+tells gRPC from HTTP/1.1 by itself; gRPC's own port is there for what lies between, such as a gateway or a
+mesh, which goes by a port's appProtocol (KEP-3726).
 """
 
+from collections.abc import Iterable
+
 from modelward import conventions as names
+from modelward.api.spec import Server
 from modelward.decide.placement import Targets
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.manifest import Manifest, deployment_labels, owned, revision_labels
 
 
-def deployment_service(identity: DeploymentIdentity, targets: Targets) -> Manifest:
-    """Return Service NAME, which selects what `targets` does.
+def deployment_service(
+    identity: DeploymentIdentity, targets: Targets, servers: Iterable[Server]
+) -> Manifest:
+    """Return Service NAME, which selects what `targets` does, with the ports of the placed `servers`.
 
     With nothing selected it selects the first revision that is placed, so that it serves as soon as that is
     ready.
@@ -21,13 +28,14 @@ def deployment_service(identity: DeploymentIdentity, targets: Targets) -> Manife
     if len(selected) == 1:
         selector[names.LABEL_REVISION] = selected[0]
     metadata = owned(identity, identity.name, deployment_labels(identity, "service"))
-    return _service(metadata, selector)
+    return _service(metadata, selector, servers)
 
 
-def revision_service(identity: DeploymentIdentity, revision: str) -> Manifest:
+def revision_service(identity: DeploymentIdentity, revision: str, server: Server) -> Manifest:
     """Return Service NAME-HASH, which always selects the one revision."""
     metadata = owned(identity, revision, revision_labels(identity, "service", revision))
-    return _service(metadata, {names.LABEL_DEPLOYMENT: identity.name, names.LABEL_REVISION: revision})
+    selector = {names.LABEL_DEPLOYMENT: identity.name, names.LABEL_REVISION: revision}
+    return _service(metadata, selector, (server,))
 
 
 def revision_url(identity: DeploymentIdentity, revision: str) -> str:
@@ -35,17 +43,23 @@ def revision_url(identity: DeploymentIdentity, revision: str) -> str:
     return f"http://{revision}.{identity.namespace}.svc:{names.SERVICE_PORT}"
 
 
-def _service(metadata: Manifest, selector: dict[str, str]) -> Manifest:
-    port = {
-        "name": "http",
-        "port": names.SERVICE_PORT,
-        "targetPort": names.PORT_NAME_SERVING,
-        "protocol": "TCP",
-        "appProtocol": "http",
-    }
+def _service(metadata: Manifest, selector: dict[str, str], servers: Iterable[Server]) -> Manifest:
+    ports = [_port("http", names.SERVICE_PORT, "http")]
+    if any(server.grpc_port is not None for server in servers):
+        ports.append(_port("grpc", names.SERVICE_PORT_GRPC, "kubernetes.io/h2c"))
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
-        "spec": {"type": "ClusterIP", "selector": selector, "ports": [port]},
+        "spec": {"type": "ClusterIP", "selector": selector, "ports": ports},
+    }
+
+
+def _port(name: str, number: int, protocol: str) -> Manifest:
+    return {
+        "name": name,
+        "port": number,
+        "targetPort": names.PORT_NAME_SERVING,
+        "protocol": "TCP",
+        "appProtocol": protocol,
     }
