@@ -27,8 +27,11 @@ class Generated:
 # In this order: a later one may read an earlier one.
 GENERATED: Final = (
     Generated("operator/modelward/api/podtemplate.json", "dev.podtemplate"),
-    Generated("crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
-    Generated("helm/modelward/files/crds/modelward.dev_modeldeployments.yaml", "modelward.api.crd"),
+    *(
+        Generated(f"{folder}/modelward.dev_{plural}.yaml", "modelward.api.crd", (plural,))
+        for folder in ("crds", "helm/modelward/files/crds")
+        for plural in ("modeldeployments", "modelapprovals")
+    ),
     Generated("helm/modelward/files/dashboards/modelward.json", "dev.dashboard"),
     Generated("manifests/install.yaml", "dev.manifests", ("install",)),
     Generated("manifests/servicemonitor.yaml", "dev.manifests", ("servicemonitor",)),

@@ -199,7 +199,7 @@ METRIC_PREDICTIONS: Final = "modelward_predictions_total"
 SERVICE_PORT_GRPC: Final = 8081
 """Of the Services, for revisions with spec.server.grpcPort; it leads to the monitor's serving port, too."""
 METRIC_GRPC_CALLS: Final = "modelward_grpc_calls_total"
-"""gRPC calls that this revision's own server has ended. Labels: deployment, revision, grpc_status (OK, ...)."""
+"""Calls that this revision's own server has ended. Labels: deployment, revision, grpc_status (OK, ...)."""
 
 # ModelApprovals, and the verbs on a ModelDeployment that the API server asks its authorizer for.
 KIND_APPROVAL: Final = "ModelApproval"

@@ -70,12 +70,13 @@ def test_the_operator_reads_what_the_chart_writes(tmp_path: Path, values: str) -
 
 
 def test_crds_are_those_of_the_repository_and_are_kept() -> None:
-    """The chart's CRD is the generated one, and uninstalling the chart keeps it."""
+    """The chart's CRDs are the generated ones, and uninstalling the chart keeps them."""
     rendered = manifests.render("--show-only", "templates/crds.yaml")
-    (crd,) = (document for document in yaml.safe_load_all(rendered) if document)
-    assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
-    (source,) = (CHECKOUT / "crds").glob("*.yaml")
-    assert crd == yaml.safe_load(source.read_text())
+    crds = [document for document in yaml.safe_load_all(rendered) if document]
+    for crd in crds:
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    sources = sorted((CHECKOUT / "crds").glob("*.yaml"))
+    assert crds == [yaml.safe_load(source.read_text()) for source in sources]
 
 
 def test_the_dashboard_is_what_grafana_takes_up() -> None:
