@@ -1,34 +1,40 @@
-"""Draws figures as SVG that is the same for the same numbers: no dates, no random identifiers."""
+"""What figures show, in numbers and words; they are drawn when a report is written.
 
-import base64
+The library that draws takes longer to load than most checks take (modelward.gates.drawing).
+"""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import matplotlib as mpl
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-
-from modelward.gates.findings import Figure
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 CANDIDATE: Final = "#1f5fa8"
 STABLE: Final = "#e08214"
 LIMIT: Final = "#b2182b"
 """Told apart by lightness too."""
-_WIDTH_INCHES: Final = 7.2
-_STYLE: Final[Any] = {
-    "svg.hashsalt": "modelward",
-    "svg.fonttype": "path",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-}
 Row: TypeAlias = tuple[str, ...]
+Draw: TypeAlias = Callable[["Axes"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure that is not drawn yet."""
+
+    title: str
+    alt: str
+    """What it shows, for whoever cannot see it."""
+    header: Row
+    rows: tuple[Row, ...]
+    """The same numbers as a table."""
+    pictures: tuple[Draw, ...]
+    """Each draws into axes of its own."""
+    columns: int
+    """Pictures in a row, with one vertical scale."""
+    height_inches: float
+    """Of a row of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +46,17 @@ class Bars:
     color: str = CANDIDATE
 
 
-def figure(
-    title: str, alt: str, table: tuple[Row, Sequence[Row]], height_inches: float, draw: Callable[[Axes], None]
-) -> Figure:
+def figure(title: str, alt: str, table: tuple[Row, Sequence[Row]], height_inches: float, draw: Draw) -> Plot:
     """Return what `draw` draws, with a table (header, rows) of the same numbers."""
-    with mpl.rc_context(_STYLE):
-        canvas = Canvas(figsize=(_WIDTH_INCHES, height_inches), layout="constrained")
-        draw(canvas.subplots())
-        return _figure(title, alt, table, canvas)
+    return Plot(title, alt, table[0], tuple(table[1]), (draw,), 1, height_inches)
 
 
-def panels(
-    title: str, alt: str, table: tuple[Row, Sequence[Row]], draws: Sequence[Callable[[Axes], None]]
-) -> Figure:
+def panels(title: str, alt: str, table: tuple[Row, Sequence[Row]], draws: Sequence[Draw]) -> Plot:
     """Return small pictures, two in a row, with one vertical scale, so that they can be compared."""
-    with mpl.rc_context(_STYLE):
-        lines = (len(draws) + 1) // 2
-        canvas = Canvas(figsize=(_WIDTH_INCHES, 2.6 * lines), layout="constrained")
-        grid = canvas.subplots(lines, 2, squeeze=False, sharey=True).ravel()
-        for axes, draw in zip(grid, draws, strict=False):
-            draw(axes)
-        for axes in grid[len(draws) :]:
-            axes.set_axis_off()
-        return _figure(title, alt, table, canvas)
+    return Plot(title, alt, table[0], tuple(table[1]), tuple(draws), 2, 2.6)
 
 
-def legend(axes: Axes, handles: Sequence[Artist] = ()) -> None:
+def legend(axes: "Axes", handles: Sequence["Artist"] = ()) -> None:
     """Put the legend above the picture, where it covers nothing."""
     shown = list(handles) or axes.get_legend_handles_labels()[0]
     axes.legend(
@@ -74,8 +65,8 @@ def legend(axes: Axes, handles: Sequence[Artist] = ()) -> None:
 
 
 def bars(
-    title: str, alt: str, names: Sequence[str], series: Sequence["Bars"], limits: Sequence[float | None]
-) -> Figure:
+    title: str, alt: str, names: Sequence[str], series: Sequence[Bars], limits: Sequence[float | None]
+) -> Plot:
     """Return horizontal bars for each name, one for each series, with a mark at each limit."""
     header = ("", *(each.label for each in series), "limit")
     rows = [
@@ -87,7 +78,7 @@ def bars(
         for row, name in enumerate(names)
     ]
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: "Axes") -> None:
         thickness = 0.8 / len(series)
         for number, each in enumerate(series):
             places = [row + (number - (len(series) - 1) / 2) * thickness for row in range(len(names))]
@@ -104,16 +95,3 @@ def bars(
         legend(axes, handles)
 
     return figure(title, alt, (header, rows), 1.0 + 0.34 * len(names) * max(1, len(series) * 0.7), draw)
-
-
-def _figure(title: str, alt: str, table: tuple[Row, Sequence[Row]], canvas: Canvas) -> Figure:
-    content = BytesIO()
-    canvas.savefig(content, format="svg", metadata={"Date": None})
-    return Figure(
-        title=title,
-        alt=alt,
-        media_type="image/svg+xml",
-        content_base64=base64.b64encode(content.getvalue()).decode(),
-        header=table[0],
-        rows=tuple(table[1]),
-    )

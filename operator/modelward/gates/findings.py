@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from modelward.api.gateverdict import Check, Comparison, GateVerdict, Result
+from modelward.gates.figures import Plot
 
 _DIGITS: Final = 6
 """Of a value in a verdict: more would tell of the machine and not of the model."""
@@ -32,7 +33,7 @@ class Findings:
     """Checks and figures, in the order in which a person reads them."""
 
     checks: list[Check] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
+    figures: list[Plot] = field(default_factory=list)
 
     def at_most(
         self, name: str, value: float, limit: Decimal | float, *, subject: str = "", message: str = ""

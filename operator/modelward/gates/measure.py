@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from modelward.api.gates import Gate, GateKind
 from modelward.api.gateverdict import EXIT_FAILED, EXIT_PASSED, Result
+from modelward.gates.drawing import drawn
 from modelward.gates.failure import GateError
 from modelward.gates.findings import Findings
 from modelward.gates.task import (
@@ -39,7 +40,7 @@ def main() -> int:
         _write(task, FILE_ERROR, Failure(reason=error.reason, message=str(error)))
         return EXIT_ERROR
     verdict = findings.verdict()
-    _write(task, FILE_FIGURES, Figures(figures=tuple(findings.figures)))
+    _write(task, FILE_FIGURES, Figures(figures=tuple(map(drawn, findings.figures))))
     _write(task, FILE_VERDICT, verdict)
     return EXIT_PASSED if verdict.result is Result.PASSED else EXIT_FAILED
 

@@ -1,16 +1,17 @@
 """Figures of the gate interpretability: the SHAP summary, importances and partial dependence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from modelward.gates.figures import CANDIDATE, STABLE, Bars, bars, figure, legend, panels
-from modelward.gates.findings import Figure
+from modelward.gates.figures import CANDIDATE, STABLE, Bars, Draw, Plot, bars, figure, legend, panels
 from modelward.gates.interpretability.dependence import Dependence
 from modelward.gates.interpretability.importance import Importance
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _MOST_FEATURES: Final = 20
 _LOW: Final = "#2166ac"
@@ -26,7 +27,7 @@ class Curves:
     stable: Dependence | None
 
 
-def importances(names: Sequence[str], candidate: Importance, stable: Importance | None) -> list[Figure]:
+def importances(names: Sequence[str], candidate: Importance, stable: Importance | None) -> list[Plot]:
     """Return the importance of features, and the SHAP value of each row."""
     order = [int(place) for place in np.argsort(-candidate.shares, kind="stable")[:_MOST_FEATURES]]
     shown = [names[place] for place in order]
@@ -47,14 +48,14 @@ def importances(names: Sequence[str], candidate: Importance, stable: Importance 
     ]
 
 
-def _summary(names: Sequence[str], order: Sequence[int], candidate: Importance) -> Figure:
+def _summary(names: Sequence[str], order: Sequence[int], candidate: Importance) -> Plot:
     """A point for each row: where its feature moves the prediction, coloured by the feature's value."""
     rows = [
         (names[place], *(f"{value:.4g}" for value in np.percentile(candidate.values[:, place], [5, 50, 95])))
         for place in order
     ]
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: "Axes") -> None:
         generator = np.random.default_rng(0)
         for line, place in enumerate(order):
             values, inputs = candidate.values[:, place], candidate.rows[:, place]
@@ -75,7 +76,7 @@ def _summary(names: Sequence[str], order: Sequence[int], candidate: Importance) 
     return figure("SHAP summary", alt, (header, rows), 1.0 + 0.34 * len(order), draw)
 
 
-def dependences(curves: Sequence[Curves]) -> list[Figure]:
+def dependences(curves: Sequence[Curves]) -> list[Plot]:
     """Return the partial dependence of predictions on features; nothing if there are none."""
     if not curves:
         return []
@@ -91,8 +92,8 @@ def dependences(curves: Sequence[Curves]) -> list[Figure]:
     return [panels("Partial dependence", alt, table, [_drawn(each) for each in curves])]
 
 
-def _drawn(curves: Curves) -> Callable[[Axes], None]:
-    def draw(axes: Axes) -> None:
+def _drawn(curves: Curves) -> Draw:
+    def draw(axes: "Axes") -> None:
         lines = (("candidate", curves.candidate, CANDIDATE, "-"), ("stable", curves.stable, STABLE, "--"))
         for label, found, color, style in lines:
             if found is not None:

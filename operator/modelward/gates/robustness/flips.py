@@ -10,8 +10,8 @@ from modelward.api.gateverdict import ErrorReason
 from modelward.api.robustness import Robustness
 from modelward.gates.dataset import Integers
 from modelward.gates.failure import GateError
-from modelward.gates.figures import STABLE, Bars, bars
-from modelward.gates.findings import Figure, Findings
+from modelward.gates.figures import STABLE, Bars, Plot, bars
+from modelward.gates.findings import Findings
 from modelward.gates.robustness.agreement import flipped, largest_difference
 from modelward.gates.robustness.changes import Trial, trials
 from modelward.gates.subject import Asked, Subject
@@ -97,7 +97,7 @@ def _worst(trial: Trial, subject: Subject, asked: Asked, rows: Integers, largest
     return Flips(share, feature)
 
 
-def _drawn(tally: Tally) -> Figure:
+def _drawn(tally: Tally) -> Plot:
     series: Sequence[Bars] = [Bars("candidate", tally.candidate)]
     if tally.stable:
         series = [*series, Bars("stable", tally.stable, STABLE)]

@@ -7,21 +7,23 @@ towards the row as far as the flip lasts.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from art.attacks.evasion import HopSkipJump
 from art.estimators.classification import BlackBoxClassifier
-from matplotlib.axes import Axes
 
 from modelward.api.gateverdict import ErrorReason
 from modelward.api.robustness import Perturbation
 from modelward.gates.dataset import Floats
 from modelward.gates.failure import GateError
-from modelward.gates.figures import CANDIDATE, LIMIT, STABLE, figure, legend
-from modelward.gates.findings import Figure, Findings
+from modelward.gates.figures import CANDIDATE, LIMIT, STABLE, Plot, figure, legend
+from modelward.gates.findings import Findings
 from modelward.gates.subject import Asked, Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BISECTIONS: Final = 12
 """The size is known to 1/4096."""
@@ -168,7 +170,7 @@ def _shortest(model: _Decisions, rows: Floats, ended: Floats) -> Floats:
     return np.asarray(flipped * np.linalg.norm((ended - rows).astype(np.float64), axis=1))
 
 
-def _drawn(candidate: Floats, stable: Floats | None, limit: float) -> Figure:
+def _drawn(candidate: Floats, stable: Floats | None, limit: float) -> Plot:
     """Share of rows that a change of each size can flip."""
     lines = [("candidate", candidate, CANDIDATE, "-")]
     if stable is not None:
@@ -178,7 +180,7 @@ def _drawn(candidate: Floats, stable: Floats | None, limit: float) -> Figure:
         for label, found, _, _ in lines
     ]
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: "Axes") -> None:
         for label, found, color, style in lines:
             ordered = np.sort(found[np.isfinite(found)])
             shares = np.arange(1, len(ordered) + 1) / len(found)

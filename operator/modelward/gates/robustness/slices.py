@@ -12,8 +12,8 @@ from modelward.api.gateverdict import ErrorReason
 from modelward.api.robustness import Robustness, Slice, WorstSlice
 from modelward.gates.dataset import Dataset, unknown_column
 from modelward.gates.failure import GateError
-from modelward.gates.figures import STABLE, Bars, bars
-from modelward.gates.findings import Figure, Findings
+from modelward.gates.figures import STABLE, Bars, Plot, bars
+from modelward.gates.findings import Findings
 from modelward.gates.robustness.agreement import largest_difference, right
 from modelward.gates.subject import Subject
 
@@ -136,7 +136,7 @@ def _bound(data: Dataset, feature: int, low: float, high: float) -> str:
     return f"{low:.4g} < {name} <= {high:.4g}" if above and below else above or below
 
 
-def _figure(drawn: list[tuple[str, float, float | None, float]]) -> Figure:
+def _figure(drawn: list[tuple[str, float, float | None, float]]) -> Plot:
     series = [Bars("candidate", [candidate for _, candidate, _, _ in drawn])]
     stable = [beside for _, _, beside, _ in drawn if beside is not None]
     if stable:
