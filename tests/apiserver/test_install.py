@@ -53,6 +53,7 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
     ("verbs", "what"),
     [
         ("get list watch", "modeldeployments.modelward.dev"),
+        ("get list watch", "modelapprovals.modelward.dev"),
         ("update", "modeldeployments.modelward.dev:status"),
         ("get list watch create patch delete", "controllerrevisions.apps"),
         ("get list watch create patch delete", "deployments.apps"),
@@ -77,6 +78,10 @@ def test_the_operator_may_do_its_work(installed: ControlPlane, verbs: str, what:
         ("update", "modeldeployments.modelward.dev", TEAM),
         ("patch", "modeldeployments.modelward.dev", TEAM),
         ("delete", "modeldeployments.modelward.dev", TEAM),
+        ("approve", "modeldeployments.modelward.dev", TEAM),
+        ("setgates", "modeldeployments.modelward.dev", TEAM),
+        ("create", "modelapprovals.modelward.dev", TEAM),
+        ("delete", "modelapprovals.modelward.dev", TEAM),
         ("delete", "secrets", TEAM),
         ("create", "pods", TEAM),
         ("create", "pods:exec", TEAM),
@@ -90,7 +95,7 @@ def test_the_operator_may_do_its_work(installed: ControlPlane, verbs: str, what:
     ],
 )
 def test_the_operator_may_do_no_more(installed: ControlPlane, verb: str, what: str, namespace: str) -> None:
-    """It never writes a spec, runs a pod or reads another's Lease."""
+    """It never writes a spec, approves, sets gates, runs a pod or reads another's Lease."""
     assert not may(installed, verb, what, namespace)
 
 
