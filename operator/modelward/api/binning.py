@@ -5,7 +5,10 @@ functions, `number_of` and `category_of`, so that a value means the same in both
 """
 
 import math
+import sys
 from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
@@ -14,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_BINS: Final = 20
 """Bins of one feature, besides `other` and `missing`."""
 DEFAULT_BINS: Final = 10
+LEAST_BINS: Final = 3
+"""So that a value that most rows have can have a bin of its own."""
 MAX_BINNED_FEATURES: Final = 50
 """Features that a monitor counts; a profile may have more, and then its first ones are counted."""
 MAX_COLUMNS: Final = 4096
@@ -24,6 +29,11 @@ BIN_OTHER: Final = "other"
 """A category that the profile does not list, or what is no number where there should be one."""
 BIN_MISSING: Final = "missing"
 """Null, NaN or empty text."""
+
+_SINGLE_PRECISION: Final = 2.0**-23
+"""Relative distance of neighbours in single precision."""
+_LEAST_SINGLE: Final = 2.0**-126
+_LARGEST: Final = sys.float_info.max
 
 
 class _Schema(BaseModel):
@@ -129,6 +139,32 @@ class DriftConfig(_Schema):
 def bin_labels(bins: int) -> tuple[str, ...]:
     """Values of the label `bin` for so many bins: two digits each, then `other` and `missing`."""
     return (*(f"{number:02d}" for number in range(bins)), BIN_OTHER, BIN_MISSING)
+
+
+def own_bins(quantiles: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Two edges around each value that two or more of some equally spaced quantiles are.
+
+    So many rows have just this value; were it an edge only, what leaves it for the side where it stands would
+    move within its bin, unseen. Between the edges is nothing but this number, also as a client in single
+    precision sends it.
+    """
+    return tuple(_around(value) for value, times in sorted(Counter(quantiles).items()) if times > 1)
+
+
+def bin_edges(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Edges of bins from quantiles at equal distances, each once; values that dominate have own bins."""
+    own = own_bins(quantiles)
+    apart = {value for value in quantiles if not any(low <= value <= high for low, high in own)}
+    return tuple(sorted(apart.union(*own)))
+
+
+def _around(value: float) -> tuple[float, float]:
+    value = min(max(value, -_LARGEST), _LARGEST)
+    apart = max(abs(value) * _SINGLE_PRECISION, _LEAST_SINGLE)
+    if value.is_integer():
+        apart = min(apart, 0.5)
+    below = min(value - apart, math.nextafter(value, -math.inf))
+    return max(below, -_LARGEST), min(value + apart, _LARGEST)
 
 
 def is_missing(value: object) -> bool:

@@ -137,7 +137,7 @@ class Reason(_Documented):
     PROFILE_IN_USE = "ProfileInUse", "Every feature of the profile is watched."
     FEATURES_CUT = (
         "FeaturesCut",
-        "The profile has more features than are watched; the message says how many are.",
+        "Some features of the profile are not watched; the message names them and says why.",
     )
     PROFILE_MISSING = (
         "ProfileMissing",

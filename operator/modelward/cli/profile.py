@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from modelward.api.binning import DEFAULT_BINS, MAX_BINNED_FEATURES, MAX_BINS
+from modelward.api.binning import DEFAULT_BINS, LEAST_BINS, MAX_BINNED_FEATURES, MAX_BINS
 from modelward.api.profile import MAX_PROFILE_BYTES, PROFILE_KEY, Profile, read_profile
 from modelward.cli.failure import CommandError
 from modelward.conventions import LABEL_DEPLOYMENT
@@ -36,7 +36,9 @@ def profile(  # noqa: PLR0913 - one parameter for each option
     categorical: Annotated[
         str, typer.Option(help="Columns of numbers that are categories all the same, with commas between.")
     ] = "",
-    bins: Annotated[int, typer.Option(min=2, max=MAX_BINS, help="Bins of a feature.")] = DEFAULT_BINS,
+    bins: Annotated[
+        int, typer.Option(min=LEAST_BINS, max=MAX_BINS, help="Bins of a feature.")
+    ] = DEFAULT_BINS,
     config_map: Annotated[
         str | None,
         typer.Option(

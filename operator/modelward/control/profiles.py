@@ -4,11 +4,12 @@ The ConfigMap is watched as the operator's own are: it has the label of the depl
 read is kept until its ConfigMap changes, since reading a large one takes milliseconds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from modelward.api.binning import DriftConfig
-from modelward.api.profile import PROFILE_KEY, InvalidProfileError, drift_config, read_profile
+from modelward.api.binning import DriftConfig, NumericBins
+from modelward.api.profile import PROFILE_KEY, InvalidProfileError, Profile, drift_config, read_profile
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.control import kinds
 from modelward.control.cache import Cache
@@ -67,12 +68,31 @@ def _read_from(name: str, text: str | None) -> Found:
     except InvalidProfileError as error:
         return Found(None, ProfileSeen(ProfileProblem.INVALID, f"ConfigMap {name}: {error}"))
     config = drift_config(profile)
-    left_out = [feature.name for feature in profile.features[len(config.features) :]]
-    if not left_out:
-        return Found(config, ProfileSeen())
-    named = ", ".join(left_out[:_FEATURES_NAMED]) + (", ..." if len(left_out) > _FEATURES_NAMED else "")
-    message = (
-        f"the first {len(config.features)} of {len(profile.features)} features are watched, not {named}: "
-        "write the ones that matter first, with modelward profile --features"
+    message = "; ".join(filter(None, (_left_out(profile, config), _of_one_bin(config))))
+    return Found(config, ProfileSeen(ProfileProblem.CUT, message) if message else ProfileSeen())
+
+
+def _left_out(profile: Profile, config: DriftConfig) -> str:
+    names = [feature.name for feature in profile.features[len(config.features) :]]
+    if not names:
+        return ""
+    return (
+        f"the first {len(config.features)} of {len(profile.features)} features are watched, not "
+        f"{_some(names)}: write the ones that matter first, with modelward profile --features"
     )
-    return Found(config, ProfileSeen(ProfileProblem.CUT, message))
+
+
+def _of_one_bin(config: DriftConfig) -> str:
+    """Say which numbers have no edge between bins: whatever they are, they are in the one bin."""
+    counted = (*config.features, *filter(None, [config.prediction]))
+    names = [each.name for each in counted if isinstance(each, NumericBins) and not each.edges]
+    if not names:
+        return ""
+    return (
+        f"the numbers of {_some(names)} have one bin, in which no drift is seen: "
+        "make the profile again, with modelward profile"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEATURES_NAMED]) + (", ..." if len(names) > _FEATURES_NAMED else "")

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
-from modelward.api.binning import DEFAULT_BINS, MAX_BINS
+from modelward.api.binning import DEFAULT_BINS, LEAST_BINS, MAX_BINS
 from modelward.api.profile import MAX_PROFILED_FEATURES, Column, Origin, Profile
 from modelward.profile.columns import (
     ClassesOrNumbers,
@@ -18,7 +17,6 @@ from modelward.profile.columns import (
 )
 from modelward.profile.table import opened, sha256
 
-LEAST_BINS: Final = 2
 Progress = Callable[[int, int | None], None]
 """Is told how many rows are done, and of how many, if that is known."""
 

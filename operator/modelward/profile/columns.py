@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasketches import frequent_items_error_type, frequent_strings_sketch, kll_doubles_sketch
 
-from modelward.api.binning import MAX_BINS, category_of
+from modelward.api.binning import MAX_BINS, bin_edges, category_of, own_bins
 from modelward.api.profile import CategoricalColumn, Column, NumericColumn
 
 SKETCH_SIZE: Final = 8192
 """KLL's k: some 200 kB for each column of numbers."""
 LEAST_SHARE: Final = 0.01
-"""Every bin has at least this share of the rows that have a value."""
+"""Every bin has at least this share of the rows that have a value, but for those beside a value's own bin."""
 _LOG_CATEGORIES: Final = 12
 
 
@@ -95,7 +95,7 @@ class Numbers:
         self._count = both
 
     def column(self, name: str, bins: int) -> NumericColumn:
-        """Return what was seen, in bins of about equal counts."""
+        """Return what was seen, in bins of about equal counts; a value that dominates has one of its own."""
         if not self._count:
             raise UnusableColumnError("it has no value in any row")
         edges = self._edges(bins)
@@ -113,13 +113,15 @@ class Numbers:
         )
 
     def _edges(self, bins: int) -> list[float]:
-        """Return quantiles, each once, that leave every bin its least share."""
-        ranks = [number / bins for number in range(1, bins)]
+        """Return quantiles, each once, that leave every bin its least share, and the edges of own bins."""
+        quantiles = self._sketch.get_quantiles([number / bins for number in range(1, bins)], inclusive=True)
+        own = {edge for around in own_bins(quantiles) for edge in around}
+        ranked = [(edge, self._sketch.get_rank(edge, inclusive=True)) for edge in bin_edges(quantiles)]
         edges: list[float] = []
         below = 0.0
-        for edge in sorted(set(self._sketch.get_quantiles(ranks, inclusive=True))) if ranks else []:
-            share = self._sketch.get_rank(edge, inclusive=True)
-            if share - below >= LEAST_SHARE and 1 - share >= LEAST_SHARE:
+        for edge, share in ranked:
+            above = next((later for each, later in ranked if each > edge and each in own), 1.0)
+            if edge in own or min(share - below, above - share) >= LEAST_SHARE:
                 edges.append(edge)
                 below = share
         return edges

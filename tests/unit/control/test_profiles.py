@@ -86,6 +86,15 @@ def test_features_that_are_not_watched_are_told(cache: Cache) -> None:
     )
 
 
+def test_numbers_in_one_bin_are_told(cache: Cache) -> None:
+    """A feature without edges looks watched, and whatever its numbers become nothing would be seen."""
+    cache.put(kinds.CONFIG_MAP, config_map(a_profile(features=[a_feature("flat", edges=[], counts=[100])])))
+    result = found(cache)
+    assert result.config is not None
+    assert result.seen.problem is ProfileProblem.CUT
+    assert result.seen.message.startswith("the numbers of flat have one bin, in which no drift is seen")
+
+
 def test_a_changed_profile_is_read_again(cache: Cache) -> None:
     """What was read is kept only while its ConfigMap is the same."""
     profiles = Profiles(cache)

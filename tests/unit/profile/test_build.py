@@ -78,10 +78,39 @@ def test_rare_categories_are_other(tmp_path: Path) -> None:
     assert (found.categories, found.counts, found.other) == (("often", "seldom"), (970, 20), 10)
 
 
-def test_a_constant_has_one_bin(tmp_path: Path) -> None:
-    """A column that never varies in training is watched for missing values and text all the same."""
-    found = numeric(profiled(tmp_path, {"x": [7.0] * 50}), "x")
-    assert (found.edges, found.counts) == ((), (50,))
+@pytest.mark.parametrize("constant", [7.0, 0.0, -2.5, 1e-300, 1.7976931348623157e308])
+def test_a_constant_has_a_bin_of_its_own(tmp_path: Path, constant: float) -> None:
+    """A column that never varies in training is watched for values on either side, where there are any."""
+    bins = numeric(profiled(tmp_path, {"x": [constant] * 50}), "x").bins(0)
+    low, high = bins.edges
+    assert bins.reference[:3] == (0, 50, 0)
+    assert low < constant <= high
+    assert bins.bin_of(-1e308) == 0
+    assert bins.bin_of(float("inf")) == 2
+
+
+@pytest.mark.parametrize("share", [0.55, 0.95, 0.995, 0.999])
+@pytest.mark.parametrize("dominant", [0.0, 1.0, 0.5])
+def test_a_value_that_most_rows_have_has_a_bin_of_its_own(
+    tmp_path: Path, dominant: float, share: float
+) -> None:
+    """Whether it is the smallest, the largest or between: what leaves it for either side is seen to."""
+    others = np.array([value for value in (0.0, 0.5, 1.0) if value != dominant])
+    rows = np.arange(8000)
+    values = np.where(rows < share * len(rows), dominant, others[rows % 2])
+    found = numeric(profiled(tmp_path, {"x": values}), "x")
+    bins = found.bins(0)
+    own = bins.bin_of(dominant)
+    assert {bins.bin_of(value) == own for value in (0.0, 0.5, 1.0) if value != dominant} == {False}
+    assert found.counts[own] == np.count_nonzero(values == dominant)
+
+
+def test_the_bin_of_a_value_is_that_of_clients_in_single_precision(tmp_path: Path) -> None:
+    """A request in single precision has 0.1 as 0.10000000149, and a whole number never as its neighbour."""
+    bins = numeric(profiled(tmp_path, {"x": [0.1] * 50}), "x").bins(0)
+    assert bins.bin_of(float(np.float32(0.1))) == bins.bin_of(0.1) == 1
+    days = numeric(profiled(tmp_path, {"x": [20_261_122] * 50}), "x").bins(0)
+    assert [days.bin_of(day) for day in (20_261_121, 20_261_122, 20_261_123)] == [0, 1, 2]
 
 
 def test_truth_is_classes_and_false_is_a_category(tmp_path: Path) -> None:
@@ -167,7 +196,7 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
         ({"x": [1.0]}, Columns(categorical=("z",)), "no column 'z'"),
         ({"x": [1.0]}, Columns(features=("x", "x")), "names a column twice"),
         ({"x": [1.0]}, Columns(label="x"), "0 features"),
-        ({"x": [1.0]}, Columns(bins=1), "1 bins: write 2 to 20"),
+        ({"x": [1.0]}, Columns(bins=2), "2 bins: write 3 to 20"),
         ({"x": pa.array([], pa.float64())}, Columns(), "has no rows"),
         ({"x": pa.array([None, None], pa.float64())}, Columns(), "column 'x': it has no value in any row"),
         ({"x": pa.array([None, None])}, Columns(), "column 'x': it has no value in any row"),
@@ -214,7 +243,19 @@ def test_the_monitor_counts_as_the_profile_does(values: list[float | None]) -> N
     for value in values:
         counts[bins.bin_of(value)] += 1
     assert tuple(counts) == bins.reference
-    assert all(count >= LEAST_SHARE * sum(column.counts) for count in column.counts)
+    assert len(column.counts) <= 10
+
+
+@given(st.lists(st.integers(0, 30), min_size=100, max_size=400), st.integers(3, 20))
+def test_every_bin_has_its_least_share_or_is_beside_a_dominant_value(values: list[int], bins: int) -> None:
+    """So that no bin is so thin that chance alone fills and empties it."""
+    summary = Numbers()
+    summary.add(pa.array(values, pa.int64()))
+    column = summary.column("x", bins)
+    for position, count in enumerate(column.counts):
+        around = {position - 1, position + 1} & set(range(len(column.counts)))
+        beside = max((column.counts[each] for each in around), default=0)
+        assert count >= LEAST_SHARE * len(values) or beside >= len(values) / bins
 
 
 @given(st.lists(st.sampled_from(["a", "b", "1", "", None]), min_size=1, max_size=100))

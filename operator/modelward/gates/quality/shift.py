@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from modelward.api.binning import category_of
+from modelward.api.binning import bin_edges, category_of
 from modelward.api.gateverdict import MAX_NAMED
 from modelward.api.inference import Answers
 from modelward.api.profile import CategoricalColumn, NumericColumn
@@ -88,8 +88,9 @@ def _of_sample(name: str, column: "pd.Series[Any]") -> Reference:
 
 def _of_numbers(name: str, column: "pd.Series[Any]") -> Reference:
     values = column.dropna().to_numpy(dtype=np.float64)
-    inner = np.quantile(values, np.arange(1, _BINS) / _BINS) if len(values) else np.array([])
-    empty = Reference(name, tuple(np.unique(inner).tolist()), (), ())
+    ranks = np.arange(1, _BINS) / _BINS
+    inner = np.quantile(values, ranks, method="inverted_cdf").tolist() if len(values) else []
+    empty = Reference(name, bin_edges(inner), (), ())
     return replace(empty, counts=tuple(empty.count(column)))
 
 
