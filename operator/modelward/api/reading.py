@@ -1,7 +1,7 @@
-"""Reads a ModelDeployment as the API server stores it; what cannot be read is said in one line.
+"""Reads what people write as the API server stores it; what cannot be read is said in one line.
 
 An object may be older than a rule, or have been stored by another version: reading it raises
-InvalidManifestError, which becomes the condition Stalled with reason InvalidSpec.
+InvalidManifestError; that of a ModelDeployment becomes the condition Stalled with reason InvalidSpec.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from modelward.api.approval import ModelApprovalSpec
 from modelward.api.spec import NAME_RULE, ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 
@@ -44,6 +45,18 @@ def read_status(manifest: Mapping[str, Any]) -> ModelDeploymentStatus:
         return ModelDeploymentStatus.model_validate(manifest.get("status") or {})
     except ValidationError as error:
         raise InvalidManifestError(in_one_line("status", error)) from error
+
+
+def read_approval(manifest: Mapping[str, Any]) -> ModelApprovalSpec:
+    """Return the spec of a ModelApproval.
+
+    Raises:
+        InvalidManifestError: it breaks a rule.
+    """
+    try:
+        return ModelApprovalSpec.model_validate(manifest.get("spec", {}))
+    except ValidationError as error:
+        raise InvalidManifestError(in_one_line("spec", error)) from error
 
 
 def in_one_line(root: str, error: ValidationError) -> str:

@@ -71,7 +71,7 @@ class Cache:
         metadata = manifest["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         labels = metadata.get("labels") or {}
-        owner = name if kind is kinds.MODEL_DEPLOYMENT else labels.get(names.LABEL_DEPLOYMENT)
+        owner = _owner(kind, manifest)
         if not owner:
             return None
         key = Key(namespace, owner)
@@ -116,6 +116,15 @@ class Cache:
         if not objects:
             del self._by_key[key]
         return key
+
+
+def _owner(kind: Kind, manifest: Manifest) -> str:
+    """Return the name of the ModelDeployment that an object belongs to; empty if it is nobody's."""
+    if kind is kinds.MODEL_DEPLOYMENT:
+        return str(manifest["metadata"]["name"])
+    if kind is kinds.MODEL_APPROVAL:
+        return str(manifest["spec"]["modelDeploymentName"])
+    return str((manifest["metadata"].get("labels") or {}).get(names.LABEL_DEPLOYMENT, ""))
 
 
 _NOT_KEPT: Final = ("managedFields", "selfLink", "resourceVersion")

@@ -27,8 +27,8 @@ class Kind:
 
     @property
     def selector(self) -> str:
-        """Return the label selector of the objects that matter: all ModelDeployments, else what is theirs."""
-        return "" if self is MODEL_DEPLOYMENT else names.LABEL_DEPLOYMENT
+        """Return the label selector of the objects that matter: all that people write, else what is ours."""
+        return "" if self in WRITTEN_BY_PEOPLE else names.LABEL_DEPLOYMENT
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """Return the path of a namespace's collection, an object or a subresource."""
@@ -37,6 +37,7 @@ class Kind:
 
 
 MODEL_DEPLOYMENT: Final = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+MODEL_APPROVAL: Final = Kind(names.GROUP, names.VERSION, names.PLURAL_APPROVAL, names.KIND_APPROVAL)
 CONTROLLER_REVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 POD: Final = Kind("", "v1", "pods", "Pod")
@@ -48,7 +49,16 @@ PROMETHEUS_RULE: Final = Kind("monitoring.coreos.com", "v1", "prometheusrules", 
 EVENT: Final = Kind("events.k8s.io", "v1", "events", "Event")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
-REQUIRED: Final = (MODEL_DEPLOYMENT, CONTROLLER_REVISION, DEPLOYMENT, POD, SERVICE, CONFIG_MAP, SECRET)
+WRITTEN_BY_PEOPLE: Final = (MODEL_DEPLOYMENT, MODEL_APPROVAL)
+REQUIRED: Final = (
+    *WRITTEN_BY_PEOPLE,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    POD,
+    SERVICE,
+    CONFIG_MAP,
+    SECRET,
+)
 """Kinds without which the operator cannot work."""
 OPTIONAL: Final = (POD_MONITOR, PROMETHEUS_RULE)
 """Kinds that are watched and written where the cluster serves them."""
