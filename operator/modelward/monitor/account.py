@@ -120,18 +120,37 @@ def _count(exchange: Exchange, outcome: Outcome, state: MonitorState) -> None:
     counts.predictions += exchange.rows or 0
     if exchange.stream is not None:
         _count_stream(exchange.stream, outcome, state)
-    storage, any_bad = storage_class(exchange, state), False
-    for objective in state.of_answers:
-        good = is_good(objective, outcome)
-        if good is not None:
-            counts.events.count(config.revision, objective, GOOD if good else BAD, storage)
-            any_bad = any_bad or not good
+    any_bad = _count_events(outcome, config.revision, storage_class(exchange, state), state)
     if exchange.store_read_ms is None and not any_bad:
         return
     now_s = time.perf_counter()
     if exchange.store_read_ms is not None:
         state.count_store_read(STORAGE_SOURCE_SERVER, exchange.store_read_ms, now_s)
     if any_bad:
+        state.store.attend(now_s)
+
+
+def _count_events(outcome: Outcome, revision: str, storage: str, state: MonitorState) -> bool:
+    """Count an event of each objective that it is one of; whether any of them was bad."""
+    any_bad = False
+    for objective in state.of_answers:
+        good = is_good(objective, outcome)
+        if good is not None:
+            state.counts.events.count(revision, objective, GOOD if good else BAD, storage)
+            any_bad = any_bad or not good
+    return any_bad
+
+
+def count_call(outcome: Outcome, state: MonitorState, *, is_prediction: bool) -> None:
+    """Count the end of a gRPC call, whose outcome is told in HTTP's terms."""
+    if outcome.ending is not Ending.ANSWERED:
+        state.counts.count_failure(outcome.ending)
+    if not is_prediction or state.config is None:
+        return
+    if outcome.ending is Ending.ANSWERED and outcome.status is not None:
+        state.counts.durations.observe(_CLASSES[outcome.status // 100], outcome.duration_s)
+    now_s = time.perf_counter()
+    if _count_events(outcome, state.config.revision, state.store.storage_class(now_s), state):
         state.store.attend(now_s)
 
 

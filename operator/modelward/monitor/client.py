@@ -8,6 +8,7 @@ that is gone) has that passed on to the server at once; what the server still an
 
 import asyncio
 import random
+import re
 import socket
 import struct
 import time
@@ -42,7 +43,11 @@ UNREAD_SECONDS: Final = 60.0
 """Longest time for which more of an answer waits than may (MAX_BUFFERED_BYTES)."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
-_MAX_AGE_JITTER: Final = 0.25
+MAX_AGE_JITTER: Final = 0.25
+_HTTP2_PREFACE: Final = re.compile(
+    rb"PRI \* HTTP/2\.0\r\n(%s: [^\r\n]*\r\n)?\r\n" % exchanges.HEADER_FORWARDED
+)
+"""As much of HTTP/2's preface as looks like a head (RFC 9113 3.4), marked where another monitor forwards."""
 _FEEDBACK_PATH: Final = PATH_FEEDBACK.encode()
 
 
@@ -77,7 +82,7 @@ class ClientConnection(asyncio.Protocol):
         self._intake: FeedbackIntake | None = None
         self._pending = b""
         self._opened_s = self._first_byte_s = self._last_read_s = time.perf_counter()
-        self._age_factor = 1 + random.uniform(-_MAX_AGE_JITTER, _MAX_AGE_JITTER)  # noqa: S311 - spreads load
+        self._age_factor = 1 + random.uniform(-MAX_AGE_JITTER, MAX_AGE_JITTER)  # noqa: S311 - spreads load
         self._at_eof = False
         self._ending = False
         self._reading_paused = False
@@ -278,6 +283,9 @@ class ClientConnection(asyncio.Protocol):
             body = head.body()
             body_end = body.take(data, end)
         except FramingError as error:
+            if preface := _HTTP2_PREFACE.fullmatch(data, start, end):
+                self._hand_over(data[end:], was_forwarded=preface[1] is not None)
+                return
             state.counts.malformed_requests += 1
             self._refuse(error.status, str(error))
             return
@@ -299,6 +307,23 @@ class ClientConnection(asyncio.Protocol):
             self._relay.begin(exchange, data[end:body_end], forward_to)
         if self._at_eof and not self._pending:
             self._relay.pass_on_eof()
+
+    def _hand_over(self, rest: bytes, *, was_forwarded: bool) -> None:
+        """The client speaks HTTP/2: the connection is gRPC's from here on, if the server speaks that."""
+        from modelward.monitor.grpc.connection import GrpcConnection  # noqa: PLC0415 - memory, where none does
+
+        target = self._proxy.state.grpc_server
+        if target is None:
+            self._refuse(400, "this model server speaks no gRPC: use HTTP/1.1, or write server.grpcPort")
+            return
+        self._relay.client_gone()
+        self._ending, self._pending = True, b""
+        if self._reading_paused:
+            self._transport.resume_reading()
+        connection = GrpcConnection(self._proxy, self._port, self._transport, target)
+        self._proxy.replaced(self, connection)
+        self._transport.set_protocol(connection)
+        connection.begin(rest, was_forwarded=was_forwarded)
 
     def _pass_body(self, exchange: Exchange, data: bytes) -> None:
         if self._intake is not None:

@@ -151,6 +151,8 @@ class Counts:
         "first_tokens",
         "forward_fallbacks",
         "forwarded",
+        "grpc_calls",
+        "grpc_unwatched",
         "malformed_requests",
         "open_connections",
         "predictions",
@@ -179,6 +181,10 @@ class Counts:
         self.forwarded = 0
         self.forward_fallbacks = 0
         """Requests of a withdrawn revision that the pod's own server had to answer all the same."""
+        self.grpc_calls: Counter[str] = Counter()
+        """Calls that the pod's own server has ended on the serving port, by the name of their status."""
+        self.grpc_unwatched = 0
+        """gRPC connections that were passed on without being followed, so that nothing of them counts."""
         self.unreachable = 0
         self.upstream_cut = 0
         self.client_gone = 0

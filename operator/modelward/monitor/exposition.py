@@ -30,6 +30,7 @@ from modelward.conventions import (
     METRIC_FEEDBACK,
     METRIC_FIRST_TOKEN,
     METRIC_FORWARDED,
+    METRIC_GRPC_CALLS,
     METRIC_PREDICTIONS,
     METRIC_PROCESS_START,
     METRIC_RECEIPTS,
@@ -41,6 +42,7 @@ from modelward.conventions import (
 from modelward.monitor.capture.channel import DROPS, Channel
 from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram, TraceExemplar
 from modelward.monitor.feedback import Result
+from modelward.monitor.grpc.status import Status
 from modelward.monitor.label_counts import LabelCounts
 from modelward.monitor.state import MonitorState
 
@@ -212,6 +214,7 @@ class _OperationsCollector(Collector):
         yield from state.label_counts.families(config.deployment)
         yield from self._bins
         yield from _captured(state, config, self._unreadable)
+        yield from _grpc(counts, config)
         yield _counter(
             "modelward_forward_fallbacks",
             "Requests of a withdrawn revision that the pod's own server answered all the same.",
@@ -260,6 +263,26 @@ def _captured(state: Operations, config: MonitorConfig, unreadable: int) -> Iter
         "Starts of the process that reads samples and renders this page; the first is one.",
         config,
         state.workers_begun,
+    )
+
+
+def _grpc(counts: Counts, config: MonitorConfig) -> Iterator[Metric]:
+    """Calls by status, where the server speaks gRPC."""
+    if config.server.grpc_port is None:
+        return
+    calls = CounterMetricFamily(
+        METRIC_GRPC_CALLS,
+        "gRPC calls that the pod's own server has ended.",
+        labels=[*_IDENTITY, "grpc_status"],
+    )
+    for status in Status:
+        calls.add_metric([config.deployment, config.revision, status.name], counts.grpc_calls[status.name])
+    yield calls
+    yield _counter(
+        "modelward_grpc_unwatched_connections",
+        "gRPC connections that were passed on without being counted: the monitor could not follow them.",
+        config,
+        counts.grpc_unwatched,
     )
 
 

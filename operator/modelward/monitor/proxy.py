@@ -3,7 +3,7 @@
 import asyncio
 import time
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from modelward.monitor.client import ClientConnection
 from modelward.monitor.exchange import Port
@@ -14,13 +14,23 @@ BACKLOG: Final = 1024
 SWEEP_SECONDS: Final = 1.0
 
 
+class Connection(Protocol):
+    """A client's connection, of whichever protocol."""
+
+    def sweep(self, now_s: float) -> None:
+        """End it when the client has paused for too long at `now_s` (performance counter)."""
+
+    def end_if_idle(self) -> None:
+        """Close it when no request is under way, and otherwise with the last of them."""
+
+
 class Proxy:
     """Accepts clients' connections."""
 
     def __init__(self, state: MonitorState, tracer: Tracer | None) -> None:
         self.state = state
         self.tracer = tracer
-        self._connections: set[ClientConnection] = set()
+        self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._all_closed = asyncio.Event()
 
@@ -53,12 +63,17 @@ class Proxy:
             self._all_closed.clear()
             await self._all_closed.wait()
 
-    def opened(self, connection: ClientConnection) -> None:
+    def opened(self, connection: Connection) -> None:
         """A client connected."""
         self._connections.add(connection)
         self.state.counts.open_connections += 1
 
-    def closed(self, connection: ClientConnection) -> None:
+    def replaced(self, before: Connection, after: Connection) -> None:
+        """A client turned out to speak another protocol."""
+        self._connections.discard(before)
+        self._connections.add(after)
+
+    def closed(self, connection: Connection) -> None:
         """A client's connection is gone."""
         self._connections.discard(connection)
         self.state.counts.open_connections -= 1

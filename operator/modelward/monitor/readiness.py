@@ -28,11 +28,23 @@ async def not_ready_because(state: MonitorState) -> str | None:
     assert target is not None  # noqa: S101 - there is a configuration
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            return await _server_not_ready_because(target, state.config.server.protocol)
+            reason = await _server_not_ready_because(target, state.config.server.protocol)
+            if reason is None and state.grpc_server is not None:
+                target = state.grpc_server
+                await _connect(target)
+            return reason
     except (OSError, TimeoutError, asyncio.LimitOverrunError, ValueError) as error:
         return (
             f"the model server on port {target.port}: {str(error) or f'no answer within {CHECK_SECONDS:g} s'}"
         )
+
+
+async def _connect(target: Target) -> None:
+    """Raises OSError when nobody listens there."""
+    _, writer = await asyncio.open_connection(target.host, target.port)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _server_not_ready_because(target: Target, protocol: ServerProtocol) -> str | None:

@@ -44,6 +44,8 @@ class MonitorState:
     config: MonitorConfig | None = None
     server: Target | None = None
     """The pod's own server; None before there is a configuration."""
+    grpc_server: Target | None = None
+    """Where it listens for gRPC; None: it does not."""
     of_answers: tuple[ObjectiveConfig, ...] = ()
     """The objectives whose events are answers: those of latency and availability."""
     wanted: Wanted = Wanted.PREDICTION
@@ -69,6 +71,8 @@ class MonitorState:
         """Put a configuration in force."""
         self.config = config
         self.server = Target(SERVER_HOST, config.server.port)
+        port = config.server.grpc_port
+        self.grpc_server = None if port is None else Target(SERVER_HOST, port)
         self.of_answers = tuple(each for each in config.objectives if each.kind in OF_ANSWERS)
         self.wanted = wanted(config.objectives)
         within_ms = (each.within_ms for each in config.objectives if isinstance(each, LatencyObjectiveConfig))

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from hyperframe.frame import GoAwayFrame, SettingsFrame
 
 from dev.cluster.controlplane import free_ports
 from modelward.api.monitorconfig import MonitorConfig
-from modelward.monitor.client import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS, UNREAD_SECONDS
+from modelward.monitor.client import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    UNREAD_SECONDS,
+    ClientConnection,
+)
+from modelward.monitor.grpc.connection import GRACE_SECONDS
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
@@ -35,9 +43,14 @@ class Own:
     server: ModelServer
     port: int
 
+    @property
+    def connections(self) -> list[ClientConnection]:
+        """The clients' connections, all of HTTP/1.1."""
+        return [each for each in self.proxy._connections if isinstance(each, ClientConnection)]
+
     async def until_read(self) -> None:
         """Wait until a client's first bytes have been read."""
-        await until(lambda: any(connection._pending for connection in self.proxy._connections))
+        await until(lambda: any(connection._pending for connection in self.connections))
 
     async def sweep_after(self, seconds: float, connections: int = 1) -> None:
         """Look at the connections as they will be in so many seconds, once they are there."""
@@ -51,13 +64,15 @@ async def own() -> AsyncIterator[Own]:
     """Run a proxy and a server in this process."""
     port, synthetic, server_port = free_ports(3)
     state = MonitorState(started_s=0.0)
-    state.take_config(MonitorConfig.model_validate(configuration(server_port)))
+    ports = {"protocol": "v2", "port": server_port, "grpc_port": server_port}
+    state.take_config(MonitorConfig.model_validate(configuration(server_port, server=ports)))
     proxy = Proxy(state, None)
     async with ModelServer(server_port) as server:
         await proxy.listen(port, synthetic)
-        yield Own(proxy, server, port)
+        running = Own(proxy, server, port)
+        yield running
         proxy.stop_listening()
-        for connection in tuple(proxy._connections):
+        for connection in running.connections:
             connection.abort()
 
 
@@ -79,7 +94,7 @@ async def test_a_head_that_trickles(own: Own) -> None:
     async with RawClient(own.port) as client:
         client.send(b"POST / HTTP/1.1\r\n")
         await own.until_read()
-        for connection in own.proxy._connections:
+        for connection in own.connections:
             connection._first_byte_s -= HEAD_SECONDS
         client.send(b"X")
         await own.sweep_after(1)
@@ -105,7 +120,7 @@ async def test_an_answer_that_is_not_read(own: Own) -> None:
     own.server.handler = long
     reader, writer = await asyncio.open_connection("127.0.0.1", own.port, limit=1024)
     writer.write(infer())
-    await until(lambda: any(each._writing_paused_s is not None for each in own.proxy._connections))
+    await until(lambda: any(each._writing_paused_s is not None for each in own.connections))
     await own.sweep_after(UNREAD_SECONDS - 10)
     assert own.proxy._connections
     await own.sweep_after(UNREAD_SECONDS + 1)
@@ -132,6 +147,52 @@ async def test_what_is_not_sent_again_is_not_kept(own: Own) -> None:
     async with RawClient(own.port) as client:
         client.send(infer(b"x" * 100)[:-50])
         await until(lambda: bool(own.server.requests))
-        exchange = next(iter(own.proxy._connections))._exchange
+        exchange = own.connections[0]._exchange
         assert exchange is not None
         assert exchange.kept is None
+
+
+SETTINGS = SettingsFrame().serialize()
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
+
+
+async def test_a_grpc_connection_at_rest(own: Own) -> None:
+    """It is asked to leave only after a time that clients don't wait, and is closed when it does not."""
+
+    async def greet(_request: Request, connection: Connection) -> None:
+        connection.write(SETTINGS)
+        await connection.reader.readexactly(1 << 30)  # until the monitor ends it
+
+    own.server.head_handler = greet
+    async with RawClient(own.port) as client:
+        client.send(PREFACE)
+        assert await client.reader.readexactly(len(SETTINGS)) == SETTINGS
+        await own.sweep_after(IDLE_SECONDS - 10)
+        await own.sweep_after(IDLE_SECONDS + 1)
+        await own.sweep_after(IDLE_SECONDS + 1 + GRACE_SECONDS / 2)
+        assert len(own.proxy._connections) == 1
+        await own.sweep_after(IDLE_SECONDS + 2 + GRACE_SECONDS)
+        asked = GoAwayFrame(last_stream_id=2**31 - 1).serialize() + GoAwayFrame().serialize()
+        assert await client.read_end() == asked
+    await until(lambda: bool(own.server.disconnects))
+
+
+async def test_a_grpc_connection_that_is_not_read(own: Own) -> None:
+    """A client that takes nothing of long answers is let go, and so is the server."""
+
+    async def long(_request: Request, connection: Connection) -> None:
+        connection.write(SETTINGS + bytes(32 * 1024 * 1024))
+        await connection.reader.readexactly(1 << 30)  # until the monitor ends it
+
+    own.server.head_handler = long
+    reader, writer = await asyncio.open_connection("127.0.0.1", own.port, limit=1024)
+    writer.write(PREFACE)
+    await until(lambda: any(getattr(each, "_writing_paused_s", 0) for each in own.proxy._connections))
+    await own.sweep_after(UNREAD_SECONDS - 10)
+    assert own.proxy._connections
+    await own.sweep_after(UNREAD_SECONDS + 1)
+    await until(lambda: not own.proxy._connections)
+    assert own.proxy.state.counts.unread == 1
+    assert len(await reader.read()) < 32 * 1024 * 1024
+    writer.close()
+    await until(lambda: bool(own.server.disconnects))

@@ -1,0 +1,154 @@
+"""The calls of one gRPC connection: what is remembered while they last, and counted when they end.
+
+A call is a stream of HTTP/2 (gRPC, "gRPC over HTTP2"): the client's headers begin it, the server's trailers
+hold its status and end it. A ModelInfer of the Open Inference Protocol is an event as a prediction over HTTP
+is: its time is from its headers to the end of its stream, and its status counts as the HTTP status of the
+same meaning does (status.py). Calls of other methods are none.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from modelward.monitor import account
+from modelward.monitor.events import Ending, Outcome
+from modelward.monitor.exchange import Port
+from modelward.monitor.grpc.frames import Headers, NotFollowedError
+from modelward.monitor.grpc.status import Status, read_status
+from modelward.monitor.state import MonitorState
+
+PREDICTION_PATH: Final = b"/inference.GRPCInferenceService/ModelInfer"
+MAX_CALLS: Final = 10_000
+"""Calls of a connection that are followed at once; servers let a client have some hundred."""
+_FIRST_FINAL_STATUS: Final = b"200"
+_HTTP_OK: Final = 200
+
+
+@dataclass(slots=True)
+class Call:
+    """One call under way."""
+
+    is_prediction: bool
+    started_s: float
+    """Arrival of its headers, on the performance counter's clock."""
+    is_asked: bool = False
+    """The client has sent all of it."""
+    http_status: int | None = None
+    """Of the answer's first headers; None: it has not begun."""
+    status: Status | None = None
+    """Of the trailers; None: they have not come."""
+
+
+class Calls:
+    """The calls of one connection."""
+
+    __slots__ = ("_is_lost", "_last", "_open", "_port", "_state", "is_forwarded")
+
+    def __init__(self, state: MonitorState, port: Port, *, is_forwarded: bool) -> None:
+        self._state = state
+        self._port = port
+        self._open: dict[int, Call] = {}
+        self._last = 0
+        self._is_lost = False
+        self.is_forwarded = is_forwarded
+        """They go to another revision."""
+
+    def __len__(self) -> int:
+        """How many are under way."""
+        return len(self._open)
+
+    @property
+    def last_stream(self) -> int:
+        """Number of the newest call's stream."""
+        return self._last
+
+    # What the client's frames say.
+
+    def asked(self, stream: int, headers: Headers) -> None:
+        """The client's headers, which begin a call, or its trailers."""
+        if stream <= self._last:
+            return
+        self._last = stream
+        if len(self._open) >= MAX_CALLS:
+            raise NotFollowedError(f"more than {MAX_CALLS} calls at once")
+        call = Call(headers.get(b":path") == PREDICTION_PATH, time.perf_counter())
+        self._open[stream] = call
+        self._state.counts.requests_in_flight += 1
+        self._count_begun(1)
+
+    def asked_all(self, stream: int) -> None:
+        """The client has sent all of a call."""
+        if stream in self._open:
+            self._open[stream].is_asked = True
+
+    def given_up(self, stream: int) -> None:
+        """The client has reset a call."""
+        self._end(stream, Ending.CLIENT_GONE)
+
+    # What the server's frames say.
+
+    def answered(self, stream: int, headers: Headers) -> None:
+        """Headers of an answer, or trailers; both at once where there is no answer but a status."""
+        call = self._open.get(stream)
+        if call is None:
+            return
+        http_status = headers.get(b":status")
+        if http_status is not None and http_status >= _FIRST_FINAL_STATUS and http_status.isdigit():
+            call.http_status = int(http_status)
+        if b"grpc-status" in headers:
+            call.status = read_status(headers[b"grpc-status"])
+
+    def answered_all(self, stream: int) -> None:
+        """The server has ended a call."""
+        self._end(stream, Ending.ANSWERED)
+
+    def cut(self, stream: int) -> None:
+        """The server has reset a call."""
+        self._end(stream, Ending.CUT)
+
+    # What becomes of the connection.
+
+    def end_all(self, ending: Ending) -> None:
+        """The connection is gone, and all calls with it; without a server's word it was not reached."""
+        for stream, call in tuple(self._open.items()):
+            is_unheard = ending is Ending.CUT and call.http_status is None
+            self._end(stream, Ending.UNREACHABLE if is_unheard else ending)
+        if self._is_lost:
+            self._is_lost = False
+            self._state.counts.requests_in_flight -= 1
+
+    def lose_sight(self) -> None:
+        """Nothing more will be heard of the calls: for as long as the connection lasts, one is under way."""
+        self._state.counts.uncounted += len(self._open)
+        self._state.counts.requests_in_flight += 1 - len(self._open)
+        self._open.clear()
+        self._is_lost = True
+
+    def fall_back(self) -> None:
+        """The calls go to the pod's own server after all."""
+        self.is_forwarded = False
+        self._state.counts.forward_fallbacks += len(self._open)
+        self._count_begun(len(self._open))
+
+    def _count_begun(self, number: int) -> None:
+        if self.is_forwarded:
+            self._state.counts.forwarded += number
+        elif self._port is Port.SERVING:
+            self._state.counts.requests += number
+
+    def _end(self, stream: int, ending: Ending) -> None:
+        call = self._open.pop(stream, None)
+        if call is None:
+            return
+        self._state.counts.requests_in_flight -= 1
+        if self.is_forwarded or self._port is not Port.SERVING:
+            return
+        duration_s = time.perf_counter() - call.started_s
+        http_status = call.http_status
+        if ending is Ending.ANSWERED:
+            status = Status.UNKNOWN if call.status is None else call.status
+            self._state.counts.grpc_calls[status.name] += 1
+            if call.status is not None or http_status == _HTTP_OK:
+                http_status = status.http
+        outcome = Outcome(ending, http_status, duration_s, call.is_asked)
+        account.count_call(outcome, self._state, is_prediction=call.is_prediction)

@@ -1,0 +1,1 @@
+"""The watcher of gRPC connections without a network."""
