@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
-from modelward.api.binning import DEFAULT_BINS, LEAST_BINS, MAX_BINS
+from modelward.api.binning import DEFAULT_BINS, LEAST_BINS, MAX_BINS, MAX_NAME_CHARACTERS
 from modelward.api.profile import MAX_PROFILED_FEATURES, Column, Origin, Profile
 from modelward.profile.columns import (
     ClassesOrNumbers,
@@ -17,6 +18,7 @@ from modelward.profile.columns import (
 )
 from modelward.profile.table import opened, sha256
 
+_TOLD_CHARACTERS: Final = 30
 Progress = Callable[[int, int | None], None]
 """Is told how many rows are done, and of how many, if that is known."""
 
@@ -76,6 +78,8 @@ def _features(schema: pa.Schema, wanted: Columns) -> tuple[str, ...]:
         if schema.names.count(name) != 1:
             known = ", ".join(schema.names)
             raise ProfileError(f"{schema.names.count(name) or 'no'} column {name!r}; the table has: {known}")
+        if not 0 < len(name) <= MAX_NAME_CHARACTERS:
+            raise ProfileError(_unnameable(schema, name))
     if not features or len(features) > MAX_PROFILED_FEATURES:
         raise ProfileError(
             f"{len(features)} features: name 1 to {MAX_PROFILED_FEATURES} of them with --features"
@@ -83,6 +87,15 @@ def _features(schema: pa.Schema, wanted: Columns) -> tuple[str, ...]:
     if len(set(features)) != len(features):
         raise ProfileError("--features names a column twice; name each once")
     return features
+
+
+def _unnameable(schema: pa.Schema, name: str) -> str:
+    position = schema.names.index(name) + 1
+    what = f"has a name of {len(name)} characters, {name[:_TOLD_CHARACTERS]}..." if name else "has no name"
+    return (
+        f"column {position} of the table {what}: name it in the table, in 1 to {MAX_NAME_CHARACTERS} "
+        "characters, or name the features without it, with --features"
+    )
 
 
 def _used(features: Sequence[str], wanted: Columns) -> tuple[str, ...]:

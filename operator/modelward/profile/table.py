@@ -1,4 +1,8 @@
-"""Reads a table batch by batch: a Parquet or CSV file of any size, in the memory of one batch."""
+"""Reads a table batch by batch: a Parquet or CSV file of any size, in the memory of one batch.
+
+A CSV is read twice, since only its last line shows what a column is: the first time every value is looked at
+as text. Of numbers is a column whose every value is one as numbers are written; one with `007` is text.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -15,6 +20,7 @@ BATCH_ROWS: Final = 65_536
 _PARQUET: Final = (".parquet", ".pq")
 _CSV: Final = (".csv", ".csv.gz")
 _READ_BYTES: Final = 1024 * 1024
+_LEADING_ZERO: Final = "^[+-]?0[0-9]"
 
 
 class UnreadableTableError(Exception):
@@ -44,26 +50,53 @@ def opened(path: Path) -> Iterator[Table]:
             with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as file:
                 yield Table(file.schema_arrow, file.iter_batches(BATCH_ROWS), file.metadata.num_rows)
         elif path.name.endswith(_CSV):
-            with pa_csv.open_csv(path, convert_options=_numbers(path)) as reader:
+            with pa_csv.open_csv(path, convert_options=_kinds(path)) as reader:
                 yield Table(reader.schema, iter(reader), None)
         else:
             raise UnreadableTableError(
                 f"{path}: neither {', '.join(_PARQUET)} nor {', '.join(_CSV)}; write the file as one of them"
             )
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise UnreadableTableError(f"cannot read {path}: {error}") from error
 
 
-def _numbers(path: Path) -> pa_csv.ConvertOptions:
-    """Return how to read a CSV: types are those of its beginning, but later numbers need not be whole."""
+def _kinds(path: Path) -> pa_csv.ConvertOptions:
+    """Return how to read a CSV: every column as the first kind of which all its values are, else as text."""
     with pa_csv.open_csv(path) as reader:
-        kinds = {field.name: field.type for field in reader.schema}
-    wider = {
-        name: pa.float64()
-        for name, kind in kinds.items()
-        if pa.types.is_integer(kind) or pa.types.is_null(kind)
+        begun = {field.name: field.type for field in reader.schema}
+    kinds = dict.fromkeys(begun, pa.string())
+    left = {
+        name: [pa.float64(), pa.bool_(), *([kind] if pa.types.is_temporal(kind) else [])]
+        for name, kind in begun.items()
+        if not pa.types.is_string(kind)
     }
-    return pa_csv.ConvertOptions(column_types=wider)
+    if left:
+        as_text = pa_csv.ConvertOptions(
+            column_types=kinds, include_columns=list(left), strings_can_be_null=True
+        )
+        with pa_csv.open_csv(path, convert_options=as_text) as reader:
+            for batch in reader:
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    left[name] = [kind for kind in left[name] if _are(column.drop_null(), kind)]
+    return pa_csv.ConvertOptions(
+        column_types=kinds | {name: possible[0] for name, possible in left.items() if possible}
+    )
+
+
+def _are(texts: pa.StringArray, kind: pa.DataType) -> bool:
+    """Tell whether every text spells a value of this kind."""
+    if pa.types.is_boolean(kind):
+        defaults = pa_csv.ConvertOptions()
+        spelled = pa.array([*defaults.true_values, *defaults.false_values])
+        return pc.all(pc.is_in(texts, spelled), min_count=0).as_py() is True
+    trimmed = pc.utf8_trim_whitespace(texts)
+    if pa.types.is_floating(kind) and pc.any(pc.match_substring_regex(trimmed, _LEADING_ZERO)).as_py():
+        return False
+    try:
+        pc.cast(trimmed, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def sha256(path: Path) -> str:

@@ -164,6 +164,52 @@ def test_numbers_of_a_csv_need_not_all_be_whole(tmp_path: Path) -> None:
     assert profile.classes == {"0": 0.8, "1": 0.2}
 
 
+def of_csv(folder: Path, text: str, wanted: Columns | None = None) -> Profile:
+    """Write a CSV file and profile it."""
+    path = folder / "train.csv"
+    path.write_text(text)
+    return build(path, wanted or Columns(), lambda _done, _total: None)
+
+
+@pytest.mark.parametrize("begin", ["", "1", "1.5", "true", "2024-01-01"])
+def test_a_column_is_text_wherever_the_text_is(tmp_path: Path, begin: str) -> None:
+    """Also one whose first megabytes are empty, numbers, truth or days."""
+    rows = f"1,{begin}\n" * 400_000 + "1,word\n" * 100_000
+    found = categorical(of_csv(tmp_path, "x,c\n" + rows), "c")
+    assert dict(zip(found.categories, found.counts, strict=True)) == {
+        "word": 100_000,
+        **({begin: 400_000} if begin else {}),
+    }
+    assert found.missing == (0 if begin else 400_000)
+
+
+def test_a_column_with_leading_zeros_is_text(tmp_path: Path) -> None:
+    """A code such as 007 stands as it is, and so do the others beside it; 0, 0.7 and -0.7 are numbers."""
+    profile = of_csv(tmp_path, "c,x\n" + "7,0\n" * 50 + "007,0.7\n" * 30 + "12,-0.7\n" * 20)
+    assert categorical(profile, "c").categories == ("7", "007", "12")
+    assert numeric(profile, "x").minimum == -0.7
+
+
+def test_numbers_may_have_blanks_and_gaps(tmp_path: Path) -> None:
+    """What says that a number is missing makes no text of its column."""
+    found = numeric(of_csv(tmp_path, "x,y\n 1,a\nNaN,a\n2.5 ,a\nNA,a\n1e3,a\n"), "x")
+    assert (found.minimum, found.maximum, found.missing) == (1, 1000, 2)
+
+
+@pytest.mark.parametrize("values", ["true", "", "False"])
+def test_truth_of_a_csv_is_as_json_has_it(tmp_path: Path, values: str) -> None:
+    """True, TRUE and true are one category, also after rows without a value."""
+    found = categorical(of_csv(tmp_path, "c,x\n" + f"{values},1\n" * 9 + "True,1\n" * 20), "c")
+    assert found.categories[0] == "true"
+    assert {*found.categories} <= {"true", "false"}
+
+
+def test_numbers_named_as_categories_are_categories(tmp_path: Path) -> None:
+    """A code of digits is read as a number, and counted as JSON has it."""
+    found = categorical(of_csv(tmp_path, "c\n" + "3\n" * 9 + "4\n" * 3, Columns(categorical=("c",))), "c")
+    assert (found.categories, found.counts) == (("3", "4"), (9, 3))
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """A file of 32 MB is read in the memory of a row group or two of 0.8 MB."""
     path, columns = (
@@ -201,6 +247,12 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
         ({"x": pa.array([None, None], pa.float64())}, Columns(), "column 'x': it has no value in any row"),
         ({"x": pa.array([None, None])}, Columns(), "column 'x': it has no value in any row"),
         ({"x": [[1.0], [2.0]]}, Columns(), "column 'x': its type list"),
+        ({"x": [1.0], "": [1.0]}, Columns(), "column 2 of the table has no name: name it in the table"),
+        (
+            {"x": [1.0], "y" * 129: [1]},
+            Columns(),
+            "has a name of 129 characters, yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...",
+        ),
         ({"x": [f"id-{number}" for number in range(500)]}, Columns(), "as in a name or an id"),
     ],
 )
@@ -220,10 +272,24 @@ def test_a_file_that_is_no_table_is_told(tmp_path: Path, name: str, problem: str
         build(tmp_path / name, Columns(), lambda _done, _total: None)
 
 
+def test_a_column_that_cannot_be_named_may_be_left_out(tmp_path: Path) -> None:
+    """An index without a name, as data frames are often written with, is no feature of the model."""
+    profile = of_csv(tmp_path, ",x\n0,1.5\n1,2.5\n", Columns(features=("x",)))
+    assert [feature.name for feature in profile.features] == ["x"]
+
+
+def test_names_in_another_encoding_are_told(tmp_path: Path) -> None:
+    """A table whose header is no UTF-8 is an error that names the file."""
+    path = tmp_path / "train.csv"
+    path.write_bytes("größe\n1\n".encode("latin-1"))
+    with pytest.raises(UnreadableTableError, match=r"cannot read .*train\.csv"):
+        build(path, Columns(), lambda _done, _total: None)
+
+
 def test_a_broken_file_is_told(tmp_path: Path) -> None:
     """A file that breaks in its midst is an error, never a profile of its first half."""
     path = tmp_path / "train.csv"
-    path.write_text("x\n" + "1\n" * 1_000_000 + "word\n")
+    path.write_text("x,y\n" + "1,2\n" * 1_000_000 + "1\n")
     with pytest.raises(UnreadableTableError, match="cannot read"):
         build(path, Columns(), lambda _done, _total: None)
 
