@@ -11,4 +11,6 @@ What is changed in the forwarded bytes, and nothing else is:
   `modelward-forwarded` is added to what a withdrawn revision sends on;
 - responses: `modelward-receipt` is added to predictions, and `Connection: close` replaces
   `Connection` and `Keep-Alive` when the client is to reconnect.
+
+Connections of HTTP/2 are gRPC's, and the package `grpc` has them.
 """
