@@ -17,6 +17,11 @@ DISCOVERY_SECONDS: Final = 120
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when its parent ends."""
 
+# Containers often forbid to keep compiled code. To compile in each process anew what it imports takes longer
+# than many of the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_configure() -> None:
     """Let SIGTERM, and the end of the process that hands out tests, end a run as Ctrl-C does: tidily.
