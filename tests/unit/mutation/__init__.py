@@ -1,0 +1,1 @@
+"""Whether the run that judges the tests can itself be trusted."""
