@@ -580,7 +580,7 @@ AGAINST_THE_SCHEMA: Final = (
 
 UNKNOWN_FIELDS: Final = (
     Wrong("a misspelt field", {"spec": {"rolout": {"deadline": "1h"}}}, "spec.rolout"),
-    Wrong("a field of a newer version", {"spec": {"gates": []}}, "spec.gates"),
+    Wrong("a field of a newer version", {"spec": {"mirroring": {}}}, "spec.mirroring"),
     Wrong("a misspelt field of a step", _rollout(steps=[{"weight": 50, "wieght": 5}]), "wieght"),
     Wrong("a misspelt field of the pod", _pod(nodeSelectors={"gpu": "yes"}), "nodeSelectors"),
 )

@@ -16,6 +16,7 @@ from modelward.api.rules import KEY_VALIDATIONS
 from modelward.api.spec import NAME_RULE, ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.api.structural import Schema, structural_schema
+from modelward.api.template import JOB_TEMPLATE_SCHEMA
 from modelward.conventions import GROUP, KIND, KIND_APPROVAL, PLURAL, PLURAL_APPROVAL, VERSION
 
 POD_TEMPLATE: Final = "podtemplate.json"
@@ -45,7 +46,7 @@ _APPROVAL_COLUMNS: Final = (
 def schema() -> Schema:
     """Return the structural schema of a ModelDeployment."""
     template = json.loads(resources.files(__package__).joinpath(POD_TEMPLATE).read_text())
-    replaced = {("Server", "template"): template}
+    replaced = {("Server", "template"): template, ("Job", "template"): JOB_TEMPLATE_SCHEMA}
     return {
         "type": "object",
         "description": "A model server that is monitored, rolled out on evidence and rolled back by itself.",

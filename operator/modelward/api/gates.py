@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
@@ -13,9 +13,11 @@ from modelward.api.quality import MAX_COLUMNS, ColumnName, DataQuality, DataURI
 from modelward.api.quantities import Duration, duration_within
 from modelward.api.robustness import Robustness
 from modelward.api.rules import ListMap, Rule, matches
-from modelward.api.template import PodTemplate
+from modelward.api.template import JOB_TEMPLATE_RULES, PodTemplate
 
 MAX_GATES: Final = 20
+TIME_LIMIT: Final = timedelta(minutes=10)
+"""Of a gate that names none."""
 
 
 class GateKind(StrEnum):
@@ -79,7 +81,7 @@ class Validation(Table):
 class Job(APIType):
     """The team's own test: a pod that ends with 0 (passed) or 3 (failed) and writes a verdict."""
 
-    template: PodTemplate
+    template: Annotated[PodTemplate, *JOB_TEMPLATE_RULES]
     """A pod template, as in a Job (see `kubectl explain pod.spec`)."""
 
 
@@ -107,12 +109,10 @@ class Gate(APIType):
     robustness: Robustness | None = None
     job: Job | None = None
     approval: Approval | None = None
-    timeout: Annotated[Duration, duration_within(timedelta(seconds=1), timedelta(days=30))] = timedelta(
-        minutes=10
-    )
-    """How long it may take."""
-    on_failure: OnFailure = OnFailure.REJECT
-    """What follows when it is not passed."""
+    timeout: Annotated[Duration, duration_within(timedelta(seconds=1), timedelta(days=30))] | None = None
+    """How long it may take. Default: 10m; of an approval, that of requireApproval."""
+    on_failure: OnFailure | None = None
+    """What follows when it is not passed: Reject (default), Hold or Warn."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -120,12 +120,81 @@ class Gate(APIType):
             _ONE_KIND,
             lambda gate: len(_kinds(gate)) == 1,
         ),
+        Rule(
+            "!has(self.approval) || !has(self.onFailure)",
+            "a person's no rejects, and a yes that does not come holds: leave onFailure out of an approval",
+            lambda gate: gate.approval is None or gate.on_failure is None,
+        ),
     )
 
     @property
     def kind(self) -> GateKind:
         """Which of the exclusive fields is set."""
         return _kinds(self)[0]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether a program answers, and no person."""
+        return self.approval is None
+
+    @property
+    def time_limit(self) -> timedelta:
+        """How long it may take."""
+        return self.timeout or TIME_LIMIT
+
+    @property
+    def failure_policy(self) -> OnFailure:
+        """What follows when it is not passed."""
+        return self.on_failure or OnFailure.REJECT
+
+
+GateList: TypeAlias = Annotated[
+    tuple[Gate, ...],
+    ListMap("name"),
+    Field(max_length=MAX_GATES),
+    Rule(
+        "self.all(g, self.exists_one(h, h.name == g.name))",
+        "two gates have the same name: write a name of its own for each",
+        lambda gates: len({gate.name for gate in gates}) == len(gates),
+    ),
+]
+
+MEASURED_BY_RULES: Final = (
+    Rule(
+        "has(self.training) || self.gates.all(g, !has(g.dataQuality) || !has(g.dataQuality.maxLeakage))",
+        "whether rows leaked is seen beside the training data: write training, or leave out maxLeakage",
+        lambda asked: (
+            asked.training is not None
+            or all(gate.data_quality is None or gate.data_quality.max_leakage is None for gate in asked.gates)
+        ),
+    ),
+    Rule(
+        "has(self.training) || self.gates.all(g, !has(g.dataQuality) || !has(g.dataQuality.shift) || "
+        "has(g.dataQuality.profile))",
+        "a shift is measured from the training data: write training, or the profile of the gate",
+        lambda asked: (
+            asked.training is not None
+            or all(
+                gate.data_quality is None
+                or gate.data_quality.shift is None
+                or gate.data_quality.profile is not None
+                for gate in asked.gates
+            )
+        ),
+    ),
+    Rule(
+        "!has(self.inference) || self.inference.answers != 'Values' || self.gates.all(g, "
+        "(!has(g.robustness) || !has(g.robustness.perturbation)) && "
+        "(!has(g.dataQuality) || !has(g.dataQuality.minClassShare)))",
+        "answers: Values has no classes: leave out perturbation and minClassShare",
+        lambda asked: (
+            asked.inference is None
+            or asked.inference.answers is not Answers.VALUES
+            or not any(map(_needs_classes, asked.gates))
+        ),
+    ),
+)
+"""Between gates and what they are measured by, wherever both are written."""
 
 
 class GateFile(APIType):
@@ -135,51 +204,9 @@ class GateFile(APIType):
     validation: Validation
     training: Table | None = None
     """A sample of the rows that the model was trained on, with the same columns."""
-    gates: Annotated[
-        tuple[Gate, ...],
-        ListMap("name"),
-        Field(min_length=1, max_length=MAX_GATES),
-        Rule(
-            "self.all(g, self.exists_one(h, h.name == g.name))",
-            "two gates have the same name: write a name of its own for each",
-            lambda gates: len({gate.name for gate in gates}) == len(gates),
-        ),
-    ]
+    gates: Annotated[GateList, Field(min_length=1)]
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "has(self.training) || self.gates.all(g, !has(g.dataQuality) || !has(g.dataQuality.maxLeakage))",
-            "whether rows leaked is seen beside the training data: write training, or leave out maxLeakage",
-            lambda file: (
-                file.training is not None
-                or all(
-                    gate.data_quality is None or gate.data_quality.max_leakage is None for gate in file.gates
-                )
-            ),
-        ),
-        Rule(
-            "has(self.training) || self.gates.all(g, !has(g.dataQuality) || !has(g.dataQuality.shift) || "
-            "has(g.dataQuality.profile))",
-            "a shift is measured from the training data: write training, or the profile of the gate",
-            lambda file: (
-                file.training is not None
-                or all(
-                    gate.data_quality is None
-                    or gate.data_quality.shift is None
-                    or gate.data_quality.profile is not None
-                    for gate in file.gates
-                )
-            ),
-        ),
-        Rule(
-            "self.inference.answers != 'Values' || self.gates.all(g, (!has(g.robustness) || "
-            "!has(g.robustness.perturbation)) && (!has(g.dataQuality) || !has(g.dataQuality.minClassShare)))",
-            "answers: Values has no classes: leave out perturbation and minClassShare",
-            lambda file: (
-                file.inference.answers is not Answers.VALUES or not any(map(_needs_classes, file.gates))
-            ),
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = MEASURED_BY_RULES
 
 
 def _kinds(gate: Any) -> list[GateKind]:  # noqa: ANN401 - a Gate whose rules are being checked

@@ -23,7 +23,9 @@ MAX_NAMED: Final = 20
 MAX_VERDICT_BYTES: Final = 256 * 1024
 
 
-class _Schema(BaseModel):
+class Schema(BaseModel):
+    """JSON in camelCase that is refused where it has more than is known."""
+
     model_config = ConfigDict(
         alias_generator=to_camel,
         validate_by_name=True,
@@ -63,6 +65,12 @@ class ErrorReason(StrEnum):
     """It ended with another exit code, or by a signal."""
     NONSENSE = "Nonsense"
     """It wrote no verdict, or one that breaks the contract."""
+    EVICTED = "Evicted"
+    """The node needed the room, or went away."""
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    """Its image could not be pulled until its time was over."""
+    REFUSED = "Refused"
+    """The API server did not take its Job, or the Job's pod."""
 
 
 class Comparison(StrEnum):
@@ -72,7 +80,7 @@ class Comparison(StrEnum):
     AT_LEAST = "AtLeast"
 
 
-class Check(_Schema):
+class Check(Schema):
     """One value, held against its limit."""
 
     name: str = Field(min_length=1, max_length=128)
@@ -97,7 +105,7 @@ class Check(_Schema):
         return self
 
 
-class GateVerdict(_Schema):
+class GateVerdict(Schema):
     """What the program of one gate writes."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -116,7 +124,7 @@ class GateVerdict(_Schema):
         return self
 
 
-class Usage(_Schema):
+class Usage(Schema):
     """What a gate took: the only part of a verdict that differs between runs."""
 
     seconds: float
@@ -125,7 +133,7 @@ class Usage(_Schema):
     predictions: int = 0
 
 
-class GateResult(_Schema):
+class GateResult(Schema):
     """One gate in a run's verdict."""
 
     name: str
@@ -139,7 +147,7 @@ class GateResult(_Schema):
     usage: Usage | None = None
 
 
-class RunVerdict(_Schema):
+class RunVerdict(Schema):
     """What a run of gates says: verdict.json."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

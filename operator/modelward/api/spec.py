@@ -14,6 +14,15 @@ from pydantic import Field
 
 from modelward.api.base import APIType
 from modelward.api.drift import Drift
+from modelward.api.gatepolicy import (
+    GATE_RULES,
+    ConfigMapReports,
+    GateReports,
+    GateResources,
+    RequireApproval,
+)
+from modelward.api.gates import GateList, Table, Validation
+from modelward.api.inference import Inference
 from modelward.api.objectives import Objective, default_objectives, judges_candidates
 from modelward.api.quantities import (
     DecimalString,
@@ -350,6 +359,20 @@ class ModelDeploymentSpec(APIType):
     drift: Drift = Drift()
     rollback: Rollback = Rollback()
     telemetry: Telemetry = Telemetry()
+    inference: Inference | None = None
+    """How gates ask the model."""
+    validation: Validation | None = None
+    """Rows with labels that gates hold the model against, read with the model's credentials."""
+    training: Table | None = None
+    """A sample of the rows that the model was trained on, with the same columns."""
+    gates: GateList = ()
+    """What each revision must pass before it gets any traffic, the first one too.
+
+    A revision's gates are recorded when it is made; later edits can only add to them.
+    """
+    gate_reports: GateReports = GateReports(config_map=ConfigMapReports())
+    gate_resources: GateResources = GateResources()
+    require_approval: RequireApproval = RequireApproval()
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
     """Revisions to keep, besides those that run, for going back to."""
 
@@ -367,4 +390,5 @@ class ModelDeploymentSpec(APIType):
                 )
             ),
         ),
+        *GATE_RULES,
     )

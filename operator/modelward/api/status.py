@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import ConfigDict, Field
 
 from modelward.api.base import APIType
+from modelward.api.gates import MAX_GATES
 from modelward.api.rules import ListMap
 
 Timestamp: TypeAlias = str
@@ -19,6 +20,10 @@ MOST_PROBES: Final = 1_000
 """Comparisons that are counted in one incident; they are an hour apart."""
 MOST_EVIDENCE: Final = 20
 """Lines of evidence in the record of a decision."""
+MOST_GATES: Final = 2 * MAX_GATES + 1
+"""Gates in force for one revision: as many as are recorded, as many more, and requireApproval's."""
+MOST_GATE_MESSAGE: Final = 256
+"""Characters of what is said of a gate."""
 VerdictName: TypeAlias = Literal["Healthy", "Breached", "Inconclusive", "Unknown"]
 
 
@@ -31,6 +36,8 @@ class Phase(StrEnum):
     """The stable revision serves and nothing else is going on."""
     STARTING = "Starting"
     """A candidate's pods are starting; it has no traffic."""
+    GATING = "Gating"
+    """The candidate's pods are ready; its gates run, or a person is awaited. It has no traffic."""
     STEPPING = "Stepping"
     """The candidate has a share of the traffic."""
     PROMOTING = "Promoting"
@@ -125,10 +132,56 @@ class RolloutStatus(_Recorded):
     """Steps whose time was over without evidence against the candidate, and without evidence for it."""
     unready_since: Timestamp | None = None
     """Since when not every pod that the candidate needs has been ready; none while all are."""
+    gates_run: Timestamp | None = None
+    """When the candidate was made: tells its gates' Jobs from those of an earlier try."""
+    gating_since: Timestamp | None = None
+    """Since when its gates are waited for; the deadline does not run meanwhile."""
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
     held_since: Timestamp | None = None
     """Since when it is held; the deadline does not run meanwhile."""
+
+
+class GateResultName(StrEnum):
+    """How a gate of the candidate stands."""
+
+    PENDING = "Pending"
+    """It has not been asked for yet."""
+    RUNNING = "Running"
+    """Its Job is asked for, and has given no answer."""
+    AWAITING = "Awaiting"
+    """A person has not said yes yet."""
+    PASSED = "Passed"
+    FAILED = "Failed"
+    ERROR = "Error"
+    """There is no answer, and will be none: never a pass."""
+    WARNED = "Warned"
+    """Failed or Error, and onFailure is Warn: it does not keep the candidate from traffic."""
+
+
+class GateStatus(_Recorded):
+    """One gate of the candidate, or of the last one there was."""
+
+    name: Annotated[str, Field(max_length=40)]
+    """Its name."""
+    kind: str
+    """dataQuality, interpretability, robustness, job or approval."""
+    configuration: str
+    """Hash of the gate and what it is measured by."""
+    result: GateResultName
+    """Pending, Running, Awaiting, Passed, Failed, Error or Warned."""
+    reason: str = ""
+    """Why, in one word, such as OutOfMemory; empty unless there is more to say than the result."""
+    message: Annotated[str, Field(max_length=MOST_GATE_MESSAGE)] = ""
+    """Why, for a person."""
+    attempt: Annotated[int, Field(ge=0)] = 0
+    """Jobs asked for before the present one."""
+    started_at: Timestamp | None = None
+    """Since when it runs, or a person is awaited."""
+    finished_at: Timestamp | None = None
+    """When it ended."""
+    report: Annotated[str, Field(max_length=256)] = ""
+    """Where its report is."""
 
 
 class WithdrawalStatus(_Recorded):
@@ -204,7 +257,7 @@ class HistoryEntry(_Recorded):
     revision: str
     """The revision that it is about."""
     action: str
-    """Promoted, RolledBack, Rejected, Held, Resumed, Replaced, Probing, Stayed or Recovered."""
+    """Promoted, RolledBack, Rejected, GatesPassed, Held, Resumed, Replaced, Probing, Stayed or Recovered."""
     reason: str
     """Why, in one word."""
     message: Annotated[str, Field(max_length=512)] = ""
@@ -245,7 +298,7 @@ class DecisionRecord(_Recorded):
     revision: str = ""
     """The revision that it is about."""
     action: str
-    """What was done, as in history; or StepEnded."""
+    """What was done, as in history; or StepEnded, or GateEnded."""
     reason: str
     """Why, in one word."""
     cause: Cause
@@ -262,7 +315,7 @@ class Condition(_Recorded):
     """A metav1.Condition."""
 
     type: str
-    """Ready, Reconciling, Stalled, Progressing or ObjectivesMet."""
+    """Ready, Reconciling, Stalled, Progressing, ObjectivesMet or another of those documented."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: str
@@ -311,6 +364,10 @@ class ModelDeploymentStatus(_Recorded):
     objectives_read_at: Timestamp | None = None
     """When the numbers in objectives were written."""
     rollout: RolloutStatus | None = None
+    gates: Annotated[tuple[GateStatus, ...], Field(max_length=MOST_GATES)] = ()
+    """The gates in force for the candidate, or for the last one, and how each stands."""
+    vetoed_revision: str = ""
+    """The serving revision, if it was vetoed and there is no other one to go back to."""
     withdrawal: WithdrawalStatus | None = None
     control: ControlStatus | None = None
     incident: IncidentStatus | None = None

@@ -143,3 +143,60 @@ TEMPLATE_RULES: Final = (
         lambda template: not _pod(template).get("shareProcessNamespace"),
     ),
 )
+
+JOB_TEMPLATE_RULES: Final = (
+    Rule(
+        "self.spec.containers.size() > 0",
+        "no container: write the test as the first of template.spec.containers",
+        lambda template: bool(_pod(template).get("containers")),
+    ),
+    Rule(
+        f"!has(self.spec.volumes) || self.spec.volumes.all(v, !v.name.startsWith('{_VOLUME_PREFIX}'))",
+        f"volumes whose name begins with {_VOLUME_PREFIX} belong to the operator: write another name",
+        lambda template: not any(name.startswith(_VOLUME_PREFIX) for name in _volumes(template)),
+    ),
+    Rule(
+        "!has(self.metadata) || !has(self.metadata.labels) || "
+        f"self.metadata.labels.all(k, !k.startsWith('{_LABEL_PREFIX}'))",
+        f"labels under {_LABEL_PREFIX} are set by the operator: leave them out",
+        lambda template: not any(key.startswith(_LABEL_PREFIX) for key in _labels(template)),
+    ),
+    Rule(
+        "!has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Never'",
+        "a test runs once: write restartPolicy: Never, or leave it out",
+        lambda template: _pod(template).get("restartPolicy", "Never") == "Never",
+    ),
+)
+"""Of a gate's own pod."""
+
+_NAME_SCHEMA: Final = {"type": "string", "maxLength": 253}
+_NAMED_SCHEMA: Final = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": _NAME_SCHEMA},
+    "x-kubernetes-preserve-unknown-fields": True,
+}
+_MAP_SCHEMA: Final = {
+    "type": "object",
+    "maxProperties": 32,
+    "additionalProperties": {"type": "string", "maxLength": 1024},
+}
+JOB_TEMPLATE_SCHEMA: Final = {
+    "type": "object",
+    "required": ["spec"],
+    "properties": {
+        "metadata": {"type": "object", "properties": {"labels": _MAP_SCHEMA, "annotations": _MAP_SCHEMA}},
+        "spec": {
+            "type": "object",
+            "required": ["containers"],
+            "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {
+                "containers": {"type": "array", "maxItems": 10, "items": _NAMED_SCHEMA},
+                "volumes": {"type": "array", "maxItems": 20, "items": _NAMED_SCHEMA},
+                "restartPolicy": {"type": "string", "maxLength": 16},
+            },
+        },
+    },
+}
+"""Of a gate's own pod. A second copy of Kubernetes' own would make the CRD larger than it may be; what is
+made of the template is checked when it is applied."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from modelward.api.approval import ApprovalDecision
+from modelward.api.gateverdict import ErrorReason, Result
+from modelward.api.recordedgates import GateInForce
 from modelward.evidence.ledger import Assessment
 
 
@@ -99,7 +102,7 @@ class ProfileProblem(StrEnum):
     MISSING = "Missing"
     INVALID = "Invalid"
     CUT = "Cut"
-    """It has more features than are watched."""
+    """Some of its features are not watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,43 @@ class Commands:
     retry: str = ""
     abort: str = ""
     undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateObservation:
+    """One Job of a gate, or a pass that is kept from an earlier one.
+
+    It is matched with status by revision, name and configuration; a Job also by run and attempt, which its
+    `GateJob` had. What matches nothing is passed over.
+    """
+
+    revision: str
+    name: str
+    configuration: str
+    run: str = ""
+    """GateJob.run of a Job; empty for a pass that is kept, which holds for any run."""
+    attempt: int = 0
+    result: Result | None = None
+    """Passed, Failed or Error; None while it has not ended."""
+    reason: ErrorReason | None = None
+    """Of an Error."""
+    message: str = ""
+    """What it found; while it runs what keeps it from running, if anything does."""
+    finished_at: datetime | None = None
+    report: str = ""
+    """Where its report is; empty while it is nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalObservation:
+    """One ModelApproval of this deployment, of any revision."""
+
+    revision: str
+    decision: ApprovalDecision
+    approver: str
+    reason: str
+    created_at: datetime
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +184,12 @@ class Observation:
     """None: spec names no profile."""
     query_problems: tuple[QueryProblem, ...] = ()
     """By subject, the team's queries that give nothing usable now."""
+    gates_in_force: tuple[GateInForce, ...] = ()
+    """Of the candidate in status; where there is none, of the wanted revision."""
+    gates: tuple[GateObservation, ...] = ()
+    """Of the candidate in status, or else the wanted revision: its Jobs, and passes that are kept."""
+    approvals: tuple[ApprovalObservation, ...] = ()
+    """Every ModelApproval that names this deployment."""
     commands: Commands = Commands()
     render_problem: str = ""
     """Why a child was refused by the API server; empty when all were taken."""

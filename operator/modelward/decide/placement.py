@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.api.status import ControlPurpose, ModelDeploymentStatus, Phase
+from modelward.api.status import ControlPurpose, GateResultName, ModelDeploymentStatus, Phase
 from modelward.decide.situation import is_shared, is_split
 from modelward.decide.sizing import candidate_replicas, holdback_percent
 
@@ -37,6 +37,22 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class GateJob:
+    """A Job that should exist now: one gate of one revision. Equal ones are the same Job.
+
+    Jobs that have ended stay for their time to live; running ones that are no longer asked for should go.
+    """
+
+    revision: str
+    name: str
+    """The gate's."""
+    configuration: str
+    run: str
+    """Of which try of the revision: status.rollout.gatesRun."""
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
     """The workloads of a deployment and the revisions that its Service selects."""
 
@@ -45,6 +61,7 @@ class Targets:
     """One revision: the Service selects it. Two: it selects the deployment. None: nothing serves yet."""
     generation: int
     """status.trafficGeneration; monitors obey the highest they have seen."""
+    gate_jobs: tuple[GateJob, ...] = ()
 
     @property
     def routing(self) -> tuple[object, ...]:
@@ -63,7 +80,20 @@ class Targets:
 def targets(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Targets:
     """Return what should run and where traffic goes."""
     placements = {p.revision: p for p in _placements(spec, status)}
-    return Targets(tuple(placements.values()), _selected(status), status.traffic_generation)
+    return Targets(
+        tuple(placements.values()), _selected(status), status.traffic_generation, _gate_jobs(status)
+    )
+
+
+def _gate_jobs(status: ModelDeploymentStatus) -> tuple[GateJob, ...]:
+    rollout, candidate = status.rollout, status.candidate_revision
+    if rollout is None or not rollout.gates_run or not candidate:
+        return ()
+    return tuple(
+        GateJob(candidate, gate.name, gate.configuration, rollout.gates_run, gate.attempt)
+        for gate in status.gates
+        if gate.result is GateResultName.RUNNING
+    )
 
 
 def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:

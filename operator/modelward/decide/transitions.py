@@ -49,7 +49,18 @@ class Transition:
     """True: only while stable and candidate share the traffic. False: only while they do not."""
 
 
-_INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROMOTING, _ROLLING_BACK, _HELD, _PROBING, _RESTORING = Phase
+(
+    _INITIALIZING,
+    _SERVING,
+    _STARTING,
+    _GATING,
+    _STEPPING,
+    _PROMOTING,
+    _ROLLING_BACK,
+    _HELD,
+    _PROBING,
+    _RESTORING,
+) = Phase
 
 
 def _from(*phases: Phase, to: Phase) -> Mapping[Phase, tuple[Phase, ...]]:

@@ -17,7 +17,7 @@ from modelward.api.gateverdict import ErrorReason, GateResult, Result, RunVerdic
 from modelward.gates.contract import NoAnswer, judge
 from modelward.gates.findings import Figure
 from modelward.gates.process import Ended, Limits, run_limited
-from modelward.gates.task import FILE_COUNTS, FILE_FIGURES, Counts, Figures, Task
+from modelward.gates.task import FILE_COUNTS, FILE_FIGURES, Comparisons, Counts, Figures, Task
 
 MEASURED: Final = frozenset({GateKind.DATA_QUALITY, GateKind.INTERPRETABILITY, GateKind.ROBUSTNESS})
 """Kinds that run here; others need the cluster."""
@@ -43,6 +43,7 @@ class Run:
         folder: where addresses without a scheme are.
         endpoint: base address of the candidate.
         stable_endpoint: of the revision that serves; None where nothing is compared with it.
+        comparisons: what becomes of comparisons where it is None.
         model_uri: address of the candidate's file; None where it is not known.
         seed: of every draw.
         memory_mib: most resident memory of each gate.
@@ -52,6 +53,7 @@ class Run:
     folder: Path
     endpoint: str
     stable_endpoint: str | None = None
+    comparisons: Comparisons = Comparisons.NEEDED
     model_uri: str | None = None
     seed: int = 0
     memory_mib: float = DEFAULT_MEMORY_MIB
@@ -100,7 +102,7 @@ def _run_gate(run: Run, gate: Gate) -> Finished:
     if gate.kind not in MEASURED:
         message = f"a gate of kind {gate.kind} needs the cluster: nothing was asked here"
         return Finished(_result(gate, Result.NOT_RUN, message=message), ())
-    limits = Limits(gate.timeout.total_seconds(), run.memory_mib)
+    limits = Limits(gate.time_limit.total_seconds(), run.memory_mib)
     with tempfile.TemporaryDirectory(prefix="modelward-gate-") as name:
         output = Path(name)
         task = Task(
@@ -110,6 +112,7 @@ def _run_gate(run: Run, gate: Gate) -> Finished:
             output=output,
             endpoint=run.endpoint,
             stable_endpoint=run.stable_endpoint,
+            comparisons=run.comparisons,
             model_uri=run.model_uri,
             seed=run.seed,
         )
@@ -136,7 +139,7 @@ def _result(
     return GateResult(
         name=gate.name,
         kind=gate.kind,
-        on_failure=gate.on_failure,
+        on_failure=gate.failure_policy,
         result=result,
         reason=reason,
         message=message,

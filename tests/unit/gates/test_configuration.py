@@ -26,7 +26,7 @@ def test_a_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     """What is not written must have its documented default."""
     file = read_gate_file(written(tmp_path))
     (gate,) = file.gates
-    assert (gate.kind, gate.on_failure, gate.timeout.total_seconds()) == ("robustness", "Reject", 600)
+    assert (gate.kind, gate.failure_policy, gate.time_limit.total_seconds()) == ("robustness", "Reject", 600)
     assert (file.inference.protocol, file.inference.answers) == ("v2", "Labels")
 
 
