@@ -6,11 +6,11 @@ that: events for the objectives, receipts, labels, spans, and which revision ans
 
 What is changed in the forwarded bytes, and nothing else is:
 
-- requests: `traceparent` is set (sampling ratio above 0), `Upgrade` and `HTTP2-Settings` are left out
-  (RFC 9110 7.8 lets a server ignore them; connections here are never upgraded), and
-  `modelward-forwarded` is added to what a withdrawn revision sends on;
-- responses: `modelward-receipt` is added to predictions, and `Connection: close` replaces
-  `Connection` and `Keep-Alive` when the client is to reconnect.
+- both: headers that are meant for one hop alone are left out (hops.py);
+- requests: `traceparent` is set (sampling ratio above 0), and `modelward-forwarded` is added to what a
+  withdrawn revision sends on;
+- responses: `modelward-receipt` is added to predictions, and `Connection: close` replaces `Connection` when
+  the client is to reconnect.
 
 Connections of HTTP/2 are gRPC's, and the package `grpc` has them.
 """

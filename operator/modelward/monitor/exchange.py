@@ -11,7 +11,8 @@ from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
 from modelward.monitor.capture.channel import DROPPED_BUSY
 from modelward.monitor.events import asked
-from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite, upgrade_headers
+from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite
+from modelward.monitor.hops import next_hop
 from modelward.monitor.receipts import Predicted, Receipt, new_id, sign
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
@@ -28,7 +29,7 @@ MAX_SAMPLES: Final = 16
 """Of which bodies are kept at once: two of at most capture.max_body_bytes, 1 MiB, each."""
 _EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_CONNECTION_HEADERS: Final = frozenset({b"connection", b"keep-alive"})
+_CONNECTION: Final = frozenset({b"connection"})
 _SUCCESS: Final = range(200, 300)
 _MAX_LENGTH_DIGITS: Final = 10
 
@@ -179,16 +180,14 @@ def _sample(state: MonitorState, max_bytes: int) -> Sample | None:
 def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     """The request's head as the server gets it."""
     head, trace = exchange.head, exchange.trace
-    drop = upgrade_headers(head)
+    drop, connection = next_hop(head)
     if not drop and not exchange.is_forwarded and TRACEPARENT not in head.first:
         if trace is None:
             return head.raw
         return b"".join((head.raw[:-2], _TRACEPARENT_BEGINS, trace.traceparent(), b"\r\n\r\n"))
     add: list[tuple[bytes, bytes]] = []
-    if drop and head.get(b"connection") is not None:
-        drop = drop | {b"connection"}
-        if not head.keeps_alive:
-            add.append((b"Connection", b"close"))
+    if connection is not None:
+        add.append((b"Connection", connection))
     if trace is not None and trace.is_handed_on:
         if head.get(TRACEPARENT) is not None:
             drop = drop | {TRACEPARENT}
@@ -212,8 +211,11 @@ def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
 def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
     """The answer's head as the client gets it."""
     raw = head.raw
+    drop, connection = next_hop(head)
     if exchange.closes and head.keeps_alive:
-        raw = rewrite(raw, _CONNECTION_HEADERS, [(b"Connection", b"close")])
+        drop, connection = drop | _CONNECTION, b"close"
+    if drop:
+        raw = rewrite(raw, drop, [] if connection is None else [(b"Connection", connection)])
     if receipt is not None:
         raw = b"".join((raw[:-2], _RECEIPT_BEGINS, receipt, b"\r\n\r\n"))
     return raw

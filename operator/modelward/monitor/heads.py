@@ -14,7 +14,6 @@ from modelward.monitor.bodies import ENDED, Body, ChunkedBody, FramingError, Len
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 
-_UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204
 _STATUS_NOT_MODIFIED: Final = 304
@@ -166,7 +165,7 @@ def _feed(
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
-        pass  # asked for, never given: see upgrade_headers
+        pass  # asked for, never given: see hops.py
     except httptools.HttpParserError as error:
         message = str(error)
         raise FramingError(message) from error
@@ -214,8 +213,3 @@ def rewrite(raw: bytes, drop: frozenset[bytes], add: list[tuple[bytes, bytes]]) 
     if not add:
         return raw
     return raw[:-2] + b"".join(name + b": " + value + b"\r\n" for name, value in add) + b"\r\n"
-
-
-def upgrade_headers(head: RequestHead) -> frozenset[bytes]:
-    """The headers that ask for an upgrade, to be left out; none when nothing asks for one."""
-    return frozenset() if _UPGRADE_HEADERS.isdisjoint(head.first) else _UPGRADE_HEADERS

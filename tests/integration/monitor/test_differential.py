@@ -25,12 +25,30 @@ HEADERS = st.lists(st.tuples(TOKENS, VALUES), max_size=5)
 BODIES = st.binary(max_size=3000)
 
 
+HOP_HEADERS = {
+    "keep-alive": "timeout=5, max=9",
+    "proxy-connection": "keep-alive",
+    "te": "gzip",
+    "upgrade": "websocket",
+    "proxy-authorization": "Basic YTpi",
+    "proxy-authenticate": "Basic",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One request and its answer, as bytes."""
 
     request: bytes
     answer: bytes
+    forwarded: bytes = b""
+    """The request as the server gets it from the monitor, where that differs."""
+    returned: bytes = b""
+    """The answer as the client gets it from the monitor, where that differs."""
+
+    def through_monitor(self) -> "Turn":
+        """What is to be seen of it behind the monitor."""
+        return Turn(self.forwarded or self.request, self.returned or self.answer)
 
     @property
     def earns_receipt(self) -> bool:
@@ -87,6 +105,54 @@ def turns(draw: st.DrawFn) -> Turn:
     )
     interim = draw(st.sampled_from([b"", b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"]))
     return Turn(request, interim + answer)
+
+
+@st.composite
+def hop_headers(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Headers as they are sent, and those of them that RFC 9110 7.6.1 lets pass."""
+    passed = draw(HEADERS)
+    named = [(f"n-{name}", value) for name, value in draw(HEADERS)]
+    sent = [
+        *passed,
+        *named,
+        *((name, HOP_HEADERS[name]) for name in draw(st.sets(st.sampled_from(list(HOP_HEADERS))))),
+    ]
+    sent = draw(st.permutations(sent))
+    kept = [header for header in sent if header in passed]
+    options = sorted({name for name, _ in named} | ({name for name, _ in sent} & {"te", "upgrade"}))
+    stays = draw(st.sampled_from([[], ["Keep-Alive"]]))
+    if options:
+        place = draw(st.integers(0, len(options)))
+        sent.insert(0, ("Connection", ", ".join([*options[:place], *stays, *options[place:]])))
+        kept += [("Connection", "keep-alive")] if stays else []
+    return sent, kept
+
+
+@st.composite
+def turns_with_hop_headers(draw: st.DrawFn) -> Turn:
+    """A request and an answer with headers that are for one hop alone."""
+    (asked, asked_on), (answered, answered_on) = draw(hop_headers()), draw(hop_headers())
+    body, framing, cut = (
+        draw(BODIES),
+        draw(st.sampled_from(["length", "chunked"])),
+        draw(st.integers(0, 3000)),
+    )
+
+    def request(headers: list[tuple[str, str]]) -> bytes:
+        return framed_first("POST / HTTP/1.1", headers, body, framing, cut)
+
+    def answer(headers: list[tuple[str, str]]) -> bytes:
+        return framed_first("HTTP/1.1 200 OK", headers, body, framing, cut)
+
+    return Turn(request(asked), answer(answered), request(asked_on), answer(answered_on))
+
+
+def framed_first(start: str, headers: list[tuple[str, str]], body: bytes, framing: str, cut: int) -> bytes:
+    """A message whose framing comes before its other headers, so that what is added stands at the end."""
+    bare = message(start, [], body, framing, cut)
+    head, _, rest = bare.partition(b"\r\n\r\n")
+    lines = "".join(f"\r\n{name}: {value}" for name, value in headers).encode()
+    return head + lines + b"\r\n\r\n" + rest
 
 
 @dataclass(slots=True)
@@ -192,3 +258,27 @@ def test_nothing_differs(
         seen.append((answers, list(scripted.received)))
     assert seen[0] == ([turn.answer for turn in script], [turn.request for turn in script])
     assert seen[1] == seen[0]
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    script=st.lists(turns_with_hop_headers(), min_size=1, max_size=3),
+    cut=st.integers(0, 400),
+    answer_cut=st.integers(0, 400),
+)
+def test_only_what_is_for_one_hop_differs(
+    monitor: MonitorProcess, scripted: Scripted, script: list[Turn], cut: int, answer_cut: int
+) -> None:
+    """What Connection names and what is known to be for one hop stays behind; all else is as it was."""
+    expected = [turn.through_monitor() for turn in script]
+    scripted.turns = [
+        Turn(behind.request, turn.answer) for behind, turn in zip(expected, script, strict=True)
+    ]
+    scripted.cut, scripted.received = answer_cut, []
+    asked = [Turn(turn.request, behind.answer) for behind, turn in zip(expected, script, strict=True)]
+    assert ask(monitor.serving_port, asked, cut, Receipts.NONE) == [turn.answer for turn in expected]
+    assert scripted.received == [turn.request for turn in expected]

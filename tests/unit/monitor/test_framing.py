@@ -11,7 +11,7 @@ from modelward.monitor.bodies import (
     LengthBody,
     UntilCloseBody,
 )
-from modelward.monitor.heads import parse_request, parse_response, rewrite, upgrade_headers
+from modelward.monitor.heads import parse_request, parse_response, rewrite
 
 
 def chunked(content: list[bytes], trailer: bytes = b"") -> bytes:
@@ -130,10 +130,3 @@ def test_rewrite_keeps_all_other_bytes() -> None:
     assert rewrite(raw, frozenset({b"connection"}), [(b"A", b"1"), (b"B", b"2")]) == (
         b"GET / HTTP/1.1\r\nhost:x\r\nX-Odd:  y \r\nA: 1\r\nB: 2\r\n\r\n"
     )
-
-
-def test_upgrade_headers() -> None:
-    """Only a request that asks for an upgrade has headers left out."""
-    assert upgrade_headers(parse_request(b"GET / HTTP/1.1\r\nA: b\r\n\r\n")) == frozenset()
-    asks = parse_request(b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
-    assert b"upgrade" in upgrade_headers(asks)
