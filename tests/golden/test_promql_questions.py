@@ -14,6 +14,20 @@ def test_a_deployment_with_any_sample_was_scraped(bench: Bench) -> None:
     bench.expect(asked, 90, {})
 
 
+def test_requests_of_a_block_tell_which_revision_had_any(bench: Bench) -> None:
+    """Of new pods and after a restart what is there; a pod without requests is there with none."""
+    of = {"namespace": "ns", "deployment": "shop"}
+    bench.inputs = [
+        series(names.METRIC_REQUESTS, of | {"revision": "a", "pod": "a-1"}, "100 103 2"),
+        series(names.METRIC_REQUESTS, of | {"revision": "a", "pod": "a-2"}, "_ 4 4"),
+        series(names.METRIC_REQUESTS, of | {"revision": "b", "pod": "b-1"}, "7 7 7"),
+        series(names.METRIC_REQUESTS, of | {"namespace": "other", "revision": "c", "pod": "c"}, "1 2 3"),
+    ]
+    asked = promql.requests(("ns", "shop"))
+    bench.expect(asked, 5, {'{revision="a"}': 7, '{revision="b"}': 0})
+    bench.expect(asked, 10, {'{revision="a"}': 2, '{revision="b"}': 0})
+
+
 def test_the_state_of_an_operator_that_ended_is_found(bench: Bench) -> None:
     """Series of a pod that is gone are stale: its scrapes are found, and the state as of one of them."""
     labels = {"namespace": "ns", "deployment": "shop", "pod": "operator-1"}

@@ -72,21 +72,16 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
     if (csv is None) == (prometheus is None):
         raise CommandError("give either --csv FILE or --prometheus URL.")
     spec = read_policy(policy)
-    if spec.drift.profile and bins is None:
-        raise CommandError(
-            "the policy has drift.profile, which no history of counts tells of: replay the inputs with "
-            "--bins, or leave it out of the --policy."
-        )
     if csv is not None:
         if deployment or begin or end:
             raise CommandError("--deployment, --from and --to go with --prometheus; leave them out.")
         block_seconds = _whole_seconds("--block", block)
-        _refuse_what_only_prometheus_knows(spec)
+        _refuse_what_only_prometheus_knows(spec, bins)
         signals = TeamSignals()
         history = read_csv(csv, block_seconds, {objective.name for objective in spec.objectives})
     else:
         block_seconds = BLOCK_SECONDS
-        recorded = _recorded(str(prometheus), deployment, (begin, end), spec)
+        recorded = _recorded(str(prometheus), deployment, (begin, end), spec if bins is None else _own(spec))
         history, signals = recorded.read(), recorded.signals
     replay = Replay(spec, block_seconds, _inputs(bins, window, psi, spec), signals)
     replay.run(history)
@@ -140,8 +135,17 @@ def _recorded(url: str, deployment: str, span: tuple[str, str], spec: ModelDeplo
     return Recorded(url, Key(namespace, name), spec, configs, aligned, BLOCK_SECONDS)
 
 
-def _refuse_what_only_prometheus_knows(spec: ModelDeploymentSpec) -> None:
-    fields = {"drift.detectors": spec.drift.detectors, "rollback.alerts": spec.rollback.alerts}
+def _own(spec: ModelDeploymentSpec) -> ModelDeploymentSpec:
+    """Leave out the profile: a file tells of the inputs, in place of what was recorded of them."""
+    return spec.model_copy(update={"drift": spec.drift.model_copy(update={"profile": None})})
+
+
+def _refuse_what_only_prometheus_knows(spec: ModelDeploymentSpec, bins: Path | None) -> None:
+    fields = {
+        "drift.profile": bins is None and spec.drift.profile,
+        "drift.detectors": spec.drift.detectors,
+        "rollback.alerts": spec.rollback.alerts,
+    }
     if asked := [name for name, value in fields.items() if value]:
         raise CommandError(
             f"the policy has {' and '.join(asked)}, of which a CSV file says nothing: replay them with "

@@ -12,6 +12,7 @@ from modelward.cli.team_history import TeamHistory
 from modelward.cli.team_signals import TeamSignals
 from modelward.evidence.ledger import TimedBlocks
 from modelward.render import promql
+from modelward.render.queries import recorded_drift
 from modelward.signals.answers import Grid, NoAnswerError
 from modelward.signals.blocks import Subject, count
 from modelward.signals.key import Key
@@ -45,7 +46,7 @@ class Recorded:
 
     def __post_init__(self) -> None:
         """Nothing was read yet."""
-        self.signals = TeamSignals(self.spec.drift.detectors)
+        self.signals = TeamSignals(recorded_drift(self.deployment, self.spec.drift))
 
     def read(self) -> History:
         """Yield the blocks.
@@ -77,8 +78,9 @@ class Recorded:
                 subject = Subject(self.deployment, self.configs, start - self.block_seconds)
                 times = range(start, end + 1, self.block_seconds)
                 counted = count([subject], times, counts, flags)
-                found = found or self.deployment in counted.with_series
-                blocks = await team.with_counts(counted.blocks[self.deployment], self.block_seconds)
+                requests = await prometheus.range(promql.requests(self.deployment, self.block_seconds), grid)
+                found = found or bool(requests) or self.deployment in counted.with_series
+                blocks = await team.with_counts(counted.blocks[self.deployment], requests, self.block_seconds)
                 self.signals.add(times, await team.drift(grid), await team.alerts(grid))
                 yield blocks
         if not found:

@@ -1,7 +1,7 @@
-"""What a team's own queries and alerts said in the past: the queries that the operator asks, over a range.
+"""What detectors and a team's queries and alerts said in the past: what the operator asks, over a range.
 
-An objective whose query names no revision is of the one that alone had events by the monitors' own counts in
-that block, or last had; while two had, it is Unknown, as the operator has it while two share the traffic.
+An objective whose query names no revision is of the one that alone was given requests in that block, or last
+was; while two were, it is Unknown, as the operator has it while two share the traffic.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from modelward.decide.observation import FiringAlert
 from modelward.evidence.counts import Block
 from modelward.evidence.ledger import TimedBlocks
 from modelward.render import promql
-from modelward.render.queries import CountQuery, team_queries
+from modelward.render.queries import CountQuery, recorded_drift, team_queries
 from modelward.signals.alerts import firing
 from modelward.signals.answers import Grid, NoAnswerError, NonsenseAnswerError, Series
 from modelward.signals.key import Key
@@ -37,15 +37,22 @@ class TeamHistory:
     prometheus: Prometheus
     deployment: Key
     spec: ModelDeploymentSpec
-    _with_events: frozenset[str] = field(init=False, default=frozenset())
-    """Revisions that had events in the last block in which any had."""
+    _with_requests: frozenset[str] = field(init=False, default=frozenset())
+    """Revisions that were given any in the last block in which some were."""
 
     async def with_counts(
-        self, counted: Sequence[TimedBlocks], block_seconds: int
+        self, counted: Sequence[TimedBlocks], requests: Sequence[Series], block_seconds: int
     ) -> tuple[TimedBlocks, ...]:
-        """Return the blocks with the counts of the team's queries among them."""
-        alone = self._alone(counted)
-        revisions = sorted({revision for _, block in counted for revision, _ in block} | self._with_events)
+        """Return the blocks with the counts of the team's queries among them.
+
+        Args:
+            counted: by the monitors.
+            requests: of each block, by revision.
+            block_seconds: length of a block.
+        """
+        known = {revision for _, block in counted for revision, _ in block} | self._with_requests
+        revisions = sorted(known | {series.labels.get("revision", "") for series in requests} - {""})
+        alone = self._alone([at for at, _ in counted], requests)
         found: dict[int, dict[tuple[str, str], Block]] = {at: dict(block) for at, block in counted}
         for query in team_queries(self.deployment, self.spec, revisions, (_WHOLE,)).counts:
             of_query = await self._count(query, list(found), block_seconds)
@@ -56,10 +63,9 @@ class TeamHistory:
 
     async def drift(self, grid: Grid) -> Mapping[str, Mapping[int, float]]:
         """Return the value of each detector at each time of the grid at which it has one."""
-        queries = team_queries(self.deployment, self.spec, (), ())
         return {
             detector.name: _only_values(await self._range(f"detector {detector.name}", detector.query, grid))
-            for detector in queries.drift
+            for detector in recorded_drift(self.deployment, self.spec.drift)
         }
 
     async def alerts(self, grid: Grid) -> Mapping[int, tuple[FiringAlert, ...]]:
@@ -96,13 +102,17 @@ class TeamHistory:
         except NoAnswerError as error:
             raise CommandError(f"{whose}: {error}") from error
 
-    def _alone(self, counted: Sequence[TimedBlocks]) -> Mapping[int, str]:
+    def _alone(self, times: Sequence[int], requests: Sequence[Series]) -> Mapping[int, str]:
         """Return by the end of a block which revision had the traffic alone; empty while two had."""
+        given: dict[int, set[str]] = {at: set() for at in times}
+        for series in requests:
+            for at, number in series.points:
+                if number > 0:
+                    given[round(at)].add(series.labels.get("revision", ""))
         alone = {}
-        for at, block in counted:
-            events = {revision for (revision, _), count in block.items() if count and count.total}
-            self._with_events = frozenset(events) or self._with_events
-            alone[at] = next(iter(self._with_events)) if len(self._with_events) == 1 else ""
+        for at, revisions in given.items():
+            self._with_requests = frozenset(revisions) or self._with_requests
+            alone[at] = next(iter(self._with_requests)) if len(self._with_requests) == 1 else ""
         return alone
 
 

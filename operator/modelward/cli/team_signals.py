@@ -1,4 +1,4 @@
-"""A team's drift detectors and alerts in a history: what they say, and when that is news."""
+"""Drift detectors and the team's alerts in a history: what they say, and when that is news."""
 
 import math
 from collections import deque
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from modelward.api.drift import Detector
 from modelward.cli.entries import Entry
 from modelward.decide.observation import DriftSignal, FiringAlert
+from modelward.render.queries import DriftQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Said:
     """By detector; one without a value is missing."""
     alerts: tuple[FiringAlert, ...]
 
-    def states(self, detectors: Iterable[Detector]) -> tuple[object, ...]:
+    def states(self, detectors: Iterable[DriftQuery]) -> tuple[object, ...]:
         """Return what decisions depend on: alerts, and whether each detector is above; None: Unknown."""
         above = (
             self.values[each.name] > each.threshold if each.name in self.values else None
@@ -31,17 +31,17 @@ class Said:
 
 @dataclass(slots=True)
 class TeamSignals:
-    """What the team's detectors and alerts say, where it changes.
+    """What detectors and the team's alerts say, where it changes.
 
     Args:
-        detectors: the detectors, in the order of spec.
+        detectors: the profile's own, if there is one, and the team's, in the order of spec.
         drift: what those say now that have a value.
         unknown: names of the others.
         alerts: the alerts that fire now.
         next_end: end of the next block with news, unix seconds; infinite while none is known.
     """
 
-    detectors: Sequence[Detector] = ()
+    detectors: Sequence[DriftQuery] = ()
     drift: tuple[DriftSignal, ...] = field(init=False, default=())
     unknown: tuple[str, ...] = field(init=False)
     alerts: tuple[FiringAlert, ...] = field(init=False, default=())
@@ -94,9 +94,9 @@ class TeamSignals:
         return self._news[0].time if self._news else math.inf
 
 
-def _signal(detector: Detector, value: float, since: datetime | None, time: int) -> DriftSignal:
+def _signal(detector: DriftQuery, value: float, since: datetime | None, time: int) -> DriftSignal:
     began = (since or datetime.fromtimestamp(time, UTC)) if value > detector.threshold else None
-    return DriftSignal(detector.name, value, float(detector.threshold), began)
+    return DriftSignal(detector.name, value, detector.threshold, began)
 
 
 def _told(signal: DriftSignal, time: int, *, was_drifted: bool) -> list[Entry]:

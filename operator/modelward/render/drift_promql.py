@@ -130,6 +130,17 @@ def drifted_most(deployment: DeploymentKey, profile: str) -> str:
     return f"max({RECORD_PSI}{of_all} / {RECORD_PSI_LIMIT}{of_all})"
 
 
+def drifted_most_by_profile(deployment: DeploymentKey, threshold: float) -> str:
+    """The same of the past, of whatever profiles were in use, told apart by the label `profile`.
+
+    Limits were recorded with the threshold of their time: a higher one now raises those below it, while a
+    lower one changes nothing.
+    """
+    of_all = _of(deployment, f'role="{ROLE_INPUT}", revision=""')
+    limit = f"clamp_min({RECORD_PSI_LIMIT}{of_all}, {threshold!r})"
+    return f"max by (profile) ({RECORD_PSI}{of_all} / {limit})"
+
+
 def drifted_features(deployment: DeploymentKey, profile: str) -> str:
     """PSI of each feature of the whole deployment that is above its limit."""
     of_all = _of(deployment, f'profile="{profile}", revision=""')

@@ -113,6 +113,15 @@ class _Target:
         )
 
 
+def requests(deployment: DeploymentKey, block_seconds: int = BLOCK_SECONDS) -> str:
+    """Requests by revision that its own pods were given in the block that ends at the evaluation time.
+
+    Good for whether there were any: a pod's first sample is taken as if all of it were of this block.
+    """
+    now = f"{METRIC_REQUESTS}{{{_deployments([deployment])}}}"
+    return f"sum by (revision) ({now} - {now} offset {block_seconds}s >= 0 or {now})"
+
+
 def sampled_lately(deployments: Collection[DeploymentKey], lookback_seconds: int = 3600) -> str:
     """Answer 1 by namespace and deployment for those with any sample in the last `lookback_seconds`.
 

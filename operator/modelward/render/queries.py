@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.api.binning import DriftConfig
-from modelward.api.drift import PROFILE_DETECTOR, Detector
+from modelward.api.drift import PROFILE_DETECTOR, Detector, Drift
 from modelward.api.objectives import Query
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.render.drift_promql import drifted_most
+from modelward.render.drift_promql import drifted_most, drifted_most_by_profile
 from modelward.render.promql import DeploymentKey, totals
 
 _PLACE: Final = re.compile(r"\$(revision|deployment|namespace)\b", re.ASCII)
@@ -78,10 +78,19 @@ def team_queries(
         if objective.query is not None
         for revision in (watched if objective.query.is_of_a_revision else alone)
     )
-    drift = tuple(_drift_query(key, detector) for detector in spec.drift.detectors)
-    if profile is not None:
-        drift = (DriftQuery(PROFILE_DETECTOR, drifted_most(key, profile.profile), 1.0), *drift)
-    return TeamQueries(counts, drift)
+    own = "" if profile is None else drifted_most(key, profile.profile)
+    return TeamQueries(counts, _drift_queries(key, spec.drift, own))
+
+
+def recorded_drift(key: DeploymentKey, drift: Drift) -> tuple[DriftQuery, ...]:
+    """Return what the past is asked for drift: the profile's own detector gives a series for each profile."""
+    own = drifted_most_by_profile(key, float(drift.psi_threshold)) if drift.profile else ""
+    return _drift_queries(key, drift, own)
+
+
+def _drift_queries(key: DeploymentKey, drift: Drift, of_profile: str) -> tuple[DriftQuery, ...]:
+    of_team = tuple(_drift_query(key, detector) for detector in drift.detectors)
+    return (DriftQuery(PROFILE_DETECTOR, of_profile, 1.0), *of_team) if of_profile else of_team
 
 
 def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str) -> CountQuery:

@@ -38,6 +38,8 @@ class Pod:
     """Answer scrapes with 500."""
     events: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     """(revision, objective, result, storage) -> events so far."""
+    requests: float = 0
+    """That its own server was given."""
 
     def __post_init__(self) -> None:
         """Start every label set at zero, as the monitor does."""
@@ -46,14 +48,15 @@ class Pod:
     def count(
         self, good: float, bad: float, objective: str = "latency", revision: str = "", storage: str = "fast"
     ) -> None:
-        """Add events."""
+        """Add events; each of its own revision is a request."""
+        self.requests += good + bad if revision in {"", self.revision} else 0
         for result, number in (("good", good), ("bad", bad)):
             key = (revision or self.revision, objective, result, storage)
             self.events[key] = self.events.get(key, 0) + number
 
     def restart(self) -> None:
         """Restart the container: counters begin at zero, in a new process."""
-        self.events = {}
+        self.events, self.requests = {}, 0
         self._start_sets()
         self.started_at = None
 
@@ -62,11 +65,12 @@ class Pod:
         if self.started_at is None:
             self.started_at = time.time()
         whose = f'namespace="{self.namespace}",pod="{self.name}"'
+        ours = f'deployment="{self.deployment}",revision="{self.revision}"'
         lines = [
             f"# TYPE {names.METRIC_PROCESS_START} gauge",
             f"{names.METRIC_PROCESS_START}{{{whose}}} {self.started_at!r}",
             f"# TYPE {names.METRIC_REQUESTS} counter",
-            f'{names.METRIC_REQUESTS}{{{whose},deployment="{self.deployment}",revision="{self.revision}"}} 0',
+            f"{names.METRIC_REQUESTS}{{{whose},{ours}}} {self.requests!r}",
             f"# TYPE {names.METRIC_EVENTS} counter",
         ]
         for (revision, objective, result, storage), events in list(self.events.items()):

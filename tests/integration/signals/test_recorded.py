@@ -9,7 +9,7 @@ import pytest
 from modelward.cli.failure import CommandError
 from modelward.cli.policy import read_policy
 from modelward.cli.recorded import Recorded
-from modelward.conventions import METRIC_EVENTS
+from modelward.conventions import METRIC_EVENTS, RECORD_PSI, RECORD_PSI_LIMIT
 from modelward.signals.key import Key
 from tests.integration.signals.busy_machine import again_if_scrapes_were_late
 from tests.integration.signals.conditions import until_answered
@@ -102,6 +102,69 @@ async def test_the_teams_own_queries_are_history_too(
         said.take_in()
     assert [(signal.name, signal.value) for signal in said.drift] == [("psi", 0.5)]
     assert [(alert.name, alert.revision) for alert in said.alerts] == [("TeamTrouble", "web-1")]
+
+
+@again_if_scrapes_were_late
+async def test_without_objectives_of_the_monitor_the_requests_tell_of_revisions(
+    prometheus: PrometheusServer, exporter: Exporter, namespace: str, tmp_path: Path
+) -> None:
+    """A deployment whose objectives are all queries has no events of the monitor's, and a history."""
+    policy, whose = tmp_path / "policy.yaml", 'namespace="$namespace"'
+    of_revision, of_all = (
+        ", ".join(f"{name}: 'sum(own_{name}{{{whose}{matchers}}})'" for name in ("good", "total"))
+        for matchers in (f", {REVISION}", "")
+    )
+    policy.write_text(
+        f"objectives:\n- {{name: own, query: {{{of_revision}}}, target: '99%'}}\n"
+        f"- {{name: whole, query: {{{of_all}}}, target: '99%', scope: AfterPromotion}}\n"
+    )
+    labels = f'{{namespace="{namespace}",revision="web-1"}}'
+    exporter.pages["team"] = f"own_good{labels} 0\nown_total{labels} 0\n"
+    pod = exporter.new_pod(namespace, "web", "web-1")
+    pod.objectives, pod.events = {}, {}
+    start = await prometheus.settle()
+    pod.requests += 8
+    await prometheus.settle()
+    exporter.pages["team"] = f"own_good{labels} 6\nown_total{labels} 8\n"
+    history = recorded(prometheus, Key(namespace, "web"), start + 1, await prometheus.settle(), policy)
+
+    blocks = await asyncio.to_thread(lambda: list(history.read()))
+
+    assert {key for _, block in blocks for key in block} == {("web-1", "own"), ("web-1", "whole")}
+    for objective in ("own", "whole"):
+        known = [count for _, block in blocks if (count := block.get(("web-1", objective)))]
+        assert (sum(count.good for count in known), sum(count.bad for count in known)) == (6, 2)
+
+
+@again_if_scrapes_were_late
+async def test_the_recorded_drift_of_a_profile_is_history_too(
+    prometheus: PrometheusServer, exporter: Exporter, namespace: str, tmp_path: Path
+) -> None:
+    """As a multiple of its limit, of the profile that was in use; while there are two nothing is known."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("drift: {profile: {configMapName: web-profile}}\n")
+    whose = f'namespace="{namespace}",deployment="web",role="input",feature="price"'
+
+    def of(profile: str, psi: float) -> str:
+        labels = f'{{{whose},profile="{profile}"}}'
+        return f"{RECORD_PSI}{labels} {psi}\n{RECORD_PSI_LIMIT}{labels} 0.25\n"
+
+    exporter.new_pod(namespace, "web", "web-1")
+    exporter.pages["team"] = of("a", 0.1)
+    start = await prometheus.settle()
+    exporter.pages["team"] = of("a", 0.1) + of("b", 0.5)
+    await prometheus.settle()
+    exporter.pages["team"] = of("b", 0.5)
+    end = await prometheus.settle()
+    history = recorded(prometheus, Key(namespace, "web"), start - 1, end, policy)
+
+    await asyncio.to_thread(lambda: list(history.read()))
+
+    said, values = history.signals, []
+    while said.next_end <= end:
+        said.take_in()
+        values.append({signal.name: round(signal.value, 9) for signal in said.drift})
+    assert values == [{"profile": 0.4}, {}, {"profile": 2.0}]
 
 
 async def fires(prometheus: PrometheusServer, namespace: str) -> bool:

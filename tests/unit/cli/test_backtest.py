@@ -326,7 +326,7 @@ def test_a_plot_has_a_name_that_says_its_kind(story: Path, policy: Path) -> None
     [
         ('drift: {detectors: [{name: psi, query: "max(psi)"}]}', "has drift.detectors, of which"),
         ("rollback: {alerts: [{matchLabels: {severity: page}}]}", "has rollback.alerts, of which"),
-        ("drift: {profile: {configMapName: inputs}}", "has drift.profile, which"),
+        ("drift: {profile: {configMapName: inputs}}", "has drift.profile, of which"),
     ],
 )
 def test_what_a_csv_file_cannot_know_is_refused(tmp_path: Path, fields: str, said: str) -> None:

@@ -2,12 +2,10 @@
 
 import math
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from modelward.api.drift import Detector
 from modelward.api.status import Cause
 from modelward.cli.policy import read_policy
 from modelward.cli.replay import Replay
@@ -15,10 +13,11 @@ from modelward.cli.team_signals import TeamSignals
 from modelward.decide.observation import FiringAlert
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import TimedBlocks
+from modelward.render.queries import DriftQuery
 
 START = 1_700_000_000
 BEGAN = datetime.fromtimestamp(START, UTC)
-PSI = Detector(name="psi", query="max(psi)", threshold=Decimal("0.2"))
+PSI = DriftQuery("psi", "max(psi)", 0.2)
 PAGE = FiringAlert("Page", "m-2", BEGAN)
 POLICY = """\
 objectives: [{name: availability, availability: {}, target: "99%"}]

@@ -1,10 +1,13 @@
 """The team's own PromQL: names in their places, and whose events a query counts."""
 
+from decimal import Decimal
+
 import pytest
 
 from modelward.api.binning import DriftConfig, NumericBins
+from modelward.api.drift import ProfileSource
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, team_queries
+from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, recorded_drift, team_queries
 from tests.modeldeployments import VALID, Manifest, changed
 
 KEY = ("shops", "shop")
@@ -68,6 +71,19 @@ def test_a_profile_is_a_detector_more() -> None:
     found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",), profile)
     assert [(query.name, query.threshold) for query in found.drift] == [("profile", 1.0), ("psi", 0.1)]
     assert 'profile="abc", role="input", revision=""' in found.drift[0].query
+
+
+def test_the_past_is_asked_for_whatever_profile_was_in_use() -> None:
+    """Only where spec names a profile; a team's own detectors are asked as ever."""
+    spec = spec_of(detectors=(PSI,))
+    of_team = DriftQuery("psi", 'max(psi{app="shop"}) # of all', 0.1)
+    assert recorded_drift(KEY, spec.drift) == (of_team,)
+    source = ProfileSource(config_map_name="shop-profile")
+    drift = spec.drift.model_copy(update={"profile": source, "psi": Decimal("0.3")})
+    of_profile, beside = recorded_drift(KEY, drift)
+    assert (of_profile.name, of_profile.threshold, beside) == ("profile", 1.0, of_team)
+    assert of_profile.query.startswith("max by (profile) (modelward:feature:psi{")
+    assert of_profile.query.endswith(", 0.3))")
 
 
 def test_both_totals_are_asked_for_at_once() -> None:
