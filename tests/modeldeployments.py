@@ -371,6 +371,16 @@ AGAINST_A_RULE: Final = (
         "drop prediction, or write protocol: http",
     ),
     Wrong(
+        "gRPC of another protocol",
+        {"spec": {"server": {"protocol": "http", "grpcPort": 9000}}},
+        "drop grpcPort, or write protocol: v2",
+    ),
+    Wrong(
+        "gRPC at an injected container's port",
+        {"spec": {"server": {"grpcPort": 4317}}},
+        "are those of injected containers: write another port",
+    ),
+    Wrong(
         "a pointer without its slash",
         {"spec": {"server": {"protocol": "http", "prediction": "class"}}},
         "not a JSON pointer: write one such as /result/class",
@@ -388,7 +398,7 @@ AGAINST_A_RULE: Final = (
                 ]
             }
         },
-        "write exactly one of within and firstTokenWithin",
+        "write exactly one of within, firstTokenWithin and timePerOutputTokenWithin",
     ),
     Wrong(
         "a tolerance and a mean error",

@@ -56,10 +56,12 @@ class LatencyOf(StrEnum):
     """The last byte of the answer."""
     FIRST_TOKEN = "first_token"  # noqa: S105 - a token of text
     """The first event with content of a streamed answer; answers that are not streamed are no events."""
+    OUTPUT_TOKEN = "output_token"  # noqa: S105 - a token of text
+    """Each token of a streamed answer after the first, on average; those of fewer than two are no events."""
 
 
 class LatencyObjectiveConfig(_ObjectiveConfig):
-    """Good: answered, or begun to be, within `within_ms`."""
+    """Good: answered, or begun or continued to be, within `within_ms`."""
 
     kind: Literal["latency"] = "latency"
     within_ms: float = Field(gt=0, le=3_600_000)

@@ -57,8 +57,12 @@ _ONE_KIND: Final = "write exactly one of {} and {}".format(
 )
 
 
+_TIMES: Final = ("within", "first_token_within", "time_per_output_token_within")
+"""Fields of a latency objective of which exactly one is written."""
+
+
 class Latency(APIType):
-    """Good: answered within this time, or for streamed answers: begun within it."""
+    """Good: answered within this time, or for streamed answers: begun, or continued, within it."""
 
     within: Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))] | None = None
     """Longest time that a good answer takes to its last byte, such as 200ms."""
@@ -69,12 +73,20 @@ class Latency(APIType):
 
     Only answers of type text/event-stream are events of such an objective.
     """
+    time_per_output_token_within: (
+        Annotated[Duration, duration_within(timedelta(milliseconds=1), timedelta(hours=1))] | None
+    ) = None
+    """Longest mean time between the tokens of a streamed answer after its first, such as 50ms.
+
+    Only streamed answers of two tokens or more are events of such an objective.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "has(self.within) != has(self.firstTokenWithin)",
-            "write exactly one of within and firstTokenWithin; for both write two objectives",
-            lambda latency: (latency.within is None) != (latency.first_token_within is None),
+            f"[{', '.join(f'has(self.{to_camel(way)})' for way in _TIMES)}].exists_one(way, way)",
+            f"write exactly one of {', '.join(map(to_camel, _TIMES[:-1]))} and {to_camel(_TIMES[-1])}; "
+            "for more write an objective for each",
+            lambda latency: sum(getattr(latency, way) is not None for way in _TIMES) == 1,
         ),
     )
 

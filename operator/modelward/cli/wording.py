@@ -70,4 +70,6 @@ def plural(count: int, noun: str) -> str:
 def _latency(latency: Latency) -> str:
     if latency.first_token_within is not None:
         return f"begun within {format_duration(latency.first_token_within)}"
+    if latency.time_per_output_token_within is not None:
+        return f"{format_duration(latency.time_per_output_token_within)} per token"
     return f"within {format_duration(latency.within or timedelta(0))}"

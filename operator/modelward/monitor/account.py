@@ -45,6 +45,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             exchange.request_complete,
             is_streamed=True,
             first_token_s=token_s,
+            tokens=stream.tokens,
         )
     if exchange.port is Port.SERVING and not exchange.is_forwarded:
         _count(exchange, outcome, state)
@@ -157,5 +158,10 @@ def count_call(outcome: Outcome, state: MonitorState, *, is_prediction: bool) ->
 def _count_stream(stream: EventStream, outcome: Outcome, state: MonitorState) -> None:
     counts = state.counts
     counts.stream_events += stream.events
-    if outcome.first_token_s is not None and outcome.status is not None:
-        counts.first_tokens.observe(_CLASSES[outcome.status // 100], outcome.first_token_s)
+    counts.output_tokens += outcome.tokens
+    if outcome.first_token_s is None or outcome.status is None:
+        return
+    status = _CLASSES[outcome.status // 100]
+    counts.first_tokens.observe(status, outcome.first_token_s)
+    if outcome.per_token_s is not None and outcome.ending is Ending.ANSWERED:
+        counts.per_token.observe(status, outcome.per_token_s)

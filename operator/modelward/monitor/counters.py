@@ -155,6 +155,8 @@ class Counts:
         "grpc_unwatched",
         "malformed_requests",
         "open_connections",
+        "output_tokens",
+        "per_token",
         "predictions",
         "receipts",
         "reload_failures",
@@ -173,6 +175,9 @@ class Counts:
         self.events = EventCounts()
         self.durations = DurationHistogram()
         self.first_tokens = DurationHistogram()
+        self.per_token = DurationHistogram()
+        """Of streamed answers: mean time of their tokens after the first."""
+        self.output_tokens = 0
         self.stream_events = 0
         self.predictions = 0
         """Rows of the answers that were read, which may have many each."""

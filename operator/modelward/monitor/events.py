@@ -19,6 +19,10 @@ An event is a prediction request that the pod's own server was given on the serv
 - latency to the first token: good when the first event with content of a streamed answer came in time;
   answers that are not streamed are no events. A stream that its client leaves before that is a bad event
   when it had already waited too long; so is a request without any answer, if it was complete.
+- latency of output tokens: good when the tokens of a streamed answer after its first took at most `within_ms`
+  each, on average (OpenTelemetry's gen_ai.server.time_per_output_token: from the first token to the answer's
+  end, over one less than its tokens). Answers of fewer than two tokens are no events; a stream that its
+  client leaves is a bad event when it had been too slow by then.
 - accuracy: counted from labels (labels.py), never here.
 """
 
@@ -70,6 +74,15 @@ class Outcome(NamedTuple):
     """The answer is a stream of events."""
     first_token_s: float | None = None
     """From the request's first byte to the first event with content; None: none came."""
+    tokens: int = 0
+    """Of a streamed answer."""
+
+    @property
+    def per_token_s(self) -> float | None:
+        """Mean time of each token after the first; None: there was none."""
+        if self.first_token_s is None or self.tokens <= 1:
+            return None
+        return (self.duration_s - self.first_token_s) / (self.tokens - 1)
 
 
 class Asked(NamedTuple):
@@ -108,6 +121,8 @@ def is_good(objective: ObjectiveConfig, outcome: Outcome) -> bool | None:
     if isinstance(objective, LatencyObjectiveConfig):
         if objective.of is LatencyOf.FIRST_TOKEN:
             return _is_quick_to_begin(outcome, objective.within_ms)
+        if objective.of is LatencyOf.OUTPUT_TOKEN:
+            return _is_quick_to_go_on(outcome, objective.within_ms)
         return _is_quick(outcome, objective.within_ms)
     return None
 
@@ -140,3 +155,13 @@ def _is_quick_to_begin(outcome: Outcome, within_ms: float) -> bool | None:
     if outcome.first_token_s is not None:
         return outcome.first_token_s * 1000 <= within_ms
     return False if has_given_up else None
+
+
+def _is_quick_to_go_on(outcome: Outcome, within_ms: float) -> bool | None:
+    per_token_s = outcome.per_token_s
+    if per_token_s is None or outcome.status is None or outcome.status >= _FIRST_ERROR:
+        return None
+    within = per_token_s * 1000 <= within_ms
+    if outcome.ending is Ending.CLIENT_GONE:
+        return None if within else False
+    return within if outcome.ending is Ending.ANSWERED else None

@@ -31,6 +31,7 @@ from modelward.conventions import (
     METRIC_FIRST_TOKEN,
     METRIC_FORWARDED,
     METRIC_GRPC_CALLS,
+    METRIC_OUTPUT_TOKENS,
     METRIC_PREDICTIONS,
     METRIC_PROCESS_START,
     METRIC_RECEIPTS,
@@ -38,6 +39,7 @@ from modelward.conventions import (
     METRIC_STORAGE_FAILURES,
     METRIC_STORAGE_READ,
     METRIC_STREAM_EVENTS,
+    METRIC_TIME_PER_OUTPUT_TOKEN,
 )
 from modelward.monitor.capture.channel import DROPS, Channel
 from modelward.monitor.counters import STORE_FAILURES, Counts, DurationHistogram, TraceExemplar
@@ -180,6 +182,12 @@ class _OperationsCollector(Collector):
             config,
             counts.first_tokens,
         )
+        yield _histogram(
+            (METRIC_TIME_PER_OUTPUT_TOKEN, "Streamed answers, time per token after the first.", "status"),
+            config,
+            counts.per_token,
+        )
+        yield _counter(METRIC_OUTPUT_TOKENS, "Tokens of streamed answers.", config, counts.output_tokens)
         yield _counter(METRIC_STREAM_EVENTS, "Events of streamed answers.", config, counts.stream_events)
         yield _counter(
             METRIC_PREDICTIONS,

@@ -7,6 +7,7 @@ from weakref import WeakSet
 
 from modelward.api.monitorconfig import (
     LatencyObjectiveConfig,
+    LatencyOf,
     MonitorConfig,
     ObjectiveConfig,
     StorageObjectiveConfig,
@@ -75,7 +76,11 @@ class MonitorState:
         self.grpc_server = None if port is None else Target(SERVER_HOST, port)
         self.of_answers = tuple(each for each in config.objectives if each.kind in OF_ANSWERS)
         self.wanted = wanted(config.objectives)
-        within_ms = (each.within_ms for each in config.objectives if isinstance(each, LatencyObjectiveConfig))
+        within_ms = (
+            each.within_ms
+            for each in config.objectives
+            if isinstance(each, LatencyObjectiveConfig) and each.of is LatencyOf.ANSWER
+        )
         self.slow_after_s = min(within_ms, default=math.inf) / 1000
         reads_content = self.capture is not None and config.drift is not None
         self.share = Share(config.capture.share if reads_content else 0, config.capture.per_second)

@@ -25,7 +25,7 @@ from modelward.api.monitorconfig import (
     TrafficConfig,
     TrafficMode,
 )
-from modelward.api.objectives import Objective, event_config
+from modelward.api.objectives import Latency, Objective, event_config
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.decide.placement import Placement
 from modelward.render.collector import collector_config
@@ -119,11 +119,8 @@ def objective_configs(objectives: Sequence[Objective]) -> tuple[ObjectiveConfig,
 def _objective_config(objective: Objective) -> ObjectiveConfig:
     identity: dict[str, Any] = {"name": objective.name, "config": event_config(objective)}
     if objective.latency is not None:
-        if objective.latency.within is not None:
-            return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(objective.latency.within))
-        begun = objective.latency.first_token_within
-        assert begun is not None  # noqa: S101 - a rule of the API
-        return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(begun), of=LatencyOf.FIRST_TOKEN)
+        within, of = _what_in_time(objective.latency)
+        return LatencyObjectiveConfig(**identity, within_ms=_milliseconds(within), of=of)
     if objective.storage is not None:
         return StorageObjectiveConfig(**identity, within_ms=_milliseconds(objective.storage.within))
     if objective.accuracy is not None:
@@ -137,6 +134,16 @@ def _objective_config(objective: Objective) -> ObjectiveConfig:
             classes=objective.accuracy.argmax.classes if objective.accuracy.argmax else (),
         )
     return AvailabilityObjectiveConfig(**identity)
+
+
+def _what_in_time(latency: Latency) -> tuple[timedelta, LatencyOf]:
+    times = (
+        (latency.within, LatencyOf.ANSWER),
+        (latency.first_token_within, LatencyOf.FIRST_TOKEN),
+        (latency.time_per_output_token_within, LatencyOf.OUTPUT_TOKEN),
+    )
+    ((within, of),) = ((within, of) for within, of in times if within is not None)  # a rule of the API
+    return within, of
 
 
 def _number(decimal: Decimal | None) -> float | None:

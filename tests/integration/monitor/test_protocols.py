@@ -10,12 +10,20 @@ import pytest
 import pytest_asyncio
 
 from dev.cluster.controlplane import free_ports
-from modelward.conventions import HEADER_RECEIPT, METRIC_FIRST_TOKEN, METRIC_PREDICTIONS, METRIC_STREAM_EVENTS
+from modelward.conventions import (
+    HEADER_RECEIPT,
+    METRIC_FIRST_TOKEN,
+    METRIC_OUTPUT_TOKENS,
+    METRIC_PREDICTIONS,
+    METRIC_STREAM_EVENTS,
+    METRIC_TIME_PER_OUTPUT_TOKEN,
+)
 from modelward.monitor import receipts
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
 from tests.integration.monitor.monitor_process import RECEIPT_KEY
 from tests.integration.monitor.raw_client import RawClient, infer
+from tests.integration.signals.conditions import until
 
 FIRST_TOKEN = {"name": "begun", "config": "f1", "kind": "latency", "within_ms": 60_000, "of": "first_token"}
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -66,6 +74,37 @@ async def test_time_to_first_token(start_monitor: MonitorFactory, server: ModelS
     operations = await monitor.scrape("/metrics")
     assert operations.get(f"{METRIC_FIRST_TOKEN}_count") == 3
     assert operations.get(METRIC_STREAM_EVENTS) == 9
+
+
+async def test_time_per_output_token(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A streamed answer's tokens count as often as its server says, and by what they took after the first."""
+    later = asyncio.Event()
+
+    async def slow(_request: Request, connection: Connection) -> None:
+        connection.write(STREAM_HEAD + chunk(TOKEN))
+        await later.wait()
+        usage = b'data: {"choices": [], "usage": {"completion_tokens": 21}}\n\n'
+        connection.write(chunk(TOKEN) + chunk(usage) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+    server.handler = slow
+    objectives = [
+        {**FIRST_TOKEN, "of": "output_token", "name": name, "config": name, "within_ms": within_ms}
+        for name, within_ms in (("tokens", 60_000), ("no-time", 1e-6))
+    ]
+    monitor = start_monitor(
+        server.port, server={"protocol": "openai", "port": server.port}, objectives=objectives
+    )
+    async with RawClient(monitor.serving_port) as client:
+        client.send(chat())
+        await until(lambda: len(server.requests) == 1, "the server has the request")
+        later.set()
+        assert (await client.read_answer()).body.count(TOKEN) == 2
+        server.handler = plain
+        assert (await client.ask(chat())).status == 200
+    samples, operations = await monitor.scrape(), await monitor.scrape("/metrics")
+    assert (samples.verdicts("tokens"), samples.verdicts("no-time")) == ((1, 0), (0, 1))
+    assert operations.get(METRIC_OUTPUT_TOKENS) == 21
+    assert operations.get(f"{METRIC_TIME_PER_OUTPUT_TOKEN}_count") == 1
 
 
 async def plain(_request: Request, connection: Connection) -> None:

@@ -12,6 +12,7 @@ from modelward.api.monitorconfig import (
 from modelward.monitor.events import Ending, Outcome, asked, is_good
 
 FIRST_TOKEN = LatencyObjectiveConfig(name="f", config="1", within_ms=100, of=LatencyOf.FIRST_TOKEN)
+PER_TOKEN = LatencyObjectiveConfig(name="t", config="1", within_ms=100, of=LatencyOf.OUTPUT_TOKEN)
 LATENCY = LatencyObjectiveConfig(name="l", config="1", within_ms=100)
 AVAILABILITY = AvailabilityObjectiveConfig(name="a", config="1")
 ACCURACY = AccuracyObjectiveConfig(name="c", config="1")
@@ -64,6 +65,31 @@ def test_a_server_that_never_begins(
 ) -> None:
     """A client that waited too long for any answer to a complete request had no first token in time."""
     assert is_good(FIRST_TOKEN, Outcome(ending, None, duration_s, request_complete)) is good
+
+
+@pytest.mark.parametrize(
+    ("ending", "duration_s", "tokens", "good"),
+    [
+        (Ending.ANSWERED, 0.9, 5, True),
+        (Ending.ANSWERED, 0.91, 5, False),
+        (Ending.ANSWERED, 9.0, 1, None),
+        (Ending.CUT, 9.0, 5, None),
+        (Ending.CLIENT_GONE, 0.9, 5, None),
+        (Ending.CLIENT_GONE, 0.91, 5, False),
+        (Ending.CLIENT_GONE, 9.0, 1, None),
+    ],
+)
+def test_a_stream_that_goes_on(ending: Ending, duration_s: float, tokens: int, good: bool | None) -> None:
+    """Its tokens after the first may take so long each, on average; one alone has none between."""
+    outcome = Outcome(ending, 200, duration_s, True, True, 0.5, tokens)
+    assert is_good(PER_TOKEN, outcome) is good
+
+
+def test_what_has_no_time_per_token() -> None:
+    """An answer that is not streamed, an error, and a stream without content are no events."""
+    assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 200, 9.0, True)) is None
+    assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 200, 9.0, True, True, None, 5)) is None
+    assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 500, 9.0, True, True, 0.5, 5)) is None
 
 
 @pytest.mark.parametrize(

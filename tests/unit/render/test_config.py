@@ -77,18 +77,16 @@ def test_an_objectives_definition_is_what_the_monitor_counts_by() -> None:
     ]
 
 
-def test_a_time_to_the_first_token_reaches_the_monitor() -> None:
-    """It is another event than the whole answer's time, and its hash another one."""
-    whole, begun = (
-        Objective.model_validate({"name": "latency", "latency": latency, "target": "95%"})
-        for latency in ({"within": "500ms"}, {"firstTokenWithin": "500ms"})
-    )
-    of_whole, of_begun = objective_configs([whole, begun])
-    assert isinstance(of_whole, LatencyObjectiveConfig)
-    assert isinstance(of_begun, LatencyObjectiveConfig)
-    assert (of_whole.of, of_begun.of) == (LatencyOf.ANSWER, LatencyOf.FIRST_TOKEN)
-    assert (of_whole.within_ms, of_begun.within_ms) == (500, 500)
-    assert of_whole.config != of_begun.config
+def test_times_of_tokens_reach_the_monitor() -> None:
+    """Each is another event than the whole answer's time, and its hash another one."""
+    objectives = [
+        Objective.model_validate({"name": "latency", "latency": {field: "500ms"}, "target": "95%"})
+        for field in ("within", "firstTokenWithin", "timePerOutputTokenWithin")
+    ]
+    found = [each for each in objective_configs(objectives) if isinstance(each, LatencyObjectiveConfig)]
+    assert [each.of for each in found] == list(LatencyOf)
+    assert {each.within_ms for each in found} == {500}
+    assert len({each.config for each in found}) == 3
 
 
 def test_a_pointer_to_predictions_reaches_the_monitor() -> None:
