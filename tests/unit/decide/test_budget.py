@@ -114,4 +114,8 @@ def test_a_budget_cut_in_the_middle_of_a_probe_gives_the_share_back(max_rollback
         update={"rollback": world.spec.rollback.model_copy(update={"budget": budget})}
     )
     world.see(worse("m-2"))
-    assert world.step().rule == ("RollBack" if max_rollbacks else "EndProbe")
+    decision = world.step()
+    assert decision.rule == ("RollBack" if max_rollbacks else "EndProbe")
+    if not max_rollbacks:
+        said = "m-2: no rollback is allowed any more; availability: 100 of 1000 bad (10.00%) while m-1 had"
+        assert decision.announcements[0].message.startswith(said)

@@ -38,6 +38,17 @@ def test_retry_of_an_unknown_revision_says_what_to_write() -> None:
     assert world.settle() == []
 
 
+def test_retry_of_an_unknown_revision_names_all_that_are_rejected() -> None:
+    """The newest first."""
+    world = rejected()
+    world.wanted = "m-3"
+    world.settle()
+    world.commands = Commands(abort="m-3")
+    world.settle()
+    world.commands = Commands(retry="m-9@1")
+    assert "rejected are: m-3, m-2; write" in world.step().announcements[0].message
+
+
 def test_retry_restarts_a_held_rollout() -> None:
     """A rollout held at its deadline goes on, with its clock set back."""
     world = stepping()
@@ -128,6 +139,19 @@ def test_undo_gives_up_a_candidate_without_traffic_first() -> None:
 
 
 @pytest.mark.parametrize("command", ["abort", "retry", "undo"])
+def test_a_request_is_kept_as_written_up_to_a_length(command: str) -> None:
+    """One of 128 characters is; of a longer one its SHA-256 is kept."""
+    world = promoted()
+    world.commands = Commands(**{command: "x" * LONGEST_KEPT})
+    world.step()
+    assert getattr(world.status, f"last_handled_{command}") == "x" * LONGEST_KEPT
+    world.commands = Commands(**{command: "x" * (LONGEST_KEPT + 1)})
+    world.step()
+    kept = "0ec9eb33e74510bcdd1f2ea55206e82f21649c5c2becbf2b433eb475b34c01bd"
+    assert getattr(world.status, f"last_handled_{command}") == kept
+
+
+@pytest.mark.parametrize("command", ["retry", "abort", "undo"])
 def test_a_request_of_any_length_is_answered_once_and_kept_small(command: str) -> None:
     """A request is new if and only if it differs from the last one, if only at its end."""
     world = promoted()

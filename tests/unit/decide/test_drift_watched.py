@@ -44,7 +44,8 @@ def test_of_too_few_values_nothing_is_known() -> None:
     world = serving("m-1", drift=PROFILE)
     world.profile, world.drift_unknown = SEEN, ("profile",)
     world.step()
-    assert said(world)[:2] == ("Unknown", "TooFewValues")
+    why = "too few values in the window, or nothing is recorded"
+    assert said(world) == ("Unknown", "TooFewValues", why)
 
 
 def test_while_prometheus_is_away_nothing_is_known() -> None:

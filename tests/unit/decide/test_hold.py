@@ -179,3 +179,12 @@ def test_a_breach_is_the_candidates_alone_only_if_stable_does_better(
     world = stepping()
     world.see(replace(breached("m-2"), stable_good=stable_total - stable_bad, stable_total=stable_total))
     assert world.step().rule == rule
+
+
+@pytest.mark.parametrize(("share", "rule"), [(0.24, "RejectCandidate"), (0.25, "Stay"), (0.99, "Stay")])
+def test_stable_on_its_way_to_a_breach_is_not_good(share: float, rule: str) -> None:
+    """From a quarter of what a breach takes it is too early to say which of the two it is."""
+    world = stepping()
+    near = assessment("m-1", target_log_evidence=share * 16, target_log_threshold=16.0)
+    world.see(replace(breached("m-2"), stable_good=1000, stable_total=1000), near)
+    assert world.step().rule == rule

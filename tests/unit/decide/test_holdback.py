@@ -91,6 +91,14 @@ def test_an_alert_does_not_go_back_to_a_breached_control() -> None:
     assert world.status.rejected_revisions == ()
 
 
+def test_an_alert_that_names_no_revision_means_the_serving_one() -> None:
+    """A share held back for good is no reason to doubt whom it means."""
+    world = held_back()
+    world.pass_time(days=2)
+    world.alerts = (FiringAlert("Page", None, world.now),)
+    assert world.step().rule == "RollBack"
+
+
 def test_a_breach_gives_it_a_larger_share_and_then_its_own_back() -> None:
     """A probe uses what is held back; when it is no better the share is as before."""
     world = held_back()
@@ -141,6 +149,15 @@ def test_it_ends_when_spec_says_so_and_the_standby_stays_its_time() -> None:
     assert world.status.standby_revision == "m-1"
     world.now += world.spec.rollout.standby.retain
     assert world.settle() == ["ExpireStandby"]
+
+
+def test_it_ends_without_a_standby_where_spec_keeps_none() -> None:
+    """A standby kept for no time is none: neither its name nor its end stays in status."""
+    world = held_back(standby={"retain": "0s"})
+    rollout = world.spec.rollout.model_copy(update={"holdback": None})
+    world.spec = world.spec.model_copy(update={"rollout": rollout})
+    assert world.step().rule == "EndHoldback"
+    assert (world.status.standby_revision, world.status.standby_until) == ("", None)
 
 
 def test_it_keeps_its_pods_while_stable_has_none() -> None:

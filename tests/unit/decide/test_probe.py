@@ -676,6 +676,19 @@ def test_an_alert_of_the_teams_goes_back_in_the_middle_of_a_probe() -> None:
     assert targets(world.spec, world.status).selected == ("m-1",)
 
 
+@pytest.mark.parametrize(("ready", "rule"), [(0, "RollBack"), (2, "Stay")])
+def test_an_alert_that_names_no_revision_means_the_serving_one_while_it_is_alone(
+    ready: int, rule: str
+) -> None:
+    """Before the control has a share it can mean nobody else; once it has, nobody knows."""
+    world = promoted()
+    world.pods("m-1", ready=ready)
+    world.see(breached("m-2"))
+    world.settle()
+    world.alerts = (FiringAlert("Page", None, world.now + timedelta(seconds=1)),)
+    assert world.step().rule == rule
+
+
 def test_of_several_alerts_the_oldest_is_the_reason() -> None:
     """Whatever order they came in."""
     world = promoted()

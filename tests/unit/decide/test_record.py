@@ -5,7 +5,16 @@ from dataclasses import replace
 from modelward.api.status import Cause
 from modelward.decide.observation import DriftSignal
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import breached, explained, probing, promoted, serving, stepping, worse
+from tests.unit.decide.world import (
+    assessment,
+    breached,
+    explained,
+    probing,
+    promoted,
+    serving,
+    stepping,
+    worse,
+)
 
 
 def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
@@ -47,6 +56,26 @@ def test_the_split_by_storage_is_recorded_where_there_is_one() -> None:
     first = record.evidence[0]
     assert (first.while_storage_slow, first.while_storage_fast) == ("400 of 500", "5 of 500")
     assert (first.against_other, first.others_bad) == ("", "")
+
+
+def test_what_is_nearest_to_a_verdict_comes_first() -> None:
+    """By its evidence as a share of what that verdict takes, against the target or against the other."""
+    world = probing()
+    world.see(
+        assessment("m-1", "availability", target_log_evidence=5.0, target_log_threshold=10.0),
+        assessment("m-1", "accuracy", target_log_evidence=6.0, target_log_threshold=20.0),
+        replace(worse("m-2"), versus_log_evidence=30.0, versus_log_threshold=20.0),
+        assessment("m-2", "accuracy", target_log_evidence=1.0, versus_log_evidence=2.0),
+    )
+    assert world.step().rule == "RollBack"
+    record = world.status.last_decision
+    assert record is not None
+    assert [(line.revision, line.objective) for line in record.evidence] == [
+        ("m-2", "availability"),
+        ("m-1", "availability"),
+        ("m-2", "accuracy"),
+        ("m-1", "accuracy"),
+    ]
 
 
 def test_a_steps_end_is_recorded_with_its_numbers() -> None:

@@ -11,7 +11,7 @@ from modelward.decide.clock import read
 from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, promoted, serving, spec_of, stepping
+from tests.unit.decide.world import World, assessment, breached, promoted, serving, spec_of, stepping
 
 
 def test_a_changed_spec_starts_a_candidate_without_traffic() -> None:
@@ -259,6 +259,28 @@ def test_the_evidence_plan_follows_the_split() -> None:
     rest = serving()
     plan = evidence_plan(rest.spec, rest.status)
     assert (plan.watched, plan.comparison) == (("m-1",), None)
+
+
+def test_what_has_no_share_is_compared_with_nothing() -> None:
+    """A control whose pods only start answers no request in the blocks of the serving revision."""
+    world = promoted()
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    assert world.step().rule == "Probe"
+    assert evidence_plan(world.spec, world.status).comparison is None
+
+
+def test_each_step_has_its_part_of_the_chance_of_a_false_rejection() -> None:
+    """As many parts as spec has steps; where spec has become shorter, as many as have been begun."""
+    world = stepping()
+    world.all_healthy("m-2", not_worse=True)
+    assert world.step().rule == "PassStep"
+    last = evidence_plan(world.spec, world.status).comparison
+    assert last is not None
+    assert (last.step, last.parts) == (1, 2)
+    rollout = world.spec.rollout.model_copy(update={"steps": world.spec.rollout.steps[:1]})
+    shorter = evidence_plan(world.spec.model_copy(update={"rollout": rollout}), world.status).comparison
+    assert shorter == last
 
 
 def test_the_next_look_is_at_the_next_deadline() -> None:

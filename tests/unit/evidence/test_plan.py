@@ -42,6 +42,17 @@ def test_not_worse_is_not_shared() -> None:
     assert SPLIT.not_worse_policy(replace(ACCURACY, not_worse_ratio=None)) is None
 
 
+def test_margins_are_the_objectives_own() -> None:
+    """What is tolerated beside stable, and what must be ruled out, in ratio and margin."""
+    objective = replace(ACCURACY, max_margin=0.02, not_worse_margin=0.04)
+    asked = plan(objective, watched=("old", "new"), comparison=STEP)
+    worse, early = asked.versus_policy(objective), asked.not_worse_policy(objective)
+    assert worse is not None
+    assert early is not None
+    assert (worse.max_ratio, worse.max_margin) == (1.2, 0.02)
+    assert (early.ratio, early.margin) == (1.5, 0.04)
+
+
 def test_nothing_is_compared_at_rest() -> None:
     """Without a comparison there is no test against stable."""
     assert AT_REST.versus_policy(LATENCY) is None

@@ -164,6 +164,29 @@ def test_bets_are_counted() -> None:
     assert (episode(state).slow_bets, episode(state).fast_bets) == (5, 3)
 
 
+def test_events_of_an_episode_are_counted_by_storage() -> None:
+    """Good and bad ones while storage was fast and while it was slow, and all bad ones."""
+    state = run([split(fast=(20, 1), slow=(3, 4)), split(fast=(30, 2), slow=(5, 6)), Count(1, 7)], known())
+    found = episode(state)
+    assert (found.fast_good, found.fast_bad) == (50, 3)
+    assert (found.slow_good, found.slow_bad) == (8, 10)
+    assert found.bad == 20
+
+
+def test_shown_is_at_the_threshold_and_above() -> None:
+    """Both halves at the threshold, and half of the bad events slow, are enough; less of any is not."""
+    slow = (storage.LOG_THRESHOLD,) * len(BET_SHARES)
+    enough = Episode(slow, 9, storage.LOG_THRESHOLD, 9, slow_bad=10, bad=20)
+    assert storage.slow_log_evidence(enough) == storage.LOG_THRESHOLD
+    assert storage.explains(StorageState(enough))
+    for less in (
+        replace(enough, log_slow=tuple(log - 1e-9 for log in slow)),
+        replace(enough, log_fast=storage.LOG_THRESHOLD - 1e-9),
+        replace(enough, bad=20 + 1e-9),
+    ):
+        assert not storage.explains(StorageState(less))
+
+
 def test_an_episode_that_begins_in_a_slow_spell_is_in_it() -> None:
     """Its first slow block is not taken for the first of a spell."""
     assert storage.begin(StorageState(was_slow=1)).was_slow == 1
@@ -182,6 +205,8 @@ def test_no_bet_on_fast_events_before_their_long_run_is_known() -> None:
     state = run([split(fast=(1, 0)), MIXED, MIXED], few)
     assert episode(state).log_fast < 0
     assert not storage.explains(run([split(slow=(0, 50)), *[split(fast=(0.1, 0))] * 9], few))
+    # A factor of one leaves the first bet's weight.
+    assert episode(run([MIXED], state)).log_fast == math.log(0.5)
 
 
 def test_an_episode_goes_on_until_it_ends() -> None:

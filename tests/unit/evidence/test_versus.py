@@ -131,6 +131,15 @@ def test_no_stable_traffic_forgets_nothing_of_it() -> None:
     assert versus.log_evidence(POLICY, after) > versus.log_evidence(POLICY, before)
 
 
+def test_without_stable_traffic_the_bound_is_of_what_is_known_of_it() -> None:
+    """A block that stable has no part in is held against U and the window, and its bets are placed."""
+    known = run(BOUNDED, [(Count(0, 0), Count(1_000, 0))])
+    state = run(BOUNDED, [(Count(4, 1), Count(0, 0))], known)
+    bound = 1.5 * max(KNOWN.upper, 1 / 1_000)
+    expected = [math.log(0.8 * (1 + g * (0.2 / bound - 1))) for g in versus.BET_SHARES]
+    assert state.log_bounded == pytest.approx(expected)
+
+
 def test_unknown_stable_holds_nothing_against_a_candidate() -> None:
     """With no history of stable and none of its traffic no candidate is worse."""
     state = run(POLICY, [(Count(0, 50), Count(0, 0))] * 50, known=Baseline())

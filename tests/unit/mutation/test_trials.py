@@ -50,6 +50,12 @@ def test_only_the_limit_of_time_is_out_of_time(ending: signal.Signals, outcome: 
     assert outcome_of(lambda: os.kill(os.getpid(), ending)) == outcome
 
 
+@pytest.fixture(autouse=True)
+def settings(pytester: pytest.Pytester) -> None:
+    """Let the tests that a test makes up run under settings of their own."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+
+
 def outcome_with(test: pytest.Item, seconds: int = 60) -> tuple[str, str]:
     """Try no change with one test."""
     process, reading = trials._forked(trials.NO_CHANGE, [test], seconds)
