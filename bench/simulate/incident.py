@@ -35,6 +35,8 @@ class Place(Enum):
     MOST = "rollout at 90%"
     PROMOTED = "after promotion, warm standby"
     HELD_BACK = "after promotion, holdback of 10%"
+    COLD = "after promotion, nothing kept"
+    """The revision to compare with has to start, which takes storage that is not slow."""
 
     @property
     def candidate_share(self) -> float:

@@ -1,6 +1,6 @@
-"""A deployment that lives block by block: the shipping evidence and decisions, with pods ready at once.
+"""A deployment that lives block by block: the shipping evidence and decisions.
 
-Traffic follows the decisions within a block. What goes wrong is an `Incident`; before it, nothing does.
+Pods are ready at once, unless storage is slow when they have to fetch their model. Traffic follows the decisions within a block. What goes wrong is an `Incident`; before it, nothing does.
 """
 
 from dataclasses import dataclass, field, replace
@@ -48,7 +48,8 @@ def spec_of(place: Place) -> ModelDeploymentSpec:
             ],
             **({"holdback": "10%"} if place is Place.HELD_BACK else {}),
             "deadline": "24h",
-            "standby": {"replicas": "100%", "retain": "6h"},
+            "standby": {"replicas": "100%", "retain": "0s" if place is Place.COLD else "6h"},
+            "progressDeadline": "3m",
         },
         "objectives": [
             {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"},
@@ -87,6 +88,8 @@ class Served:
     requests: dict[str, int] = field(default_factory=dict)
     """That each revision was given so far."""
     _monitors: dict[str, Monitors] = field(default_factory=dict)
+    _started: frozenset[str] = frozenset()
+    """Revisions whose pods have fetched their model, of those that are to run."""
 
     def __post_init__(self) -> None:
         """Ask for a deployment."""
@@ -211,6 +214,9 @@ class Served:
 
     def _observation(self) -> Observation:
         placed = {p.revision: p.replicas for p in targets(self.spec, self.status).placements}
+        running = frozenset({*placed, self.wanted})
+        cannot_fetch = bool(self.incident and self.incident.storage_is_slow(self.time - self.onset))
+        self._started = self._started & running if cannot_fetch else running
         drifted = self.incident is not None and self.incident.has_drifted(self.time - self.onset)
         return Observation(
             deployment="m",
@@ -219,11 +225,11 @@ class Served:
             revisions={
                 revision: RevisionObservation(
                     placed.get(revision, self.spec.replicas),
-                    placed.get(revision, self.spec.replicas),
+                    placed.get(revision, self.spec.replicas) if revision in self._started else 0,
                     informed_generation=self.status.traffic_generation,
                     requests=self.requests.get(revision, 0),
                 )
-                if revision in {*placed, self.wanted}
+                if revision in running
                 else RevisionObservation()
                 for revision in (OLDER, NEWER)
             },
