@@ -95,7 +95,7 @@ Quantity: TypeAlias = Annotated[
     ),
 ]
 Quantities: TypeAlias = Annotated[
-    dict[Annotated[str, Field(max_length=32)], Quantity],
+    dict[str, Quantity],
     Field(max_length=8),
     Rule(
         "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'])",
