@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gates.files import write_tables
-from tests.integration.gates.served import GOOD, serving
+from bench.gates.files import write_tables
+from bench.gates.known import GOOD, serving
 
 
 @pytest.fixture(scope="session")

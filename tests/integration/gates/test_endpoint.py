@@ -12,10 +12,10 @@ import numpy.typing as npt
 import orjson
 import pytest
 
+from bench.gates.files import gate_file, subject
+from bench.gates.known import GOOD, serving, table
 from modelward.api.gateverdict import ErrorReason
 from modelward.gates.failure import GateError
-from tests.integration.gates.files import gate_file, subject
-from tests.integration.gates.served import GOOD, serving, table
 
 pytestmark = pytest.mark.integration
 

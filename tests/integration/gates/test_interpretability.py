@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
+from bench.gates.files import found, gate_file, subject, values
+from bench.gates.known import FEATURES, GOOD, LEANING, Linear, serving, table
 from modelward.gates.failure import GateError
 from modelward.gates.interpretability import gate as interpretability
 from modelward.gates.subject import Addresses, read_subject
-from tests.integration.gates.files import found, gate_file, subject, values
-from tests.integration.gates.served import FEATURES, GOOD, LEANING, Linear, serving, table
 
 pytestmark = pytest.mark.integration
 

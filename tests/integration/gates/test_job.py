@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.gates.known import EXAMPLE, table
 from modelward.api.gateverdict import ErrorReason, GateVerdict, Result
 from modelward.gates.contract import NoAnswer, judge
 from modelward.gates.process import Limits, run_limited
-from tests.integration.gates.served import EXAMPLE, table
 
 pytestmark = pytest.mark.integration
 

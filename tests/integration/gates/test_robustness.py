@@ -12,14 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from bench.gates.files import found, gate_file, subject, values
+from bench.gates.known import FEATURES, GOOD, Brittle, serving, table
 from modelward.api.robustness import Gradient, Method, Perturbation
 from modelward.gates.failure import GateError
 from modelward.gates.findings import Findings
 from modelward.gates.robustness import gradient
 from modelward.gates.robustness.perturbation import sizes
 from modelward.gates.subject import Addresses, read_subject
-from tests.integration.gates.files import found, gate_file, subject, values
-from tests.integration.gates.served import FEATURES, GOOD, Brittle, serving, table
 
 pytestmark = pytest.mark.integration
 

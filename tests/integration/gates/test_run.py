@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.gates.files import write_tables
+from bench.gates.known import LEANING, serving
 from modelward.api.gateverdict import Result, RunVerdict
-from tests.integration.gates.files import write_tables
-from tests.integration.gates.served import LEANING, serving
 
 pytestmark = pytest.mark.integration
 

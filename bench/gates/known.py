@@ -1,4 +1,4 @@
-"""Models that a test knows everything of, behind a real server of protocol v2."""
+"""Models of which everything is known, behind a real server of protocol v2."""
 
 import importlib.util
 import threading
@@ -6,14 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-EXAMPLE: Final = Path(__file__).parents[3] / "examples" / "gates"
+EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "gates"
 FEATURES: Final = ("age", "income", "debt", "postcode")
+_WRONG_LABELS: Final = 0.03
+_OFF: Final = 0.2
+"""So far from two decimals, in hundredths, is moved."""
+
+
+class Model(Protocol):
+    """What can be served."""
+
+    def predict(self, rows: npt.NDArray[np.float64], /) -> npt.NDArray[Any]:
+        """Return the class, its name or a value for each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Brittle:
 
     def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return the class of each row."""
-        off = np.abs(rows[:, 0] * 100 - np.round(rows[:, 0] * 100)) > 0.2
+        off = np.abs(rows[:, 0] * 100 - np.round(rows[:, 0] * 100)) > _OFF
         return np.where(off, 1 - self.inner.predict(rows), self.inner.predict(rows))
 
 
@@ -52,16 +62,16 @@ def table(rows: int, seed: int) -> pd.DataFrame:
     """Return rows of two decimals with the labels of the good model, a few of them wrong."""
     generator = np.random.default_rng(seed)
     values = generator.normal(size=(rows, len(FEATURES))).round(2)
-    labels = GOOD.predict(values) ^ (generator.random(rows) < 0.03)
+    labels = GOOD.predict(values) ^ (generator.random(rows) < _WRONG_LABELS)
     return pd.DataFrame(values, columns=list(FEATURES)).assign(label=labels.astype(int))
 
 
 @contextmanager
-def serving(model: Any) -> Iterator[str]:
+def serving(model: Model) -> Iterator[str]:
     """Serve a model with the server of the example; yield its address."""
     spec = importlib.util.spec_from_file_location("serve", EXAMPLE / "serve.py")
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{EXAMPLE / 'serve.py'} is no module of Python")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     server = module.server(model, 0, "model")

@@ -2,7 +2,7 @@
 
 The model is scikit-learn's gradient boosting behind examples/gates/serve.py, candidate and stable alike;
 everything that a gate can ask is asked. Fails when all three together take more than 4 minutes, or one of
-them more than 1 GB. `python -m bench.gates [--rows N]`.
+them more than 1 GB. `python -m bench.gates.cost [--rows N]`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ FEATURES: Final = 16
 MOST_SECONDS: Final = 240.0
 MOST_MIB: Final = 1000.0
 START_SECONDS: Final = 120.0
-SERVER: Final = Path(__file__).parents[1] / "examples" / "gates" / "serve.py"
+SERVER: Final = Path(__file__).parents[2] / "examples" / "gates" / "serve.py"
 NAMES: Final = tuple(f"x{number}" for number in range(FEATURES))
 GATES: Final[tuple[dict[str, Any], ...]] = (
     {

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.gates.known import table
 from modelward.api.gates import GateFile
 from modelward.gates.findings import Findings
 from modelward.gates.interpretability import gate as interpretability
 from modelward.gates.quality import gate as quality
 from modelward.gates.robustness import gate as robustness
 from modelward.gates.subject import Addresses, Subject, read_subject
-from tests.integration.gates.served import table
 
 
 def write_tables(folder: Path, rows: int = 1000, seed: int = 0) -> None:
@@ -19,7 +19,7 @@ def write_tables(folder: Path, rows: int = 1000, seed: int = 0) -> None:
     table(rows, seed + 10_000).to_csv(folder / "training.csv", index=False)
 
 
-def gate_file(*gates: Mapping[str, Any], **inference: Any) -> GateFile:
+def gate_file(*gates: Mapping[str, Any], **inference: object) -> GateFile:
     """Return a file of gates over the tables."""
     content = {
         "inference": {"model": "model", **inference},

@@ -1,0 +1,1 @@
+"""What gates cost, and how often they are right, on data and models of which everything is known."""
