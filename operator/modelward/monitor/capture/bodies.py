@@ -33,10 +33,10 @@ def read(facts: Facts, request: bytes, answer: bytes, config: MonitorConfig) -> 
     try:
         limit = config.capture.max_body_bytes
         request = _inflated(
-            _without_chunks(request) if facts.request_is_chunked else request, facts.request_encoding, limit
+            without_chunks(request) if facts.request_is_chunked else request, facts.request_encoding, limit
         )
         answer = _inflated(
-            _without_chunks(answer) if facts.answer_is_chunked else answer, facts.answer_encoding, limit
+            without_chunks(answer) if facts.answer_is_chunked else answer, facts.answer_encoding, limit
         )
         if config.server.protocol is ServerProtocol.V2:
             given = tensors.read(request, facts.request_json_bytes, "inputs")
@@ -66,8 +66,11 @@ def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
     return content
 
 
-def _without_chunks(wire: bytes) -> bytes:
-    """The content of a chunked body, whose framing was checked as it passed (../bodies.py)."""
+def without_chunks(wire: bytes) -> bytes:
+    """The content of a chunked body, whose framing was checked as it passed (../bodies.py).
+
+    Raises UnreadableError for one that is broken off.
+    """
     pieces: list[bytes] = []
     position = 0
     while True:
