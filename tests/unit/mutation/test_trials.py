@@ -42,7 +42,6 @@ def test_a_verdict_is_a_status_of_its_own(status: int, verdict: str) -> None:
     [
         (signal.SIGXCPU, ("out of time", "")),
         (signal.SIGKILL, ("error", "SIGKILL")),
-        (signal.SIGSEGV, ("error", "SIGSEGV")),
     ],
 )
 def test_only_the_limit_of_time_is_out_of_time(ending: signal.Signals, outcome: tuple[str, str]) -> None:
