@@ -23,6 +23,7 @@ _PROJECT: Final = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "operato
 CONTEXTS: Final = {
     "operator": _PROJECT,
     "monitor": _PROJECT,
+    "gates": _PROJECT,
     "mlserver": ("images/mlserver/requirements.txt",),
 }
 """What each image takes from the checkout beside its Containerfile, images/NAME/Containerfile."""

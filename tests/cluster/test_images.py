@@ -80,7 +80,7 @@ def test_tag_follows_the_source(checkout: Path) -> None:
     before = {name: containers.tag(name, checkout) for name in containers.CONTEXTS}
     (checkout / "operator" / "modelward" / "conventions.py").write_text("CHANGED = True\n")
     after = {name: containers.tag(name, checkout) for name in containers.CONTEXTS}
-    assert {name for name in before if before[name] != after[name]} == {"operator", "monitor"}
+    assert {name for name in before if before[name] != after[name]} == {"operator", "monitor", "gates"}
 
 
 def test_tag_is_the_contents_alone(checkout: Path) -> None:

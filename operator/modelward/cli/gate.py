@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from modelward import conventions as names
 from modelward.api.gateverdict import Result
 from modelward.cli.failure import CommandError
 
@@ -91,5 +92,5 @@ def run(  # noqa: PLR0913 - one parameter for each option
             escape(result.message),
         )
     console.print(table)
-    console.print(f"\n{verdict.result}: {output / outcome.FILE_REPORT}", highlight=False)
+    console.print(f"\n{verdict.result}: {output / names.FILE_REPORT}", highlight=False)
     sys.exit(outcome.EXIT_CODES[verdict.result])

@@ -1,17 +1,21 @@
 """Command `modelward-gates`: runs gates as `modelward gate run` does, without the rest of the command line.
 
-It is the program of images/gates. Exit codes: 0 passed, 3 failed, 1 no answer, 2 a wrong command line.
+It is the program of images/gates. Exit codes: 0 passed, 3 failed, 1 no answer, 2 a wrong command line. With
+--pod-verdict it is the program of a gate's pod: it runs the one gate of its file, and its exit code is that
+gate's own, whatever onFailure says.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from modelward.gates import outcome
+from modelward.api.gateverdict import GateResult
+from modelward.gates import outcome, pod
 from modelward.gates.configuration import GateFileError, read_gate_file
 from modelward.gates.findings import told
 from modelward.gates.process import end_on_sigterm
 from modelward.gates.runner import DEFAULT_MEMORY_MIB, Finished, Run, run_gates, verdict
+from modelward.gates.task import Comparisons
 
 
 def main() -> None:
@@ -23,14 +27,16 @@ def main() -> None:
     except GateFileError as error:
         print(f"modelward-gates: {error}", file=sys.stderr)  # noqa: T201 - a program's own error
         sys.exit(outcome.EXIT_ERROR)
+    in_pod = arguments.pod_verdict is not None
     run = Run(
         file=file,
         folder=arguments.file.parent,
         endpoint=arguments.endpoint,
         stable_endpoint=arguments.stable_endpoint,
+        comparisons=arguments.comparisons,
         model_uri=arguments.model,
         seed=arguments.seed,
-        memory_mib=arguments.memory_mib,
+        memory_mib=arguments.memory_mib - (pod.OWN_MEMORY_MIB if in_pod else 0),
     )
     finished = []
     for each in run_gates(run):
@@ -38,7 +44,22 @@ def main() -> None:
         _say(each)
     said = verdict(run, finished)
     outcome.write(arguments.output, said, finished)
+    if in_pod:
+        sys.exit(_leave(arguments, finished[0].result))
     sys.exit(outcome.EXIT_CODES[said.result])
+
+
+def _leave(arguments: argparse.Namespace, result: GateResult) -> int:
+    """Leave verdict and report of a pod's one gate where they are kept; return the exit code."""
+    problem = ""
+    if arguments.report_uri is not None:
+        problem = pod.upload(arguments.output, arguments.report_uri)
+    if arguments.print_report:
+        pod.print_files(arguments.output, sys.stdout)
+    if problem:
+        print(f"the report is not kept: {problem}", flush=True)  # noqa: T201 - the pod's log
+    pod.write_verdict(arguments.pod_verdict, result, problem)
+    return outcome.EXIT_CODES.get(result.result, outcome.EXIT_ERROR)
 
 
 def _say(each: Finished) -> None:
@@ -60,6 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument("--memory-mib", type=float, default=DEFAULT_MEMORY_MIB, help="most memory of a gate")
     result.add_argument(
         "--output", type=Path, default=Path("gate-report"), help="folder for verdict.json and report.html"
+    )
+    result.add_argument(
+        "--comparisons",
+        type=Comparisons,
+        choices=list(Comparisons),
+        default=Comparisons.NEEDED,
+        help="limits beside stable, without --stable-endpoint: an error, or left out",
+    )
+    result.add_argument("--pod-verdict", type=Path, help="where the pod's termination message is taken from")
+    result.add_argument("--report-uri", help="with --pod-verdict: keep verdict and report below this address")
+    result.add_argument(
+        "--print-report", action="store_true", help="with --pod-verdict: print them for the operator to keep"
     )
     return result
 

@@ -3,6 +3,7 @@
 One rule for modelward's own gates and for a team's Job (modelward.api.gateverdict).
 """
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,10 @@ def _failure(folder: Path) -> NoAnswer | None:
 
 
 def _crashed(ended: Ended) -> NoAnswer:
+    if ended.exit_code == -signal.SIGKILL:
+        # Nobody else has a reason to: where memory is short the kernel kills the process that has most.
+        message = "was killed (signal 9), as happens where memory is short: raise it, or lower its rows"
+        return NoAnswer(ErrorReason.OUT_OF_MEMORY, message)
     how = f"by signal {-ended.exit_code}" if ended.exit_code < 0 else f"with exit code {ended.exit_code}"
     last = ended.log.splitlines()[-1] if ended.log else "it wrote nothing"
     reason = ErrorReason.OUT_OF_MEMORY if "MemoryError" in last else ErrorReason.CRASHED

@@ -49,7 +49,7 @@ def read_bytes(uri: str, folder: Path) -> bytes:
     parts = urlsplit(uri)
     address = uri if parts.scheme else str(folder / uri)
     try:
-        with fsspec.open(address, "rb", **_options(parts.scheme)) as file:
+        with fsspec.open(address, "rb", **store_options(uri)) as file:
             content: bytes = file.read()
     except ImportError as error:
         extra = _EXTRAS.get(parts.scheme, parts.scheme)
@@ -67,8 +67,12 @@ def digest(uri: str, folder: Path) -> str:
     return hashlib.sha256(read_bytes(uri, folder)).hexdigest()
 
 
-def _options(scheme: str) -> dict[str, Any]:
-    """A store of one's own, named by AWS_ENDPOINT_URL, has no wildcard DNS name for its buckets."""
+def store_options(uri: str) -> dict[str, Any]:
+    """Return arguments of the address's file system.
+
+    A store of one's own, named by AWS_ENDPOINT_URL, has no wildcard DNS name for its buckets.
+    """
+    scheme = urlsplit(uri).scheme
     own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if scheme != "s3" or not own:
         return {}

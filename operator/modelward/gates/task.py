@@ -1,5 +1,6 @@
 """What the runner hands to the process of one gate, and the files that come back."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,15 @@ FILE_VERDICT: Final = "verdict.json"
 FILE_FIGURES: Final = "figures.json"
 FILE_ERROR: Final = "error.json"
 FILE_COUNTS: Final = "counts.json"
+
+
+class Comparisons(StrEnum):
+    """What becomes of limits beside stable where no endpoint of it is given."""
+
+    NEEDED = "Needed"
+    """The gate ends in an Error."""
+    WHERE_STABLE_SERVES = "WhereStableServes"
+    """They are left out: this is the first revision."""
 
 
 class Task(BaseModel):
@@ -29,6 +39,7 @@ class Task(BaseModel):
     """Folder for the files that come back."""
     endpoint: str
     stable_endpoint: str | None
+    comparisons: Comparisons
     model_uri: str | None
     seed: int
 
