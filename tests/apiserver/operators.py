@@ -31,7 +31,7 @@ Manifest: TypeAlias = dict[str, Any]
 LIMIT_SECONDS: Final = 90.0
 TOO_MANY_REQUESTS: Final = 429
 NOWHERE: Final = "http://127.0.0.1:1"
-IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1"}
+IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1", "gates": "gates:1"}
 CHILDREN: Final = (
     kinds.CONTROLLER_REVISION,
     kinds.DEPLOYMENT,

@@ -81,7 +81,7 @@ async def test_operator_upgrade_changes_no_deployment(world: World) -> None:
     async with world.operator():
         revision = await serving(world)
         before = await world.get(kinds.DEPLOYMENT, revision)
-    images = {"monitor": "monitor:2", "fetch": "fetch:2", "collector": "collector:2"}
+    images = {"monitor": "monitor:2", "fetch": "fetch:2", "collector": "collector:2", "gates": "gates:2"}
     async with world.operator(images=images):
         await world.apply(server=server("mlserver:2"))
         status = await world.until_status(lambda status: status.get("candidateRevision"))

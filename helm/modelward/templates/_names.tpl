@@ -41,6 +41,7 @@ images:
   monitor: {{ .Values.images.monitor | quote }}
   fetch: {{ .Values.images.fetch | default .Values.images.monitor | quote }}
   collector: {{ .Values.images.collector | quote }}
+  gates: {{ .Values.images.gates | quote }}
 {{- if .Values.alertmanagerWebhook.enabled }}
 alertmanagerWebhook:
   tokenFile: /etc/modelward/webhook/token

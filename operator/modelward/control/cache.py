@@ -134,12 +134,15 @@ _NOT_KEPT_ANNOTATIONS: Final = ("kubectl.kubernetes.io/last-applied-configuratio
 def _compact(kind: Kind, manifest: Manifest) -> Manifest:
     """Leave out what nothing here reads, above all what changes without meaning anything here."""
     if kind is kinds.POD:
-        return _compact_pod(manifest)
+        return compact_pod(manifest)
+    if kind is kinds.JOB:
+        return _compact_job(manifest)
     metadata = {name: value for name, value in manifest["metadata"].items() if name not in _NOT_KEPT}
     if annotations := metadata.get("annotations"):
         kept = {name: value for name, value in annotations.items() if name not in _NOT_KEPT_ANNOTATIONS}
         metadata["annotations"] = kept
     compact = {**manifest, "metadata": metadata}
+    compact.pop("binaryData", None)  # of reports, each of them large
     if kind is not kinds.MODEL_DEPLOYMENT:
         status = compact.pop("status", None) or {}
         failures = [c for c in status.get("conditions") or () if c["type"] == "ReplicaFailure"]
@@ -148,7 +151,19 @@ def _compact(kind: Kind, manifest: Manifest) -> Manifest:
     return compact
 
 
-def _compact_pod(pod: Manifest) -> Manifest:
+def _compact_job(job: Manifest) -> Manifest:
+    """Keep whose it is and how it ended: a Job is made once, so its template is compared with nothing."""
+    fields = ("name", "namespace", "uid", "deletionTimestamp", "annotations", "ownerReferences", "labels")
+    status = job.get("status") or {}
+    ended = [c for c in status.get("conditions") or () if c["type"] in {"Complete", "Failed"}]
+    return {
+        "metadata": {name: job["metadata"][name] for name in fields if name in job["metadata"]},
+        "status": {"conditions": ended, "failed": status.get("failed", 0)},
+    }
+
+
+def compact_pod(pod: Manifest) -> Manifest:
+    """Return what is looked at of a pod."""
     metadata, status = pod["metadata"], pod.get("status") or {}
     annotations = metadata.get("annotations") or {}
     generation = annotations.get(names.ANNOTATION_TRAFFIC_GENERATION)

@@ -17,7 +17,7 @@ from kubernetes.aio.config import incluster_config, load_incluster_config, load_
 
 from modelward import conventions as names
 from modelward.control.faults import Faults
-from modelward.control.kinds import LEASE, Kind
+from modelward.control.kinds import LEASE, POD, Kind
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -91,6 +91,30 @@ class Client:
         Raises:
             ApiError: the answer is not 2xx, or there was none.
         """
+        content = await self._send(method, path, query, body, content_type, timeout_seconds)
+        parsed: Manifest = orjson.loads(content)
+        return parsed
+
+    async def log(self, namespace: str, pod: str, container: str, limit_bytes: int) -> str:
+        """Return the beginning of what a container has written, as far as its node keeps it.
+
+        Raises:
+            ApiError: there is no such container, or its node does not answer.
+        """
+        query = {"container": container, "limitBytes": str(limit_bytes)}
+        path = POD.path(namespace, pod, "log")
+        content = await self._send("GET", path, query, None, JSON, REQUEST_SECONDS)
+        return content.decode(errors="replace")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Manifest | None,
+        content_type: str,
+        timeout_seconds: float,
+    ) -> bytes:
         url = f"{self.settings.host}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": self._user_agent}
         token = await self.settings.get_api_key_with_prefix("BearerToken")
@@ -100,15 +124,14 @@ class Client:
             answer = await self._rest.request(  # type: ignore[no-untyped-call]
                 method, url, headers, body, None, timeout_seconds
             )
-            content = await answer.read()
+            content: bytes = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "Unreachable", f"{method} {path}: {error!r}") from error
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success
             raise _refusal(answer.status, content)
         if method in _WRITES and LEASE.root not in path:
             self._faults.written()
-        parsed: Manifest = orjson.loads(content)
-        return parsed
+        return content
 
     async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Server-side apply a manifest, taking over fields that others have set."""

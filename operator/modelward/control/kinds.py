@@ -41,6 +41,7 @@ MODEL_APPROVAL: Final = Kind(names.GROUP, names.VERSION, names.PLURAL_APPROVAL, 
 CONTROLLER_REVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 POD: Final = Kind("", "v1", "pods", "Pod")
+JOB: Final = Kind("batch", "v1", "jobs", "Job")
 SERVICE: Final = Kind("", "v1", "services", "Service")
 CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
 SECRET: Final = Kind("", "v1", "secrets", "Secret")
@@ -55,6 +56,7 @@ REQUIRED: Final = (
     CONTROLLER_REVISION,
     DEPLOYMENT,
     POD,
+    JOB,
     SERVICE,
     CONFIG_MAP,
     SECRET,

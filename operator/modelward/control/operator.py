@@ -20,6 +20,7 @@ from modelward.control.children import Children
 from modelward.control.client import Client
 from modelward.control.evidence_book import EvidenceBook
 from modelward.control.faults import Faults
+from modelward.control.gates import Gates
 from modelward.control.kinds import Kind
 from modelward.control.lease import Lease
 from modelward.control.listing import Lists
@@ -153,6 +154,7 @@ class Operator:
             book=self._book,
             children=Children(self._applier, self._cache, self._monitors, revisions, platform),
             revisions=revisions,
+            gates=Gates(self._client, self._cache, self._applier, settings.images.gates),
             profiles=Profiles(self._cache),
             telemetry=self._telemetry,
             clock=lambda: datetime.now(UTC),

@@ -18,10 +18,12 @@ from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.control import decisions, events, kinds, observe, stalled, traffic
 from modelward.control.apply import Applier, NotOursError
+from modelward.control.approvals import approvals
 from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
 from modelward.control.evidence_book import EvidenceBook, Followed, Pace
+from modelward.control.gates import Gated, Gates, GatesSeen
 from modelward.control.monitors import Monitors, Reading
 from modelward.control.profiles import Profiles
 from modelward.control.refusals import Refusals, RefusedError
@@ -71,6 +73,7 @@ class Reconciler:
     book: EvidenceBook
     children: Children
     revisions: Revisions
+    gates: Gates
     profiles: Profiles
     telemetry: Telemetry
     clock: Callable[[], datetime]
@@ -110,6 +113,7 @@ class Reconciler:
         self.book.forget(key)
         self.applier.forget(key)
         self.children.forget(key)
+        self.gates.forget(key)
         self.profiles.forget(key)
         self._refused.pop(key, None)
 
@@ -137,7 +141,10 @@ class Reconciler:
         await decisions.keep(self.applier, key, identity, deployment.status.last_decision, refusals)
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
-        observation = self._observation(deployment, wanted, found, readings)
+        gated = Gated(key, identity, spec, self.revisions.records(key))
+        candidate = deployment.status.candidate_revision or wanted
+        gates = await self.gates.look(gated, deployment.status, candidate, self.clock())
+        observation = self._observation(deployment, wanted, found, readings, gates)
         status = _above_what_was_told(deployment.status, found, readings)
         decision = decide(spec, status, observation, self.clock())
         await self._write_down(deployment, decision)
@@ -147,6 +154,8 @@ class Reconciler:
         profile = self.profiles.find(key, spec)
         asked = Wanted(identity, spec, placed, keys, profile.config if profile else None)
         await self.children.bring_about(key, asked, readings, refusals)
+        await self.gates.bring_about(gated, decision.status, placed, refusals)
+        await self.gates.remember(gated, candidate, decision.status, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
         is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message
@@ -183,6 +192,7 @@ class Reconciler:
         wanted: str,
         found: Mapping[str, observe.PodsOfRevision],
         readings: Mapping[str, Reading],
+        gates: GatesSeen,
     ) -> Observation:
         entry = self.book[deployment.key]
         profile = self.profiles.find(deployment.key, deployment.spec)
@@ -201,6 +211,9 @@ class Reconciler:
             query_problems=entry.problems,
             commands=observe.commands(deployment.manifest),
             render_problem=self._refused.get(deployment.key, ""),
+            gates_in_force=gates.in_force,
+            gates=gates.observations,
+            approvals=approvals(self.cache, deployment.key),
         )
 
     async def _write_down(self, deployment: _Deployment, decision: Decision) -> None:

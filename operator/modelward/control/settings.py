@@ -33,11 +33,12 @@ class Prometheus(APIType):
 
 
 class Images(APIType):
-    """Images of the containers injected into serving pods."""
+    """Images of the containers injected into serving pods, and of gates' pods."""
 
     monitor: Annotated[str, Field(min_length=1)]
     fetch: Annotated[str, Field(min_length=1)]
     collector: Annotated[str, Field(min_length=1)]
+    gates: Annotated[str, Field(min_length=1)]
 
 
 class AlertmanagerWebhook(APIType):

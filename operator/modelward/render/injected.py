@@ -31,15 +31,15 @@ VOLUMES: Final = (VOLUME_MODEL, VOLUME_CONFIG, VOLUME_COLLECTOR, VOLUME_KEYS, VO
 PATH_CLAIM: Final = "/mnt/claim"
 """Where `fetch` finds the claim of a pvc:// model."""
 _PVC_SCHEME: Final = "pvc"
-_USER: Final = 65532
+USER: Final = 65532
 """The images' own user, written out so that a pod-level runAsUser of the team's does not change it."""
 
-_HOME: Final[Mapping[str, str]] = {"name": "HOME", "value": "/tmp"}  # noqa: S108 - the pod's own volume
+HOME: Final[Mapping[str, str]] = {"name": "HOME", "value": "/tmp"}  # noqa: S108 - the pod's own volume
 """Clients of object stores look for their caches and settings below the home folder."""
-_SECURITY: Final[Mapping[str, Any]] = {
+SECURITY: Final[Mapping[str, Any]] = {
     "runAsNonRoot": True,
-    "runAsUser": _USER,
-    "runAsGroup": _USER,
+    "runAsUser": USER,
+    "runAsGroup": USER,
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
@@ -88,7 +88,7 @@ def _collector(image: str) -> dict[str, Any]:
         "startupProbe": _probe("/", names.PORT_COLLECTOR_HEALTH, 1, 60),
         "livenessProbe": _probe("/", names.PORT_COLLECTOR_HEALTH, 10, 6),
         "resources": _resources("50m", "64Mi", f"{MEMORY_LIMIT_MIB}Mi"),
-        "securityContext": dict(_SECURITY),
+        "securityContext": dict(SECURITY),
         "volumeMounts": [_mount(VOLUME_COLLECTOR, names.PATH_COLLECTOR_CONFIG, "ro")],
     }
 
@@ -100,9 +100,9 @@ def _fetch(image: str, model: Model) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["modelward-fetch"],
         "args": [fetched_uri(model)],
-        "env": [dict(_HOME)],
+        "env": [dict(HOME)],
         "resources": _resources("100m", "128Mi", "512Mi"),
-        "securityContext": dict(_SECURITY),
+        "securityContext": dict(SECURITY),
         "volumeMounts": [
             _mount(VOLUME_MODEL, names.PATH_MODEL, "rw"),
             _mount(VOLUME_CONFIG, names.PATH_MONITOR_CONFIG, "ro"),
@@ -111,7 +111,7 @@ def _fetch(image: str, model: Model) -> dict[str, Any]:
     }
     if model.digest is not None:
         container["env"].append({"name": "MODELWARD_EXPECTED_DIGEST", "value": model.digest})
-    container |= _store_credentials(model)
+    container |= store_credentials(model)
     if _claim(model):
         container["volumeMounts"].append(_mount(VOLUME_CLAIM, PATH_CLAIM, "ro"))
     return container
@@ -130,9 +130,9 @@ def _monitor(image: str, model: Model) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",
         "command": ["modelward-monitor"],
-        "env": [dict(_HOME)],
+        "env": [dict(HOME)],
         # It times reads of the model's store, with what `fetch` reads it with.
-        **_store_credentials(model),
+        **store_credentials(model),
         "ports": _ports(ports),
         # A sidecar is told to end only when the model server has ended, but its preStop hook runs when the
         # pod's end begins (KEP-753), so this is how it learns to let its connections go.
@@ -143,7 +143,7 @@ def _monitor(image: str, model: Model) -> dict[str, Any]:
         # kubelet cannot probe it, so no probe is added to its container.
         "readinessProbe": _probe("/readyz", names.PORT_NAME_METRICS, 2, 2),
         "resources": _resources("100m", "96Mi", "256Mi"),
-        "securityContext": dict(_SECURITY),
+        "securityContext": dict(SECURITY),
         "volumeMounts": [
             _mount(VOLUME_CONFIG, names.PATH_MONITOR_CONFIG, "ro"),
             _mount(VOLUME_KEYS, names.PATH_KEYS, "ro"),
@@ -152,7 +152,8 @@ def _monitor(image: str, model: Model) -> dict[str, Any]:
     }
 
 
-def _store_credentials(model: Model) -> dict[str, Any]:
+def store_credentials(model: Model) -> dict[str, Any]:
+    """Return what a container needs to read from where the model is."""
     if model.storage_secret_name is None:
         return {}
     return {"envFrom": [{"secretRef": {"name": model.storage_secret_name}}]}

@@ -1,7 +1,7 @@
 """A revision as its ControllerRevision keeps it: all that its pods are rendered from.
 
 Beside the team's inputs it pins the injected images and the renderer's version, so that an operator
-upgrade renders the same pods for the revisions that exist.
+upgrade renders the same pods for the revisions that exist, and what it has to pass before it gets traffic.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from modelward import conventions as names
+from modelward.api.recordedgates import RecordedGates, recorded
 from modelward.api.revision import revision_inputs, revision_name
 from modelward.api.spec import Model, ModelDeploymentSpec, Server
 from modelward.render.identity import DeploymentIdentity
@@ -48,19 +49,22 @@ class RevisionRecord:
     renderer: int = RENDERER
     digest: str | None = None
     """Digest of the model that the first fetch reported; None until then."""
+    gates: RecordedGates | None = None
+    """What it had to pass when it was made; None if nothing was asked then."""
 
 
 def new_record(
     identity: DeploymentIdentity, spec: ModelDeploymentSpec, number: int, images: Images
 ) -> RevisionRecord:
     """Return the record of the revision that a spec describes."""
-    inputs = revision_inputs(spec)
+    inputs, gates = revision_inputs(spec), recorded(spec)
     return RevisionRecord(
         name=revision_name(identity.name, inputs),
         number=number,
         model=inputs["model"],
         server=inputs["server"],
         images=images,
+        gates=gates if gates.gates else None,
     )
 
 
@@ -69,16 +73,19 @@ def controller_revision(identity: DeploymentIdentity, record: RevisionRecord) ->
     metadata = owned(identity, record.name, revision_labels(identity, "revision", record.name))
     if record.digest is not None:
         metadata["annotations"] = {names.ANNOTATION_MODEL_DIGEST: record.digest}
+    data = {
+        "inputs": {"model": dict(record.model), "server": dict(record.server)},
+        "images": asdict(record.images),
+        "renderer": record.renderer,
+    }
+    if record.gates is not None:
+        data["gates"] = record.gates.stored()
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "metadata": metadata,
         "revision": record.number,
-        "data": {
-            "inputs": {"model": dict(record.model), "server": dict(record.server)},
-            "images": asdict(record.images),
-            "renderer": record.renderer,
-        },
+        "data": data,
     }
 
 
@@ -99,6 +106,7 @@ def read_record(manifest: Mapping[str, Any]) -> RevisionRecord:
             images=Images(**data["images"]),
             renderer=data["renderer"],
             digest=manifest["metadata"].get("annotations", {}).get(names.ANNOTATION_MODEL_DIGEST),
+            gates=_read_gates(name, data.get("gates")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = (
@@ -124,9 +132,22 @@ def read_inputs(record: RevisionRecord) -> tuple[Model, Server]:
     try:
         return Model.model_validate(record.model), Server.model_validate(record.server)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        msg = f"ControllerRevision {record.name} holds inputs that are no longer valid: {problems}"
+        msg = f"ControllerRevision {record.name} holds inputs that are no longer valid: {_problems(error)}"
         raise InvalidRevisionError(msg) from error
+
+
+def _read_gates(name: str, stored: object) -> RecordedGates | None:
+    if stored is None:
+        return None
+    try:
+        return RecordedGates.model_validate(stored)
+    except ValidationError as error:
+        msg = f"ControllerRevision {name} holds gates that are no longer valid: {_problems(error)}"
+        raise InvalidRevisionError(msg) from error
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    )

@@ -1,9 +1,9 @@
 """The Services: one of the deployment, which clients use, and one of each revision, to forward to.
 
 A selector of one revision is the state at rest; during a split the selector is the deployment's, and
-connections are spread over the pods of both revisions. Every port leads to the monitors' serving port, which
-tells gRPC from HTTP/1.1 by itself; gRPC's own port is there for what lies between, such as a gateway or a
-mesh, which goes by a port's appProtocol (KEP-3726).
+connections are spread over the pods of both revisions. Clients' ports lead to the monitors' serving port,
+which tells gRPC from HTTP/1.1 by itself; gRPC's own port is there for what lies between, such as a gateway or
+a mesh, which goes by a port's appProtocol (KEP-3726).
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,7 @@ from modelward.render.identity import DeploymentIdentity
 from modelward.render.manifest import Manifest, deployment_labels, owned, revision_labels
 
 
-def deployment_service(
-    identity: DeploymentIdentity, targets: Targets, servers: Iterable[Server]
-) -> Manifest:
+def deployment_service(identity: DeploymentIdentity, targets: Targets, servers: Iterable[Server]) -> Manifest:
     """Return Service NAME, which selects what `targets` does, with the ports of the placed `servers`.
 
     With nothing selected it selects the first revision that is placed, so that it serves as soon as that is
@@ -32,15 +30,23 @@ def deployment_service(
 
 
 def revision_service(identity: DeploymentIdentity, revision: str, server: Server) -> Manifest:
-    """Return Service NAME-HASH, which always selects the one revision."""
+    """Return Service NAME-HASH, which always selects the one revision, with a port for gates."""
     metadata = owned(identity, revision, revision_labels(identity, "service", revision))
     selector = {names.LABEL_DEPLOYMENT: identity.name, names.LABEL_REVISION: revision}
-    return _service(metadata, selector, (server,))
+    service = _service(metadata, selector, (server,))
+    synthetic = _port("synthetic", names.SERVICE_PORT_SYNTHETIC, "http", names.PORT_NAME_SYNTHETIC)
+    service["spec"]["ports"].append(synthetic)
+    return service
 
 
 def revision_url(identity: DeploymentIdentity, revision: str) -> str:
     """Return the address of a revision's Service inside the cluster."""
     return f"http://{revision}.{identity.namespace}.svc:{names.SERVICE_PORT}"
+
+
+def synthetic_url(identity: DeploymentIdentity, revision: str) -> str:
+    """Return the address at which requests to a revision are evidence of nothing."""
+    return f"http://{revision}.{identity.namespace}.svc:{names.SERVICE_PORT_SYNTHETIC}"
 
 
 def _service(metadata: Manifest, selector: dict[str, str], servers: Iterable[Server]) -> Manifest:
@@ -55,11 +61,11 @@ def _service(metadata: Manifest, selector: dict[str, str], servers: Iterable[Ser
     }
 
 
-def _port(name: str, number: int, protocol: str) -> Manifest:
+def _port(name: str, number: int, protocol: str, target: str = names.PORT_NAME_SERVING) -> Manifest:
     return {
         "name": name,
         "port": number,
-        "targetPort": names.PORT_NAME_SERVING,
+        "targetPort": target,
         "protocol": "TCP",
         "appProtocol": protocol,
     }

@@ -53,12 +53,13 @@ def init_container(container: Mapping[str, Any]) -> dict[str, Any]:
     """Return one of the team's init containers with what is absent; it runs after the model is fetched."""
     return {
         **container,
-        "securityContext": _container_security_context(container.get("securityContext") or {}),
+        "securityContext": container_security_context(container.get("securityContext") or {}),
         "volumeMounts": [*(container.get("volumeMounts") or []), dict(_MODEL_MOUNT)],
     }
 
 
-def _container_security_context(own: Mapping[str, Any]) -> dict[str, Any]:
+def container_security_context(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a container's security context with what is absent."""
     capabilities = own.get("capabilities") or {}
     context = {**own, "capabilities": {"drop": ["ALL"], **capabilities}}
     # The API server refuses allowPrivilegeEscalation: false beside either of these.

@@ -1,0 +1,136 @@
+"""The Jobs of a revision's gates and what came of them, read from the Jobs' and pods' status.
+
+A Job's pod is not watched: it has no label of the deployment's. It is asked for when the deployment is
+looked at while its Job runs, and once more when the Job has ended; what it said then does not change.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from modelward import conventions as names
+from modelward.control import gateverdicts, kinds
+from modelward.control.cache import Cache, Record
+from modelward.control.client import Client, Manifest
+from modelward.control.gateverdicts import Said
+from modelward.decide.observation import Problem
+from modelward.decide.placement import GateJob
+from modelward.render.gates import job_name, read_gate_job
+from modelward.signals.key import Key
+
+log: Final = logging.getLogger(__name__)
+_Known = TypeVar("_Known")
+_OF_JOB: Final = "batch.kubernetes.io/controller-uid"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One Job of a gate.
+
+    Args:
+        job: which gate of which revision, and which try.
+        record: the Job as the watches have it.
+        pod: name of its pod; empty if there is none.
+        said: what came of it; None while it runs.
+        hindered: what keeps it from running.
+    """
+
+    job: GateJob
+    record: Record
+    pod: str
+    said: Said | None
+    hindered: Problem | None = None
+
+    @property
+    def report(self) -> str:
+        """Where its program was to write its report; REPORT_ON_LOG: onto its log; empty: it writes none."""
+        annotations = self.record.manifest()["metadata"]["annotations"]
+        return str(annotations.get(names.ANNOTATION_GATE_REPORT, ""))
+
+
+@dataclass(slots=True)
+class GateJobs:
+    """Reads Jobs; keeps what those that have ended said, and what kept the others from running."""
+
+    client: Client
+    cache: Cache
+    _ended: dict[Key, dict[str, Seen]] = field(default_factory=dict)
+    _hindered: dict[Key, dict[str, Problem]] = field(default_factory=dict)
+    """Both by the Job's uid."""
+
+    def of(self, key: Key) -> Iterator[tuple[GateJob, Record]]:
+        """Yield the Jobs of a deployment's gates that are this operator's work."""
+        owner = self.cache.get(key, kinds.MODEL_DEPLOYMENT, key.name)
+        for record in list(self.cache.of(key, kinds.JOB)):
+            manifest = record.manifest()
+            job = read_gate_job(manifest)
+            if (
+                job is not None
+                and owner is not None
+                and record.name == job_name(job)
+                and _is_owned(manifest, owner.uid)
+            ):
+                yield job, record
+
+    async def look(self, key: Key, revision: str) -> tuple[Seen, ...]:
+        """Return the Jobs of a revision's gates, and what came of them.
+
+        Raises:
+            ApiError: the API server could not be asked.
+        """
+        ours = list(self.of(key))
+        existing = {record.uid for _, record in ours}
+        self._ended[key] = _only(existing, self._ended.get(key, {}))
+        self._hindered[key] = _only(existing, self._hindered.get(key, {}))
+        return tuple([await self._look(key, job, record) for job, record in ours if job.revision == revision])
+
+    def forget(self, key: Key) -> None:
+        """Forget a deployment that is gone."""
+        self._ended.pop(key, None)
+        self._hindered.pop(key, None)
+
+    async def _look(self, key: Key, job: GateJob, record: Record) -> Seen:
+        if known := self._ended[key].get(record.uid):
+            return known
+        condition = ended_by(record.manifest())
+        pod = await self._pod(record)
+        hindered = self._hindered[key].get(record.uid)
+        if pod is not None and gateverdicts.has_ended(pod):
+            said = gateverdicts.judge(pod, hindered)
+        elif condition is not None:
+            said = gateverdicts.gone(condition, hindered)
+        else:
+            hindered = gateverdicts.hindrance(pod) if pod else None
+            if hindered is not None:
+                self._hindered[key][record.uid] = hindered
+            return Seen(job, record, pod["metadata"]["name"] if pod else "", None, hindered)
+        seen = Seen(job, record, pod["metadata"]["name"] if pod else "", said)
+        log.info(
+            "gate %s of %s: %s: %s", job.name, job.revision, said.result, said.message,
+            extra={"reason": said.reason, "job": record.name},
+        )  # fmt: skip
+        self._ended[key][record.uid] = seen
+        return seen
+
+    async def _pod(self, record: Record) -> Manifest | None:
+        """Return the Job's pod, the newest if there are several; made by the Job's controller alone."""
+        query = {"labelSelector": f"{_OF_JOB}={record.uid}"}
+        listed = await self.client.request("GET", kinds.POD.path(record.namespace), query=query)
+        own = [pod for pod in listed["items"] if _is_owned(pod, record.uid)]
+        return max(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+def _only(existing: set[str], known: dict[str, _Known]) -> dict[str, _Known]:
+    return {uid: each for uid, each in known.items() if uid in existing}
+
+
+def ended_by(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the condition that says how a Job ended; None while it runs."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return next((condition for condition in conditions if condition["status"] == "True"), None)
+
+
+def _is_owned(manifest: Mapping[str, Any], uid: str) -> bool:
+    references = manifest["metadata"].get("ownerReferences") or ()
+    return any(reference["uid"] == uid and reference.get("controller") for reference in references)

@@ -1,0 +1,241 @@
+"""Gates of one deployment: what is in force, what came of it so far, and the Jobs that should exist now."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from modelward import conventions as names
+from modelward.api.gateverdict import ErrorReason, Result
+from modelward.api.reading import in_one_line
+from modelward.api.recordedgates import GateInForce, in_force
+from modelward.api.spec import ModelDeploymentSpec
+from modelward.api.status import ModelDeploymentStatus
+from modelward.control import kinds, passedgates
+from modelward.control.apply import Applier
+from modelward.control.cache import Cache
+from modelward.control.client import ApiError, Client
+from modelward.control.gatejobs import GateJobs, Seen, ended_by
+from modelward.control.gatereports import GateReports
+from modelward.control.gateverdicts import Said
+from modelward.control.refusals import LONGEST_RETRY, Refusals, RefusedError
+from modelward.decide.clock import elapsed
+from modelward.decide.observation import GateObservation
+from modelward.decide.placement import GateJob, Targets
+from modelward.render.gatepods import GateRun
+from modelward.render.gates import COMPONENT, gate_manifests, job_name
+from modelward.render.identity import DeploymentIdentity
+from modelward.render.revision import InvalidRevisionError, RevisionRecord
+from modelward.signals.key import Key
+
+log: Final = logging.getLogger(__name__)
+UNPROCESSABLE: Final = 422
+_NEVER_TAKEN: Final = frozenset({400, UNPROCESSABLE})
+"""Answers of the API server to an object that is invalid, whenever it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatesSeen:
+    """What a decision is made from."""
+
+    in_force: tuple[GateInForce, ...] = ()
+    observations: tuple[GateObservation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """Whose gates these are.
+
+    Args:
+        key: the deployment.
+        identity: the same, as owner.
+        spec: what it asks for.
+        records: its revisions, by name.
+    """
+
+    key: Key
+    identity: DeploymentIdentity
+    spec: ModelDeploymentSpec
+    records: Mapping[str, RevisionRecord]
+
+
+@dataclass(slots=True)
+class Gates:
+    """Looks at gates and brings about their Jobs."""
+
+    client: Client
+    cache: Cache
+    applier: Applier
+    image: str
+    jobs: GateJobs = field(init=False)
+    reports: GateReports = field(init=False)
+    _refused: dict[Key, dict[GateJob, RefusedError]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the parts."""
+        self.jobs = GateJobs(self.client, self.cache)
+        self.reports = GateReports(self.client, self.cache)
+
+    def forget(self, key: Key) -> None:
+        """Forget a deployment that is gone."""
+        self.jobs.forget(key)
+        self.reports.forget(key)
+        self._refused.pop(key, None)
+
+    async def look(
+        self, gated: Gated, status: ModelDeploymentStatus, revision: str, now: datetime
+    ) -> GatesSeen:
+        """Return what is in force for a revision, and what came of its gates.
+
+        Raises:
+            ApiError: the API server could not be asked.
+        """
+        record = gated.records.get(revision)
+        if record is None:
+            return GatesSeen()
+        asked = in_force(record.gates, gated.spec)
+        if not asked:
+            return GatesSeen()
+        seen = await self.jobs.look(gated.key, revision)
+        observed = [await self._observed(gated, each) for each in seen]
+        refused = self._refused.get(gated.key, {})
+        late = (_refusal(job, error, status, asked, now) for job, error in refused.items())
+        passes = passedgates.passed(self.cache, gated.key, revision)
+        return GatesSeen(asked, (*passes, *observed, *late))
+
+    async def bring_about(
+        self, gated: Gated, status: ModelDeploymentStatus, targets: Targets, refusals: Refusals
+    ) -> None:
+        """Make the Jobs that should exist and do not; delete those that run and are no longer asked for.
+
+        Raises:
+            ApiError: the API server refused a deletion or could not be reached.
+        """
+        if not status.gates and gated.key not in self._refused:
+            return
+        refused: dict[GateJob, RefusedError] = {}
+        for job in targets.gate_jobs:
+            if error := await self._make(gated, status.stable_revision, job):
+                refused[job] = error
+                refusals.note(f"Job {job_name(job)}", error)
+        self._refused[gated.key] = refused
+        await self._clear(gated.key, {job_name(job) for job in targets.gate_jobs})
+
+    async def remember(
+        self, gated: Gated, revision: str, status: ModelDeploymentStatus, refusals: Refusals
+    ) -> None:
+        """Remember what `revision` has passed."""
+        if revision and status.gates:
+            await passedgates.remember(self.applier, self.cache, gated.key, revision, status, refusals)
+
+    async def _observed(self, gated: Gated, seen: Seen) -> GateObservation:
+        observation = GateObservation(
+            revision=seen.job.revision,
+            name=seen.job.name,
+            configuration=seen.job.configuration,
+            run=seen.job.run,
+            attempt=seen.job.attempt,
+            message=seen.hindered.message if seen.hindered else "",
+        )
+        if seen.said is None:
+            return observation
+        report, problem = await self._report(gated, seen)
+        note = f" (its report is not kept: {problem})" if problem else ""
+        return replace(
+            observation,
+            result=seen.said.result,
+            reason=seen.said.reason,
+            message=f"{seen.said.message}{note}",
+            finished_at=seen.said.finished_at,
+            report=report,
+        )
+
+    async def _report(self, gated: Gated, seen: Seen) -> tuple[str, str]:
+        """Return where the report of a gate that has ended is, and why it is not kept, if so."""
+        if seen.said is None or not seen.report or not _has_measured(seen.said):
+            return "", ""
+        if seen.report != names.REPORT_ON_LOG:
+            return ("", seen.said.report_problem) if seen.said.report_problem else (seen.report, "")
+        problem = await self.reports.keep(gated.key, gated.identity, seen)
+        return self.reports.place(gated.key, seen), problem
+
+    async def _make(self, gated: Gated, stable: str, job: GateJob) -> RefusedError | None:
+        """Make what one gate needs; return why it was not taken, if so."""
+        record = gated.records.get(job.revision)
+        asked = in_force(record.gates, gated.spec) if record else ()
+        gate = next((each for each in asked if _is_asked(each, job)), None)
+        if record is None or gate is None:
+            return None
+        run = GateRun(
+            job=job,
+            gate=gate,
+            record=record,
+            stable=stable if stable != job.revision else "",
+            image=self.image,
+            resources=gated.spec.gate_resources,
+            reports=gated.spec.gate_reports,
+        )
+        try:
+            for manifest in gate_manifests(gated.identity, run):
+                await self.applier.make(gated.key, manifest)
+        except RefusedError as error:
+            return error
+        except (InvalidRevisionError, ValidationError) as error:
+            said = in_one_line("gate", error) if isinstance(error, ValidationError) else str(error)
+            return RefusedError(ApiError(UNPROCESSABLE, "Invalid", said), LONGEST_RETRY)
+        return None
+
+    async def _clear(self, key: Key, wanted: set[str]) -> None:
+        """Delete Jobs that run and are not wanted, and files of Jobs that are gone."""
+        existing = set()
+        for _, record in self.jobs.of(key):
+            existing.add(record.name)
+            if record.name not in wanted and ended_by(record.manifest()) is None:
+                log.info("deleting Job %s", record.name, extra={"deployment": str(key)})
+                await self.applier.delete(record)
+        for record in list(self.cache.of(key, kinds.CONFIG_MAP)):
+            labels = record.manifest()["metadata"].get("labels") or {}
+            is_of_gate = labels.get(names.LABEL_COMPONENT) == COMPONENT
+            if is_of_gate and record.name not in existing | wanted:
+                await self.applier.delete(record)
+        await self.reports.prune(key)
+
+
+def _is_asked(gate: GateInForce, job: GateJob) -> bool:
+    return gate.gate.name == job.name and gate.configuration == job.configuration
+
+
+def _has_measured(said: Said) -> bool:
+    """Return whether a program came to its end and so has written or printed its report."""
+    return said.result is not Result.ERROR or said.is_own
+
+
+def _refusal(
+    job: GateJob,
+    error: RefusedError,
+    status: ModelDeploymentStatus,
+    asked: tuple[GateInForce, ...],
+    now: datetime,
+) -> GateObservation:
+    """Return what is seen of a gate whose Job the API server does not take: an Error if it never will.
+
+    A quota may have room later, so it has until the gate's time is over.
+    """
+    gate = next((each.gate for each in asked if _is_asked(each, job)), None)
+    started = next((each.started_at for each in status.gates if each.name == job.name), None)
+    is_late = gate is not None and started is not None and elapsed(started, now) > gate.time_limit
+    is_over = error.status in _NEVER_TAKEN or is_late
+    return GateObservation(
+        revision=job.revision,
+        name=job.name,
+        configuration=job.configuration,
+        run=job.run,
+        attempt=job.attempt,
+        result=Result.ERROR if is_over else None,
+        reason=ErrorReason.REFUSED if is_over else None,
+        message=f"the API server does not take its Job: {error.message}",
+        finished_at=now if is_over else None,
+    )

@@ -1,0 +1,144 @@
+"""What the pod of a gate says when it has ended: a verdict, or why there is none.
+
+An answer is a container that ended with 0 or 3 and left the verdict that goes with it. Everything else is an
+Error, and which one is told apart here: some are worth another try.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from modelward.api.gateverdict import EXIT_FAILED, EXIT_PASSED, ErrorReason, Result
+from modelward.api.podverdict import PodVerdict
+from modelward.api.reading import in_one_line
+from modelward.control import podproblems
+from modelward.control.cache import compact_pod
+from modelward.control.client import Manifest
+from modelward.decide.observation import Problem, ProblemReason
+
+_EXPECTED: Final = {EXIT_PASSED: Result.PASSED, EXIT_FAILED: Result.FAILED}
+_DEADLINE: Final = "DeadlineExceeded"
+_DISRUPTED: Final = "DisruptionTarget"
+"""Condition of a pod that was evicted, preempted or taken with its node (KEP-3329)."""
+_TOLD_MESSAGE: Final = 300
+"""Characters of what a program wrote that is no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a gate."""
+
+    result: Result
+    message: str
+    reason: ErrorReason | None = None
+    """Of an Error."""
+    report_problem: str = ""
+    """Why its program could not write the report where it was to."""
+    finished_at: datetime | None = None
+    is_own: bool = False
+    """Whether the program said so itself, an Error too, and so has written what it had to."""
+
+
+def has_ended(pod: Manifest) -> bool:
+    """Return whether a pod will not say anything more."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def hindrance(pod: Manifest) -> Problem | None:
+    """Return what keeps a pod from running, as far as its status says."""
+    problem = podproblems.problem_of(compact_pod(pod))
+    return problem if problem and problem.reason is not ProblemReason.NOT_READY else None
+
+
+def judge(pod: Manifest, hindered: Problem | None) -> Said:
+    """Return what a pod that has ended says; its first container is the gate.
+
+    Args:
+        pod: as the API server has it.
+        hindered: what kept it from running when it was last seen; a pod that has ended no longer says so.
+    """
+    status = pod["status"]
+    ended = _first_ended(pod)
+    finished_at = _time(ended.get("finishedAt"))
+    expected = _EXPECTED.get(ended.get("exitCode", -1))
+    verdict = _verdict(ended.get("message", ""))
+    if expected is not None and isinstance(verdict, PodVerdict) and verdict.result is expected:
+        return Said(expected, verdict.message, report_problem=verdict.report_problem, finished_at=finished_at)
+    reason, message = _why_not(status, ended, verdict, hindered)
+    problem = verdict.report_problem if isinstance(verdict, PodVerdict) else ""
+    return Said(Result.ERROR, message or str(status.get("message", "")), reason, problem, finished_at)
+
+
+def gone(condition: Mapping[str, Any], hindered: Problem | None) -> Said:
+    """Return what is said of a Job that has ended and whose pod is not there, by the Job's condition."""
+    finished_at = _time(condition.get("lastTransitionTime"))
+    if condition.get("reason") == _DEADLINE:
+        reason, message = _late(hindered)
+        return Said(Result.ERROR, message, reason, finished_at=finished_at)
+    message = f"its pod is gone: {condition.get('message') or 'it was deleted, or its node is gone'}"
+    return Said(Result.ERROR, message, ErrorReason.EVICTED, finished_at=finished_at)
+
+
+def _why_not(
+    status: Mapping[str, Any],
+    ended: Mapping[str, Any],
+    verdict: PodVerdict | str,
+    hindered: Problem | None,
+) -> tuple[ErrorReason, str]:
+    """Return why there is no answer; the first of these that holds."""
+    exit_code = ended.get("exitCode")
+    if ended.get("reason") == "OOMKilled":
+        return ErrorReason.OUT_OF_MEMORY, "took more memory than its limit: raise it, or lower its rows"
+    if status.get("reason") == _DEADLINE:
+        return _late(hindered)
+    if _is_disrupted(status) or not ended:
+        told = status.get("message") or status.get("reason") or "its node ended it"
+        return ErrorReason.EVICTED, f"ended before it could answer: {told}"
+    if isinstance(verdict, PodVerdict) and verdict.reason is not None and exit_code not in _EXPECTED:
+        return verdict.reason, verdict.message
+    if exit_code in _EXPECTED:
+        says = verdict if isinstance(verdict, str) else f"it says {verdict.result}"
+        return ErrorReason.NONSENSE, f"ended with exit code {exit_code}, and its verdict disagrees: {says}"
+    last = str(ended.get("message", "")).strip()[-_TOLD_MESSAGE:] or "it wrote no reason"
+    return ErrorReason.CRASHED, f"ended with exit code {exit_code}: {last}"
+
+
+def _late(hindered: Problem | None) -> tuple[ErrorReason, str]:
+    if hindered is None:
+        return ErrorReason.TIMEOUT, "not done within its timeout: raise it, or lower what it measures"
+    pulls = hindered.reason is ProblemReason.IMAGE_PULL_FAILED
+    return ErrorReason.IMAGE_PULL_FAILED if pulls else ErrorReason.TIMEOUT, hindered.message
+
+
+def _first_ended(pod: Manifest) -> Mapping[str, Any]:
+    """Return how the gate's container ended; empty if it did not."""
+    first = pod["spec"]["containers"][0]["name"]
+    for container in pod["status"].get("containerStatuses") or ():
+        if container["name"] == first:
+            ended: Mapping[str, Any] = (container.get("state") or {}).get("terminated") or {}
+            return ended
+    return {}
+
+
+def _verdict(text: str) -> PodVerdict | str:
+    """Return the verdict in a termination message, or what is wrong with it."""
+    if not text:
+        return "nothing was written"
+    try:
+        return PodVerdict.model_validate_json(text)
+    except ValidationError as error:
+        return in_one_line("", error)[:_TOLD_MESSAGE]
+
+
+def _is_disrupted(status: Mapping[str, Any]) -> bool:
+    conditions = status.get("conditions") or ()
+    return status.get("reason") in {"Evicted", "Preempting", "NodeLost", "Terminated", "Shutdown"} or any(
+        condition["type"] == _DISRUPTED and condition["status"] == "True" for condition in conditions
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
