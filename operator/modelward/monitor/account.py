@@ -7,9 +7,10 @@ from modelward.conventions import STORAGE_SOURCE_SERVER
 from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
 from modelward.monitor.capture.messages import Facts
 from modelward.monitor.counters import BAD, GOOD, TraceExemplar
-from modelward.monitor.events import Ending, Outcome, is_good
-from modelward.monitor.exchange import Exchange, Port, Sample, json_bytes, storage_class
+from modelward.monitor.events import Ending, Outcome
+from modelward.monitor.exchange import Exchange, json_bytes, storage_class
 from modelward.monitor.log import LOGGER
+from modelward.monitor.samples import Sample
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
 from modelward.monitor.trace import SpanFacts, Tracer
@@ -47,7 +48,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             first_token_s=token_s,
             tokens=stream.tokens,
         )
-    if exchange.port is Port.SERVING and not exchange.is_forwarded:
+    if exchange.on_serving_port and not exchange.is_forwarded:
         _count(exchange, outcome, state)
     if exchange.sample is not None and ending is Ending.ANSWERED and status in _SUCCESS:
         _hand_over(exchange, exchange.sample, state)
@@ -72,8 +73,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             rows=exchange.rows,
         )
         tracer.record(config, trace, facts)
-        is_timed = exchange.is_prediction and exchange.port is Port.SERVING and not exchange.is_forwarded
-        if is_timed and ending is Ending.ANSWERED and status is not None:
+        if exchange.is_evidence and ending is Ending.ANSWERED and status is not None:
             exemplar = TraceExemplar(trace.trace_id, duration_s, end_ns / 1e9)
             state.counts.durations.exemplify(_CLASSES[status // 100], exemplar)
 
@@ -135,7 +135,7 @@ def _count_events(outcome: Outcome, revision: str, storage: str, state: MonitorS
     """Count an event of each objective that it is one of; whether any of them was bad."""
     any_bad = False
     for objective in state.of_answers:
-        good = is_good(objective, outcome)
+        good = objective.is_good(outcome)
         if good is not None:
             state.counts.events.count(revision, objective, GOOD if good else BAD, storage)
             any_bad = any_bad or not good

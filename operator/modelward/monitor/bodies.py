@@ -5,7 +5,8 @@ length, by following the chunk sizes for chunks.
 """
 
 import re
-from typing import Final, Protocol
+from abc import ABC, abstractmethod
+from typing import Final
 
 MAX_CHUNK_LINE_BYTES: Final = 16 * 1024
 """Bound of one chunk-size line with its extensions, and of one trailer line."""
@@ -23,23 +24,25 @@ class FramingError(Exception):
         """Status that answers such a request."""
 
 
-class Body(Protocol):
+class Body(ABC):
     """Follows one body through the stream."""
+
+    __slots__ = ("complete",)
 
     complete: bool
 
+    @abstractmethod
     def take(self, data: bytes, start: int) -> int:
         """Follow `data` from `start`; returns the position after the last byte of this body in it.
 
         Raises FramingError when the body's framing is broken.
         """
-        ...
 
 
-class LengthBody:
+class LengthBody(Body):
     """A body of a known number of bytes."""
 
-    __slots__ = ("complete", "remaining")
+    __slots__ = ("remaining",)
 
     def __init__(self, length: int) -> None:
         self.remaining = length
@@ -57,10 +60,10 @@ ENDED: Final = LengthBody(0)
 """A body that has ended; shared, for nothing changes in it."""
 
 
-class ChunkedBody:
+class ChunkedBody(Body):
     """A body in chunks, up to the empty line after the last chunk and its trailers."""
 
-    __slots__ = ("_after_data", "_in_trailers", "_line", "_skip", "complete")
+    __slots__ = ("_after_data", "_in_trailers", "_line", "_skip")
 
     def __init__(self) -> None:
         self.complete = False
@@ -115,10 +118,10 @@ class ChunkedBody:
             self._in_trailers = True
 
 
-class UntilCloseBody:
+class UntilCloseBody(Body):
     """The body of a response that ends when its connection ends."""
 
-    __slots__ = ("complete",)
+    __slots__ = ()
 
     def __init__(self) -> None:
         self.complete = False

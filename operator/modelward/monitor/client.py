@@ -24,7 +24,7 @@ from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.feedback import RETRY_AFTER_SECONDS
 from modelward.monitor.heads import MAX_HEAD_BYTES, parse_request
 from modelward.monitor.intake import FeedbackIntake
-from modelward.monitor.relay import Relay
+from modelward.monitor.relay import Front, Relay
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ _HTTP2_PREFACE: Final = re.compile(
 _FEEDBACK_PATH: Final = PATH_FEEDBACK.encode()
 
 
-class ClientConnection(asyncio.Protocol):
-    """One client connection."""
+class ClientConnection(Front):
+    """One client connection, an asyncio.Protocol."""
 
     __slots__ = (
         "_age_factor",

@@ -13,7 +13,7 @@ from typing import Final
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
 from modelward.conventions import LATENCY_BUCKETS_S, STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
-from modelward.monitor.events import Ending
+from modelward.monitor.events import AnswerObjective, Ending
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -72,7 +72,12 @@ class EventCounts:
         self._open_accuracy(revision)
 
     def count(
-        self, revision: str, objective: ObjectiveConfig, result: str, storage: str, share: float = 1
+        self,
+        revision: str,
+        objective: ObjectiveConfig | AnswerObjective,
+        result: str,
+        storage: str,
+        share: float = 1,
     ) -> None:
         """Count one event, or a share of one."""
         if storage not in self._classes:

@@ -27,6 +27,8 @@ An event is a prediction request that the pod's own server was given on the serv
 """
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -43,9 +45,6 @@ _V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infe
 _OPENAI_PREDICTIONS: Final = frozenset(
     {b"/v1/completions", b"/v1/chat/completions", b"/v1/responses", b"/v1/embeddings"}
 )
-OF_ANSWERS: Final = frozenset({"latency", "availability"})
-"""Kinds of objectives whose events are answers."""
-_CLIENT_ERRORS: Final = range(400, 500)
 _FIRST_SERVER_ERROR: Final = 500
 _FIRST_ERROR: Final = 400
 
@@ -61,21 +60,46 @@ class Ending(StrEnum):
     CLIENT_GONE = "client_gone"
 
 
-class Outcome(NamedTuple):
+_ANSWERED: Final = Ending.ANSWERED
+_CLIENT_GONE: Final = Ending.CLIENT_GONE
+
+
+class Outcome:
     """One finished exchange of a prediction request."""
 
-    ending: Ending
-    status: int | None
-    """Status of the server's answer; None when there was none."""
-    duration_s: float
-    """From the request's first byte to the answer's last, or to the end that it came to."""
-    request_complete: bool
-    is_streamed: bool = False
-    """The answer is a stream of events."""
-    first_token_s: float | None = None
-    """From the request's first byte to the first event with content; None: none came."""
-    tokens: int = 0
-    """Of a streamed answer."""
+    __slots__ = (
+        "duration_s",
+        "ending",
+        "first_token_s",
+        "is_streamed",
+        "request_complete",
+        "status",
+        "tokens",
+    )
+
+    def __init__(  # noqa: PLR0913 - all that is known of it
+        self,
+        ending: Ending,
+        status: int | None,
+        duration_s: float,
+        request_complete: bool,  # noqa: FBT001 - a fact
+        *,
+        is_streamed: bool = False,
+        first_token_s: float | None = None,
+        tokens: int = 0,
+    ) -> None:
+        self.ending = ending
+        self.status = status
+        """Status of the server's answer; None when there was none."""
+        self.duration_s = duration_s
+        """From the request's first byte to the answer's last, or to the end that it came to."""
+        self.request_complete = request_complete
+        self.is_streamed = is_streamed
+        """The answer is a stream of events."""
+        self.first_token_s = first_token_s
+        """From the request's first byte to the first event with content; None: none came."""
+        self.tokens = tokens
+        """Of a streamed answer."""
 
     @property
     def per_token_s(self) -> float | None:
@@ -111,57 +135,93 @@ def asked(protocol: ServerProtocol, method: str, target: bytes) -> Asked:
     return _NOTHING if match is None else Asked(is_prediction=True, is_v2_inference=match[1] == b"infer")
 
 
+class AnswerObjective(ABC):
+    """An objective whose events are answers."""
+
+    __slots__ = ("config", "name")
+
+    def __init__(self, objective: ObjectiveConfig) -> None:
+        self.name = objective.name
+        self.config = objective.config
+
+    @abstractmethod
+    def is_good(self, outcome: Outcome) -> bool | None:
+        """Whether `outcome` is a good event of it; None: it is no event of it."""
+
+
+class _Availability(AnswerObjective):
+    __slots__ = ()
+
+    def is_good(self, outcome: Outcome) -> bool | None:
+        status = outcome.status
+        if outcome.ending is not _ANSWERED:
+            return None if outcome.ending is _CLIENT_GONE else False
+        if status is None:
+            return False
+        return None if _FIRST_ERROR <= status < _FIRST_SERVER_ERROR else status < _FIRST_SERVER_ERROR
+
+
+class _Latency(AnswerObjective):
+    __slots__ = ("within_ms",)
+
+    def __init__(self, objective: LatencyObjectiveConfig) -> None:
+        super().__init__(objective)
+        self.within_ms = objective.within_ms
+
+    def is_good(self, outcome: Outcome) -> bool | None:
+        within = outcome.duration_s * 1000 <= self.within_ms
+        if outcome.ending is _CLIENT_GONE:
+            return False if outcome.request_complete and not within else None
+        if outcome.ending is not _ANSWERED or outcome.status is None or outcome.status >= _FIRST_ERROR:
+            return None
+        return within
+
+
+class _FirstToken(_Latency):
+    __slots__ = ()
+
+    def is_good(self, outcome: Outcome) -> bool | None:
+        has_given_up = outcome.ending is _CLIENT_GONE and outcome.duration_s * 1000 > self.within_ms
+        if outcome.status is None:
+            return False if has_given_up and outcome.request_complete else None
+        if not outcome.is_streamed or outcome.status >= _FIRST_ERROR:
+            return None
+        if outcome.first_token_s is not None:
+            return outcome.first_token_s * 1000 <= self.within_ms
+        return False if has_given_up else None
+
+
+class _PerToken(_Latency):
+    __slots__ = ()
+
+    def is_good(self, outcome: Outcome) -> bool | None:
+        per_token_s = outcome.per_token_s
+        if per_token_s is None or outcome.status is None or outcome.status >= _FIRST_ERROR:
+            return None
+        within = per_token_s * 1000 <= self.within_ms
+        if outcome.ending is _CLIENT_GONE:
+            return None if within else False
+        return within if outcome.ending is _ANSWERED else None
+
+
+_LATENCIES: Final[Mapping[LatencyOf, type[_Latency]]] = {
+    LatencyOf.ANSWER: _Latency,
+    LatencyOf.FIRST_TOKEN: _FirstToken,
+    LatencyOf.OUTPUT_TOKEN: _PerToken,
+}
+
+
+def of_answers(objectives: Iterable[ObjectiveConfig]) -> tuple[AnswerObjective, ...]:
+    """Those of `objectives` whose events are answers: of latency and availability."""
+    found: list[AnswerObjective] = []
+    for each in objectives:
+        if isinstance(each, AvailabilityObjectiveConfig):
+            found.append(_Availability(each))
+        elif isinstance(each, LatencyObjectiveConfig):
+            found.append(_LATENCIES[each.of](each))
+    return tuple(found)
+
+
 def is_good(objective: ObjectiveConfig, outcome: Outcome) -> bool | None:
     """Whether `outcome` is a good event of `objective`; None: it is no event of it."""
-    status = outcome.status
-    if status is not None and status in _CLIENT_ERRORS and outcome.ending is Ending.ANSWERED:
-        return None
-    if isinstance(objective, AvailabilityObjectiveConfig):
-        return _is_available(outcome)
-    if isinstance(objective, LatencyObjectiveConfig):
-        if objective.of is LatencyOf.FIRST_TOKEN:
-            return _is_quick_to_begin(outcome, objective.within_ms)
-        if objective.of is LatencyOf.OUTPUT_TOKEN:
-            return _is_quick_to_go_on(outcome, objective.within_ms)
-        return _is_quick(outcome, objective.within_ms)
-    return None
-
-
-def _is_available(outcome: Outcome) -> bool | None:
-    if outcome.ending is Ending.CLIENT_GONE:
-        return None
-    return (
-        outcome.ending is Ending.ANSWERED
-        and outcome.status is not None
-        and outcome.status < _FIRST_SERVER_ERROR
-    )
-
-
-def _is_quick(outcome: Outcome, within_ms: float) -> bool | None:
-    within = outcome.duration_s * 1000 <= within_ms
-    if outcome.ending is Ending.CLIENT_GONE:
-        return False if outcome.request_complete and not within else None
-    if outcome.ending is not Ending.ANSWERED or outcome.status is None or outcome.status >= _FIRST_ERROR:
-        return None
-    return within
-
-
-def _is_quick_to_begin(outcome: Outcome, within_ms: float) -> bool | None:
-    has_given_up = outcome.ending is Ending.CLIENT_GONE and outcome.duration_s * 1000 > within_ms
-    if outcome.status is None:
-        return False if has_given_up and outcome.request_complete else None
-    if not outcome.is_streamed or outcome.status >= _FIRST_ERROR:
-        return None
-    if outcome.first_token_s is not None:
-        return outcome.first_token_s * 1000 <= within_ms
-    return False if has_given_up else None
-
-
-def _is_quick_to_go_on(outcome: Outcome, within_ms: float) -> bool | None:
-    per_token_s = outcome.per_token_s
-    if per_token_s is None or outcome.status is None or outcome.status >= _FIRST_ERROR:
-        return None
-    within = per_token_s * 1000 <= within_ms
-    if outcome.ending is Ending.CLIENT_GONE:
-        return None if within else False
-    return within if outcome.ending is Ending.ANSWERED else None
+    return next((each.is_good(outcome) for each in of_answers([objective])), None)

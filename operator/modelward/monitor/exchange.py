@@ -1,22 +1,21 @@
 """One request and its answer: what is remembered while it lasts, and how their heads are changed."""
 
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from modelward.api.monitorconfig import MonitorConfig
 from modelward.conventions import HEADER_RECEIPT, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
 from modelward.monitor.capture.channel import DROPPED_BUSY
-from modelward.monitor.events import asked
+from modelward.monitor.events import Asked, asked
 from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite
 from modelward.monitor.hops import next_hop
-from modelward.monitor.receipts import Predicted, Receipt, new_id, sign
+from modelward.monitor.receipts import Predicted
+from modelward.monitor.samples import Sample
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACEPARENT, TraceContext, decide
+from modelward.monitor.trace import TRACEPARENT, TraceContext
 
 HEADER_FORWARDED: Final = b"modelward-forwarded"
 """On what a withdrawn revision sends on. Who gets it answers by itself, so that two revisions that
@@ -30,7 +29,8 @@ MAX_SAMPLES: Final = 16
 _EVENT_STREAM: Final = b"text/event-stream"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _CONNECTION: Final = frozenset({b"connection"})
-_SUCCESS: Final = range(200, 300)
+_FIRST_SUCCESS: Final = 200
+_FIRST_REDIRECTION: Final = 300
 _MAX_LENGTH_DIGITS: Final = 10
 
 
@@ -42,69 +42,84 @@ class Port(StrEnum):
     """Gates', probes' and mirrored requests: no events, no receipts, never withdrawn."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Sample:
-    """The bodies of a sampled exchange, in pieces as they came."""
-
-    max_bytes: int
-    """Longest body that is kept."""
-    request: list[bytes] = field(default_factory=list)
-    answer: list[bytes] = field(default_factory=list)
-    is_too_large: bool = False
-
-    def take(self, pieces: list[bytes], data: bytes, size_bytes: int) -> None:
-        """Keep `data` as the next of the request's or the answer's `pieces`, of so many bytes by now."""
-        if size_bytes > self.max_bytes:
-            self.is_too_large = True
-            self.request.clear()
-            self.answer.clear()
-        elif not self.is_too_large:
-            pieces.append(data)
+_SERVING: Final = Port.SERVING
 
 
-@dataclass(slots=True)
 class Exchange:
     """One request on its way to a server and back."""
 
-    head: RequestHead
-    body: Body
-    port: Port
-    started_s: float
-    """Arrival of the first byte, on the performance counter's clock."""
-    is_prediction: bool
-    is_inference: bool
-    """Of protocol v2: it has no effect but its answer."""
-    reads_predictions: bool
-    """The answer has predictions that can be read."""
-    trace: TraceContext | None
-    is_forwarded: bool = False
-    is_repeated: bool = False
-    """Sent a second time, on a new connection."""
-    on_reused_connection: bool = False
-    kept: list[bytes] | None = field(default_factory=list)
-    """All that was sent, until the answer begins; None when it was too much to keep."""
-    request_bytes: int = 0
-    response_bytes: int = 0
-    answer: ResponseHead | None = None
-    sent_status: int | None = None
-    """What the client got in place of `answer`; None: the answer itself."""
-    store_read_ms: float | None = None
-    """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
-    stream: EventStream | None = None
-    """Watches the answer's events; None where it is no stream of events."""
-    held: list[bytes] | None = None
-    """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
-    until_close: bool = False
-    """The answer ends with the server's connection."""
-    answer_begun: bool = False
-    """Whether the client was sent any of the final answer."""
-    answered: bool = False
-    sample: Sample | None = None
-    """Its bodies are kept to be parsed by the second process."""
-    rows: int | None = None
-    """Predictions in the answer, where it was read."""
-    closes: bool = False
-    """Whether the client's connection ends with this answer."""
+    __slots__ = (
+        "answer",
+        "answer_begun",
+        "answered",
+        "asks",
+        "body",
+        "closes",
+        "head",
+        "held",
+        "is_forwarded",
+        "is_repeated",
+        "kept",
+        "on_reused_connection",
+        "on_serving_port",
+        "request_bytes",
+        "response_bytes",
+        "rows",
+        "sample",
+        "sent_status",
+        "started_s",
+        "store_read_ms",
+        "stream",
+        "trace",
+        "until_close",
+    )
+
+    def __init__(self, head: RequestHead, body: Body, port: Port, started_s: float, asks: Asked) -> None:
+        self.head = head
+        self.body = body
+        self.on_serving_port = port is _SERVING
+        self.started_s = started_s
+        """Arrival of the first byte, on the performance counter's clock."""
+        self.asks = asks
+        self.trace: TraceContext | None = None
+        self.sample: Sample | None = None
+        """Its bodies are kept to be parsed by the second process."""
+        self.is_forwarded = False
+        self.is_repeated = False
+        """Sent a second time, on a new connection."""
+        self.on_reused_connection = False
+        self.kept: list[bytes] | None = []
+        """All that was sent, until the answer begins; None when it was too much to keep."""
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.answer: ResponseHead | None = None
+        self.sent_status: int | None = None
+        """What the client got in place of `answer`; None: the answer itself."""
+        self.store_read_ms: float | None = None
+        """How long the server says its reads of the store took; None: it does not say, or nobody asks."""
+        self.stream: EventStream | None = None
+        """Watches the answer's events; None where it is no stream of events."""
+        self.held: list[bytes] | None = None
+        """Body of an answer that is held until it is complete; None when it is passed on as it comes."""
+        self.until_close = False
+        """The answer ends with the server's connection."""
+        self.answer_begun = False
+        """Whether the client was sent any of the final answer."""
+        self.answered = False
+        self.rows: int | None = None
+        """Predictions in the answer, where it was read."""
+        self.closes = False
+        """Whether the client's connection ends with this answer."""
+
+    @property
+    def is_prediction(self) -> bool:
+        """Whether it asks for a prediction."""
+        return self.asks.is_prediction
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it is a prediction that this pod's own server was asked for by a client."""
+        return self.asks.is_prediction and self.on_serving_port and not self.is_forwarded
 
     @property
     def request_complete(self) -> bool:
@@ -122,8 +137,9 @@ class Exchange:
 
         A v2 inference has no effect but its answer, so it may be repeated as a GET may.
         """
-        harmless = self.head.method in _SAFE_METHODS or self.is_inference
-        return self.on_reused_connection and not self.is_repeated and harmless and self.can_send_again
+        if not self.on_reused_connection or self.is_repeated or not self.can_send_again:
+            return False
+        return self.asks.is_v2_inference or self.head.method in _SAFE_METHODS
 
     @property
     def can_send_again(self) -> bool:
@@ -143,36 +159,22 @@ class Exchange:
 
 def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, started_s: float) -> Exchange:
     """The exchange that a request's head opens; the state has a configuration."""
-    config = state.config
-    assert config is not None  # noqa: S101 - the caller has refused the request otherwise
-    asks = asked(config.server.protocol, head.method, head.target)
-    trace = None
-    if config.telemetry.is_exported:
-        trace = decide(head.get(TRACEPARENT), config.telemetry.sample_ratio)
-    sample = None
-    if asks.is_prediction and port is Port.SERVING and state.share.takes(started_s):
-        sample = _sample(state, config.capture.max_body_bytes)
-    return Exchange(
-        sample=sample,
-        head=head,
-        body=body,
-        port=port,
-        started_s=started_s,
-        is_prediction=asks.is_prediction,
-        is_inference=asks.is_v2_inference,
-        reads_predictions=asks.is_v2_inference
-        or (asks.is_prediction and config.server.prediction is not None),
-        trace=trace,
-    )
+    asks = asked(state.protocol, head.method, head.target)
+    exchange = Exchange(head, body, port, started_s, asks)
+    if state.sampler is not None:
+        exchange.trace = state.sampler.decide(head.get(TRACEPARENT))
+    if asks.is_prediction and exchange.on_serving_port and state.share.takes(started_s):
+        exchange.sample = _sample(state)
+    return exchange
 
 
-def _sample(state: MonitorState, max_bytes: int) -> Sample | None:
+def _sample(state: MonitorState) -> Sample | None:
     """Where a sampled exchange keeps its bodies; None when as many as may do so already."""
     if len(state.samples) >= MAX_SAMPLES:
         if state.capture is not None:
             state.capture.dropped[DROPPED_BUSY] += 1
         return None
-    sample = Sample(max_bytes)
+    sample = Sample(state.max_sampled_bytes)
     state.samples.add(sample)
     return sample
 
@@ -199,13 +201,15 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
 
 def wants_receipt(exchange: Exchange, status: int, state: MonitorState) -> bool:
     """Whether the answer to this request carries a receipt of ours."""
-    return _is_evidence(exchange) and status in _SUCCESS and state.keys is not None
+    return exchange.is_evidence and _FIRST_SUCCESS <= status < _FIRST_REDIRECTION and state.keys is not None
 
 
-def is_readable(exchange: Exchange, head: ResponseHead) -> bool:
+def is_readable(exchange: Exchange, head: ResponseHead, state: MonitorState) -> bool:
     """Whether the answer is held and read for its predictions: short, of known length, plain JSON."""
+    if not exchange.asks.is_v2_inference and state.pointer is None:
+        return False
     length = head.content_length
-    return exchange.reads_predictions and length is not None and 0 < length <= predictions.MAX_BODY_BYTES
+    return length is not None and 0 < length <= predictions.MAX_BODY_BYTES
 
 
 def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None) -> bytes:
@@ -226,15 +230,10 @@ def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> 
     exchange.answer = head
     exchange.kept = None
     is_stream = head.first.get(b"content-type", b"").startswith(_EVENT_STREAM)
-    if exchange.is_prediction and is_stream and b"content-encoding" not in head.first:
+    if is_stream and exchange.is_prediction and b"content-encoding" not in head.first:
         exchange.stream = EventStream()
-    if state.store.objective is not None and _is_evidence(exchange):
+    if state.store.objective is not None and exchange.is_evidence:
         exchange.store_read_ms = server_timing.storage_ms(head)
-
-
-def _is_evidence(exchange: Exchange) -> bool:
-    """Whether it is a prediction that this pod's own server was asked for by a client."""
-    return exchange.is_prediction and exchange.port is Port.SERVING and not exchange.is_forwarded
 
 
 def storage_class(exchange: Exchange, state: MonitorState) -> str:
@@ -248,36 +247,30 @@ def storage_class(exchange: Exchange, state: MonitorState) -> str:
 
 def make_receipt(exchange: Exchange, body: bytes | None, state: MonitorState) -> bytes | None:
     """A signed receipt for an answer given now; with its predictions when `body` has some."""
-    config, keys = state.config, state.keys
-    if config is None or keys is None:
+    signer = state.signer()
+    if signer is None:
         return None
-    read = None if body is None else _predictions(exchange.answer, body, config, state.wanted)
-    exchange.rows = None if read is None else read[1]
-    receipt = Receipt(
-        namespace=config.namespace,
-        deployment=config.deployment,
-        revision=config.revision,
-        time_s=time.time(),
-        storage=storage_class(exchange, state),
-        receipt_id=new_id(),
-        predictions=None if read is None else read[0],
-        prediction_count=0 if read is None else read[1],
-    )
+    storage = storage_class(exchange, state)
+    read = None if body is None else _predictions(exchange.answer, body, state)
     state.counts.receipts += 1
-    return sign(receipt, keys.receipt_keys[0])
+    if read is None:
+        exchange.rows = None
+        return signer.sign(time.time(), storage, None, 0)
+    exchange.rows = read[1]
+    return signer.sign(time.time(), storage, read[0], read[1])
 
 
 def _predictions(
-    answer: ResponseHead | None, body: bytes, config: MonitorConfig, of: predictions.Wanted
+    answer: ResponseHead | None, body: bytes, state: MonitorState
 ) -> tuple[tuple[Predicted, ...], int] | None:
     """The first predictions of an answer and how many it has."""
     encoding = None if answer is None else answer.get(b"content-encoding")
-    if config.server.prediction is not None:
-        return predictions.read_at(body, encoding, config.server.prediction)
+    if state.pointer is not None:
+        return predictions.read_at(body, encoding, state.pointer)
     length = None if answer is None else json_bytes(answer)
     if length is not None:
-        return predictions.read_binary(body, length, of)
-    return predictions.read(body, encoding, of)
+        return predictions.read_binary(body, length, state.wanted)
+    return predictions.read(body, encoding, state.wanted)
 
 
 def json_bytes(head: Head) -> int | None:

@@ -5,8 +5,7 @@ length beside chunks and unknown codings are refused.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import httptools
 
@@ -23,17 +22,21 @@ _LINES_BESIDE_HEADERS: Final = 2
 _OVERRUN: Final = "the head does not end where its empty line is"
 
 
-@dataclass(slots=True)
 class Head:
     """The head of one message: its bytes, with the empty line, and what they say."""
 
-    raw: bytes
-    first: dict[bytes, bytes]
-    """By name, in lower case, the value of its first header."""
-    repeated: list[tuple[bytes, bytes]]
-    """The further headers of names that are there more than once, in order."""
-    version: str
-    keeps_alive: bool
+    __slots__ = ("first", "keeps_alive", "raw", "repeated", "version")
+
+    def __init__(
+        self, raw: bytes, first: dict[bytes, bytes], repeated: list[tuple[bytes, bytes]], version: str
+    ) -> None:
+        self.raw = raw
+        self.first = first
+        """By name, in lower case, the value of its first header."""
+        self.repeated = repeated
+        """The further headers of names that are there more than once, in order."""
+        self.version = version
+        self.keeps_alive = _keeps_alive(version, first, repeated)
 
     def get(self, name: bytes) -> bytes | None:
         """Value of the first header `name` (lower case), or None."""
@@ -58,12 +61,23 @@ class Head:
         return b"transfer-encoding" in self.first
 
 
-@dataclass(slots=True)
 class RequestHead(Head):
     """The head of a request."""
 
-    method: str
-    target: bytes
+    __slots__ = ("method", "target")
+
+    def __init__(
+        self,
+        raw: bytes,
+        first: dict[bytes, bytes],
+        repeated: list[tuple[bytes, bytes]],
+        version: str,
+        method: str,
+        target: bytes,
+    ) -> None:
+        super().__init__(raw, first, repeated, version)
+        self.method = method
+        self.target = target
 
     @property
     def path(self) -> bytes:
@@ -78,15 +92,25 @@ class RequestHead(Head):
         return LengthBody(length) if length else ENDED
 
 
-@dataclass(slots=True)
 class ResponseHead(Head):
     """The head of a response."""
 
-    status: int
+    __slots__ = ("status",)
+
+    def __init__(
+        self,
+        raw: bytes,
+        first: dict[bytes, bytes],
+        repeated: list[tuple[bytes, bytes]],
+        version: str,
+        status: int,
+    ) -> None:
+        super().__init__(raw, first, repeated, version)
+        self.status = status
 
     def body(self, method: str) -> Body:
         """The follower of this response's body, as the answer to a `method` request (RFC 9112 6.3)."""
-        if method == "HEAD" or self.status in {_STATUS_NO_CONTENT, _STATUS_NOT_MODIFIED}:
+        if method == "HEAD" or self.status == _STATUS_NO_CONTENT or self.status == _STATUS_NOT_MODIFIED:  # noqa: PLR1714 - no set is made
             return ENDED
         if self.is_chunked:
             return ChunkedBody()
@@ -98,6 +122,12 @@ class _Seen:
     """Receives llhttp's callbacks for one head: each is a method of a built-in type, to save the calls."""
 
     __slots__ = ("headers", "on_body", "on_header", "on_headers_complete", "on_message_begin", "on_url")
+
+    # Not asked for; but httptools looks for them, and what is not there takes it longer to find.
+    on_status: ClassVar[None] = None
+    on_chunk_header: ClassVar[None] = None
+    on_chunk_complete: ClassVar[None] = None
+    on_message_complete: ClassVar[None] = None
 
     def __init__(self, url: list[bytes]) -> None:
         self.headers: dict[bytes, bytes] = {}
@@ -142,7 +172,7 @@ def parse_request(raw: bytes) -> RequestHead:
         raise FramingError(msg, 501)
     first, repeated = _headers(httptools.HttpRequestParser, seen, raw)
     target = url[0] if len(url) == 1 else b"".join(url)
-    return RequestHead(raw, first, repeated, version, _keeps_alive(version, first, repeated), method, target)
+    return RequestHead(raw, first, repeated, version, method, target)
 
 
 def parse_response(raw: bytes) -> ResponseHead:
@@ -156,7 +186,7 @@ def parse_response(raw: bytes) -> ResponseHead:
         raise FramingError(msg)
     version = raw[5:8].decode("latin-1")
     first, repeated = _headers(httptools.HttpResponseParser, seen, raw)
-    return ResponseHead(raw, first, repeated, version, _keeps_alive(version, first, repeated), status)
+    return ResponseHead(raw, first, repeated, version, status)
 
 
 def _feed(

@@ -11,7 +11,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
@@ -40,12 +40,15 @@ class Wanted(StrEnum):
     """Scores or a probability, never a class: it was decided by another threshold."""
 
 
-class _Output(NamedTuple):
-    name: object
-    data: object
-    shape: object
-    is_fraction: bool
-    """Its values can be probabilities; integers and texts are classes."""
+class _Output:
+    __slots__ = ("data", "is_fraction", "name", "shape")
+
+    def __init__(self, name: object, data: object, shape: object, is_fraction: bool) -> None:  # noqa: FBT001 - a fact
+        self.name = name
+        self.data = data
+        self.shape = shape
+        self.is_fraction = is_fraction
+        """Its values can be probabilities; integers and texts are classes."""
 
 
 def wanted(objectives: Iterable[ObjectiveConfig]) -> Wanted:
@@ -120,8 +123,10 @@ def _of_outputs(outputs: Sequence[_Output], of: Wanted) -> tuple[tuple[Predicted
         preferred: str = _PREFERRED_SCORES
     else:
         preferred = _PREFERRED_OUTPUT
-    chosen = next((each for each in outputs if each.name == preferred), next(iter(outputs), None))
-    return None if chosen is None else _first(chosen.data, chosen.shape)
+    for output in outputs:
+        if output.name == preferred:
+            return _first(output.data, output.shape)
+    return _first(outputs[0].data, outputs[0].shape) if outputs else None
 
 
 def _first(data: object, shape: object) -> tuple[tuple[Predicted, ...], int] | None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from modelward.monitor.client import ClientConnection
 from modelward.monitor.exchange import Port
@@ -38,7 +39,7 @@ class Proxy:
         """Open the ports. Raises OSError when one is taken."""
         loop = asyncio.get_running_loop()
         for port, number in ((Port.SERVING, serving_port), (Port.SYNTHETIC, synthetic_port)):
-            factory = partial(ClientConnection, self, port)
+            factory = cast("Callable[[], asyncio.Protocol]", partial(ClientConnection, self, port))
             server = await loop.create_server(factory, host=None, port=number, backlog=BACKLOG)
             self._servers.append(server)
 

@@ -9,18 +9,19 @@
 
 import asyncio
 import time
-from typing import Final, Protocol
+from abc import ABC, abstractmethod
+from typing import Final, cast
 
 from modelward.monitor import account
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
-from modelward.monitor.exchange import Exchange, Port
+from modelward.monitor.exchange import Exchange
 from modelward.monitor.heads import ResponseHead
 from modelward.monitor.state import MonitorState
 from modelward.monitor.trace import Tracer
 from modelward.monitor.traffic import Target
-from modelward.monitor.upstream import Upstream
+from modelward.monitor.upstream import Client, Upstream
 
 MAX_UNSENT_BYTES: Final = 256 * 1024
 """Bytes of a request that wait for the connection to the server."""
@@ -29,27 +30,33 @@ FORWARD_CONNECT_SECONDS: Final = 1.0
 BAD_GATEWAY: Final = 502
 
 
-class Front(Protocol):
+class Front(ABC):
     """The client's connection, as the relay sees it."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def send(self, data: bytes) -> None:
         """Send bytes of an answer."""
 
+    @abstractmethod
     def wants_to_close(self) -> bool:
         """Whether the answer that begins now is to be the connection's last."""
-        ...
 
+    @abstractmethod
     def answered(self, exchange: Exchange) -> None:
         """The answer has ended."""
 
+    @abstractmethod
     def abort(self) -> None:
         """Reset the connection."""
 
+    @abstractmethod
     def adjust_reading(self) -> None:
         """Whether the relay takes more of the request may have changed."""
 
 
-class Relay:
+class Relay(Client):
     """The server's side of one client connection."""
 
     __slots__ = (
@@ -154,7 +161,7 @@ class Relay:
         exchange.until_close = until_close
         exchanges.take_answer(exchange, head, self._state)
         if exchanges.wants_receipt(exchange, head.status, self._state):
-            if exchanges.is_readable(exchange, head):
+            if exchanges.is_readable(exchange, head, self._state):
                 exchange.held = []
                 return
             receipt = exchanges.make_receipt(exchange, None, self._state)
@@ -176,7 +183,7 @@ class Relay:
             exchange.stream.take(body, time.perf_counter())
         receipt = None
         if exchanges.wants_receipt(exchange, head.status, self._state):
-            readable = body if exchanges.is_readable(exchange, head) else None
+            readable = body if exchanges.is_readable(exchange, head, self._state) else None
             receipt = exchanges.make_receipt(exchange, readable, self._state)
         sent = self._head(exchange, head, receipt)
         self._front.send(data if sent is head.raw else sent + body)
@@ -249,7 +256,7 @@ class Relay:
     # Sending.
 
     def _send_to_own_server(self, exchange: Exchange) -> None:
-        if exchange.port is Port.SERVING:
+        if exchange.on_serving_port:
             self._state.counts.requests += 1
         self._send(exchange, self._own_server())
 
@@ -284,7 +291,9 @@ class Relay:
         upstream = Upstream(self, target)
         try:
             async with asyncio.timeout(limit_s):
-                await asyncio.get_running_loop().create_connection(lambda: upstream, target.host, target.port)
+                await asyncio.get_running_loop().create_connection(
+                    lambda: cast("asyncio.Protocol", upstream), target.host, target.port
+                )
         except asyncio.CancelledError:
             upstream.close()
             raise

@@ -31,6 +31,11 @@ from modelward.monitor.events import Ending, Outcome, is_good
 TRACEPARENT: Final = b"traceparent"
 EXPORT_EVERY_MS: Final = 1000
 _TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_IDS_BYTES: Final = 16 + 8
+"""Of a trace's id and a span's."""
+_TRACE_DIGITS: Final = 32
+_TWO_TO_64: Final = 1 << 64
+_BOUND_BYTES: Final = 9
 _FIRST_SERVER_ERROR: Final = 500
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
 _V2_ROUTE: Final = re.compile(
@@ -49,14 +54,27 @@ class Kept(StrEnum):
     """A prediction that a latency objective counts as bad."""
 
 
-@dataclass(frozen=True, slots=True)
 class TraceContext:
     """The ids of one request's span."""
 
-    trace_id: int
-    span_id: int
-    parent_span_id: int | None
-    is_sampled: bool
+    __slots__ = ("_span", "_trace", "is_sampled", "parent_span_id")
+
+    def __init__(self, trace: str, span: str, parent_span_id: int | None, is_sampled: bool) -> None:  # noqa: FBT001 - a fact
+        self._trace = trace
+        """In 32 hexadecimal digits; the span in 16."""
+        self._span = span
+        self.parent_span_id = parent_span_id
+        self.is_sampled = is_sampled
+
+    @property
+    def trace_id(self) -> int:
+        """The trace's id as a number."""
+        return int(self._trace, 16)
+
+    @property
+    def span_id(self) -> int:
+        """The span's id as a number."""
+        return int(self._span, 16)
 
     @property
     def is_handed_on(self) -> bool:
@@ -65,7 +83,7 @@ class TraceContext:
 
     def traceparent(self) -> bytes:
         """The header's value for the server (W3C Trace Context, level 1), which is to record its spans."""
-        return f"00-{self.trace_id:032x}-{self.span_id:016x}-01".encode()
+        return f"00-{self._trace}-{self._span}-01".encode()
 
     def kept_because(
         self, outcome: Outcome, objectives: Iterable[ObjectiveConfig], *, is_prediction: bool
@@ -79,15 +97,30 @@ class TraceContext:
         return Kept.SAMPLED if self.is_sampled else None
 
 
-def decide(parent: bytes | None, sample_ratio: float) -> TraceContext:
-    """The context of a request that came with the header `parent`; an invalid one counts as none."""
-    match = None if parent is None else _TRACEPARENT.fullmatch(parent.strip())
-    if match is not None and int(match[1], 16) and int(match[2], 16):
-        sampled = bool(int(match[3], 16) & TraceFlags.SAMPLED)
-        return TraceContext(int(match[1], 16), random.getrandbits(64) or 1, int(match[2], 16), sampled)
-    trace_id = random.getrandbits(128) or 1
-    sampled = (trace_id & 0xFFFF_FFFF_FFFF_FFFF) < round(sample_ratio * (1 << 64))
-    return TraceContext(trace_id, random.getrandbits(64) or 1, None, sampled)
+class Sampler:
+    """Decides which requests' traces are kept.
+
+    Args:
+        ratio: share of the traces that begin here, from 0 to 1.
+    """
+
+    __slots__ = ("_below",)
+
+    def __init__(self, ratio: float) -> None:
+        self._below = round(ratio * _TWO_TO_64).to_bytes(_BOUND_BYTES, "big")
+        """Traces are kept whose id's last 64 bits, after a byte of zeros, are less."""
+
+    def decide(self, parent: bytes | None) -> TraceContext:
+        """The context of a request that came with the header `parent`; an invalid one counts as none."""
+        ids = random.randbytes(_IDS_BYTES)  # noqa: S311 - ids, no secret
+        digits = ids.hex()
+        span = digits[_TRACE_DIGITS:]
+        if parent is not None:
+            match = _TRACEPARENT.fullmatch(parent.strip())
+            if match is not None and int(match[1], 16) and int(match[2], 16):
+                is_sampled = bool(int(match[3], 16) & TraceFlags.SAMPLED)
+                return TraceContext(match[1].decode(), span, int(match[2], 16), is_sampled)
+        return TraceContext(digits[:_TRACE_DIGITS], span, None, b"\0" + ids[8:16] < self._below)
 
 
 @dataclass(frozen=True, slots=True)

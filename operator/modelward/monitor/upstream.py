@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Final, Protocol, cast
+from abc import ABC, abstractmethod
+from typing import Final, cast
 
 from modelward.monitor.bodies import Body, FramingError, LengthBody, UntilCloseBody
 from modelward.monitor.heads import MAX_HEAD_BYTES, ResponseHead, parse_response
@@ -16,39 +17,50 @@ MAX_BUFFERED_BYTES: Final = 512 * 1024
 _FIRST_FINAL_STATUS: Final = 200
 
 
-class Client(Protocol):
+class Client(ABC):
     """What the paired client connection is told."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def interim_answer(self, raw: bytes) -> None:
         """A 1xx came."""
 
+    @abstractmethod
     def answer_begins(self, head: ResponseHead, *, until_close: bool) -> None:
         """The final answer's head came; `until_close`: only the connection's end will end its body."""
 
+    @abstractmethod
     def whole_answer(self, head: ResponseHead, data: bytes) -> None:
         """A final answer came in one piece: `data`, which begins with its head and ends with its body."""
 
+    @abstractmethod
     def answer_data(self, data: bytes) -> None:
         """A piece of the answer's body came, framing included."""
 
+    @abstractmethod
     def answer_complete(self) -> None:
         """The answer has ended."""
 
+    @abstractmethod
     def answer_lost(self, reason: str) -> None:
         """The answer will not come, or not whole."""
 
+    @abstractmethod
     def upstream_closed(self) -> None:
         """The connection ended while no answer was due."""
 
+    @abstractmethod
     def upstream_full(self) -> None:
         """The server does not take more for now."""
 
+    @abstractmethod
     def upstream_drained(self) -> None:
         """The server takes more again."""
 
 
-class Upstream(asyncio.Protocol):
-    """One connection to a server; one answer is awaited at a time."""
+class Upstream:
+    """One connection to a server, an asyncio.Protocol; one answer is awaited at a time."""
 
     __slots__ = (
         "_awaiting",
@@ -142,6 +154,10 @@ class Upstream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by the event loop."""
         self._client.upstream_drained()
+
+    def eof_received(self) -> bool:
+        """Called by the event loop: there is nothing more to send to a server that has ended its side."""
+        return False
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""

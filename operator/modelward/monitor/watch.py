@@ -113,7 +113,7 @@ class Watcher:
         if not token:
             message = f"{self._token_path} is empty; write the deployment's admin token"
             raise _InvalidError(message)
-        self._state.keys = Keys(receipt_keys, token)
+        self._state.take_keys(Keys(receipt_keys, token))
         LOGGER.info("keys loaded", extra={"fields": {"receipt_keys": len(receipt_keys)}})
 
 

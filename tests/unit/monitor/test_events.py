@@ -81,15 +81,26 @@ def test_a_server_that_never_begins(
 )
 def test_a_stream_that_goes_on(ending: Ending, duration_s: float, tokens: int, good: bool | None) -> None:
     """Its tokens after the first may take so long each, on average; one alone has none between."""
-    outcome = Outcome(ending, 200, duration_s, True, True, 0.5, tokens)
+    outcome = Outcome(ending, 200, duration_s, True, is_streamed=True, first_token_s=0.5, tokens=tokens)
     assert is_good(PER_TOKEN, outcome) is good
 
 
 def test_what_has_no_time_per_token() -> None:
     """An answer that is not streamed, an error, and a stream without content are no events."""
     assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 200, 9.0, True)) is None
-    assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 200, 9.0, True, True, None, 5)) is None
-    assert is_good(PER_TOKEN, Outcome(Ending.ANSWERED, 500, 9.0, True, True, 0.5, 5)) is None
+    assert (
+        is_good(
+            PER_TOKEN,
+            Outcome(Ending.ANSWERED, 200, 9.0, True, is_streamed=True, first_token_s=None, tokens=5),
+        )
+        is None
+    )
+    assert (
+        is_good(
+            PER_TOKEN, Outcome(Ending.ANSWERED, 500, 9.0, True, is_streamed=True, first_token_s=0.5, tokens=5)
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(

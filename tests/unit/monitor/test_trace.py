@@ -4,7 +4,7 @@ import pytest
 
 from modelward.api.monitorconfig import AvailabilityObjectiveConfig, LatencyObjectiveConfig
 from modelward.monitor.events import Ending, Outcome
-from modelward.monitor.trace import Kept, decide, route_of
+from modelward.monitor.trace import Kept, Sampler, route_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -13,7 +13,7 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 def test_parent_decides(flags: str, sampled: bool) -> None:
     """A valid parent's trace goes on with its own decision, whatever the ratio."""
     for ratio in (0.0, 1.0):
-        context = decide(f"00-{TRACE}-{SPAN}-{flags}".encode(), ratio)
+        context = Sampler(ratio).decide(f"00-{TRACE}-{SPAN}-{flags}".encode())
         assert (f"{context.trace_id:032x}", f"{context.parent_span_id:016x}") == (TRACE, SPAN)
         assert context.is_sampled is sampled
         assert context.is_handed_on is sampled
@@ -33,14 +33,14 @@ def test_parent_decides(flags: str, sampled: bool) -> None:
 )
 def test_no_valid_parent(parent: bytes | None) -> None:
     """Without a valid parent a new trace begins, sampled by the ratio."""
-    assert decide(parent, 1.0).is_sampled
-    context = decide(parent, 0.0)
+    assert Sampler(1.0).decide(parent).is_sampled
+    context = Sampler(0.0).decide(parent)
     assert (context.parent_span_id, context.is_sampled) == (None, False)
 
 
 def test_the_server_records_what_may_yet_be_kept() -> None:
     """A request that is not sampled may still fail or be slow: its server is told to record its spans."""
-    context = decide(None, 0.0)
+    context = Sampler(0.0).decide(None)
     assert context.is_handed_on
     assert context.traceparent() == f"00-{context.trace_id:032x}-{context.span_id:016x}-01".encode()
 
@@ -65,22 +65,22 @@ OBJECTIVES = (
 )
 def test_slow_and_failed_requests_are_kept(outcome: Outcome, kept: Kept | None) -> None:
     """Whatever the ratio, and whatever the caller's context says; others by the sampling decision."""
-    unsampled = decide(f"00-{TRACE}-{SPAN}-00".encode(), 1.0)
+    unsampled = Sampler(1.0).decide(f"00-{TRACE}-{SPAN}-00".encode())
     assert unsampled.kept_because(outcome, OBJECTIVES, is_prediction=True) is kept
-    sampled = decide(f"00-{TRACE}-{SPAN}-01".encode(), 0.0)
+    sampled = Sampler(0.0).decide(f"00-{TRACE}-{SPAN}-01".encode())
     assert sampled.kept_because(outcome, OBJECTIVES, is_prediction=True) is (kept or Kept.SAMPLED)
 
 
 def test_only_a_prediction_is_slow() -> None:
     """A latency objective is of predictions; without one nothing is slow."""
     slow = Outcome(Ending.ANSWERED, 200, 0.3, request_complete=True)
-    assert decide(None, 0.0).kept_because(slow, OBJECTIVES, is_prediction=False) is None
-    assert decide(None, 0.0).kept_because(slow, OBJECTIVES[:1], is_prediction=True) is None
+    assert Sampler(0.0).decide(None).kept_because(slow, OBJECTIVES, is_prediction=False) is None
+    assert Sampler(0.0).decide(None).kept_because(slow, OBJECTIVES[:1], is_prediction=True) is None
 
 
 def test_ratio() -> None:
     """About the given share of traces is sampled."""
-    sampled = sum(decide(None, 0.25).is_sampled for _ in range(20_000))
+    sampled = sum(Sampler(0.25).decide(None).is_sampled for _ in range(20_000))
     assert 4_500 < sampled < 5_500
 
 
