@@ -57,7 +57,9 @@ class Access:
         self.namespace: str = chosen["context"].get("namespace", "default")
         """Namespace of the context, for commands that name none."""
         self._url: str = settings.host
-        self._api = client.CustomObjectsApi(client.ApiClient(settings))
+        self.api: Final = client.ApiClient(settings)
+        """The connection, for commands that read more than ModelDeployments."""
+        self._api = client.CustomObjectsApi(self.api)
 
     def list(self, scope: Scope) -> tuple[Deployment, ...]:
         """Return the deployments in `scope` by namespace and name.
@@ -78,7 +80,7 @@ class Access:
         """
         name = decisions_name(deployment.name)
         try:
-            found = client.CoreV1Api(self._api.api_client).read_namespaced_config_map(
+            found = client.CoreV1Api(self.api).read_namespaced_config_map(
                 name, deployment.namespace, _request_timeout=_TIMEOUT_SECONDS
             )
         except (client.ApiException, urllib3.exceptions.HTTPError):

@@ -6,6 +6,7 @@ What happens next is said from the phase alone; docs/rollout.md has the whole tr
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from modelward import conventions
 from modelward.api.quantities import format_duration
@@ -136,8 +137,6 @@ def _troubles(deployment: Deployment) -> Iterator[str]:
 def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
     status = deployment.status
     match status.phase:
-        case Phase.INITIALIZING:
-            yield "The first revision serves as soon as its pods are ready."
         case Phase.SERVING:
             yield "Nothing while the stable revision meets its objectives; a changed spec begins a rollout."
             yield from _after_breach(deployment)
@@ -150,13 +149,20 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
             yield f"{status.candidate_revision} becomes stable once it has all replicas ready."
         case Phase.ROLLING_BACK:
             yield from _after_rollback(deployment)
-        case Phase.HELD:
-            yield "The rollout waits for a person, or for what holds it to pass."
+        case Phase.INITIALIZING | Phase.GATING | Phase.HELD:
+            yield _WAITS_FOR[status.phase]
         case Phase.PROBING | Phase.RESTORING:
             yield from _after_comparison(deployment)
     if deployment.spec.paused:
         yield "spec.paused is true: no step ends and no candidate gets traffic; a rollback still happens."
     yield from _commands(deployment)
+
+
+_WAITS_FOR: Final = {
+    Phase.INITIALIZING: "The first revision serves once its pods are ready and it has passed its gates.",
+    Phase.GATING: "The candidate gets traffic once it has passed its gates; `review` shows what they found.",
+    Phase.HELD: "The rollout waits for a person, or for what holds it to pass.",
+}
 
 
 def _after_comparison(deployment: Deployment) -> Iterator[str]:

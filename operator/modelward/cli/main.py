@@ -1,10 +1,11 @@
-"""The commands: `kubectl modelward` with `status`, `explain` and `backtest`."""
+"""The commands: `kubectl modelward` with `status`, `explain`, `review` and those of other modules."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import orjson
@@ -24,6 +25,9 @@ from modelward.cli.failure import CommandError
 from modelward.cli.feedback import feedback
 from modelward.cli.profile import profile
 from modelward.cli.resource import Deployment
+from modelward.cli.review.page import page
+from modelward.cli.review.sources import Sources
+from modelward.cli.review.text import answers, sections
 
 app = typer.Typer(
     name="kubectl-modelward",
@@ -100,19 +104,48 @@ def explain(
     """Say what serves, what was rejected and why, with the numbers, and what happens next."""
     access = Access(kubeconfig, context)
     (deployment,) = access.list(Scope(namespace or access.namespace, name))
-    sections = explanation.explain(deployment, _now(), access.decisions(deployment))
+    found = explanation.explain(deployment, _now(), access.decisions(deployment))
     if output is Format.TABLE:
         console = Console()
-        (console if console.is_terminal else _wide_console()).print(sentences(deployment, sections))
+        (console if console.is_terminal else _wide_console()).print(sentences(deployment, found))
     else:
-        _print_data([asdict(section) for section in sections], output)
+        _print_data([asdict(section) for section in found], output)
 
 
-def sentences(deployment: Deployment, sections: Sequence[explanation.Section]) -> RenderableType:
+@app.command()
+def review(
+    name: Annotated[str, typer.Argument(help="The ModelDeployment whose revision is to be judged.")],
+    *,
+    revision: Annotated[
+        str, typer.Option(help="Default: the candidate; without one, the revision that serves.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the page; default: REVISION.review.html here.")
+    ] = None,
+    namespace: Namespace = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Show what a person needs to see before saying yes or no, here and as one page with the gates' plots."""
+    access = Access(kubeconfig, context)
+    (deployment,) = access.list(Scope(namespace or access.namespace, name))
+    found = Sources(access).review(deployment, revision)
+    file = out or Path(f"{found.revision}.review.html")
+    try:
+        file.write_text(page(found, _now()), encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write the page: {error}\nGive another place with --out.") from error
+    console = Console()
+    shown = sentences(deployment, sections(found, _now()))
+    (console if console.is_terminal else _wide_console()).print(shown)
+    typer.echo(f"\nThe page with the plots: {file}\n\n{answers(found)}", nl=False)
+
+
+def sentences(deployment: Deployment, found: Sequence[explanation.Section]) -> RenderableType:
     """Return an explanation as paragraphs under headings."""
     title = f"{deployment.namespace}/{deployment.name}: {deployment.status.phase}"
     parts: list[RenderableType] = [Text(title, "bold")]
-    for section in sections:
+    for section in found:
         parts += [Text(), Text(section.title, "bold cyan")]
         parts += [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in section.lines]
     return Group(*parts)
