@@ -57,8 +57,10 @@ class Head:
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the body comes in chunks."""
-        return b"transfer-encoding" in self.first
+        """Whether the body comes in chunks: that is the last of its codings."""
+        if b"transfer-encoding" not in self.first:
+            return False
+        return self.all(b"transfer-encoding")[-1].rpartition(b",")[2].strip(b" \t").lower() == b"chunked"
 
 
 class RequestHead(Head):
@@ -115,7 +117,9 @@ class ResponseHead(Head):
         if self.is_chunked:
             return ChunkedBody()
         length = self.content_length
-        return UntilCloseBody() if length is None else LengthBody(length)
+        if length is None or b"transfer-encoding" in self.first:
+            return UntilCloseBody()
+        return LengthBody(length)
 
 
 class _Seen:

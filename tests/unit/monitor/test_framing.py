@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from modelward.monitor.bodies import (
     MAX_CHUNK_LINE_BYTES,
+    Body,
     ChunkedBody,
     FramingError,
     LengthBody,
@@ -130,3 +131,21 @@ def test_rewrite_keeps_all_other_bytes() -> None:
     assert rewrite(raw, frozenset({b"connection"}), [(b"A", b"1"), (b"B", b"2")]) == (
         b"GET / HTTP/1.1\r\nhost:x\r\nX-Odd:  y \r\nA: 1\r\nB: 2\r\n\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("codings", "kind"),
+    [
+        (["chunked"], ChunkedBody),
+        (["gzip, Chunked "], ChunkedBody),
+        (["gzip", "chunked"], ChunkedBody),
+        (["gzip"], UntilCloseBody),
+        (["chunked, gzip"], UntilCloseBody),
+        (["chunked", "gzip"], UntilCloseBody),
+    ],
+)
+def test_an_answer_whose_last_coding_is_not_chunked(codings: list[str], kind: type[Body]) -> None:
+    """It ends with its connection (RFC 9112 6.3)."""
+    lines = "".join(f"Transfer-Encoding: {coding}\r\n" for coding in codings)
+    head = parse_response(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode())
+    assert type(head.body("GET")) is kind
