@@ -119,3 +119,17 @@ def test_a_budget_cut_in_the_middle_of_a_probe_gives_the_share_back(max_rollback
     if not max_rollbacks:
         said = "m-2: no rollback is allowed any more; availability: 100 of 1000 bad (10.00%) while m-1 had"
         assert decision.announcements[0].message.startswith(said)
+
+
+def test_a_probe_of_an_alert_that_a_budget_ends_says_no_more_than_that() -> None:
+    """Where no evidence stands against the serving revision there is nothing to add."""
+    world = probing()
+    budget = world.spec.rollback.budget.model_copy(update={"max": 0})
+    world.spec = world.spec.model_copy(
+        update={"rollback": world.spec.rollback.model_copy(update={"budget": budget})}
+    )
+    world.all_healthy("m-1", "m-2")
+    world.alerts = (FiringAlert("Page", "m-2", world.now),)
+    decision = world.step()
+    assert decision.rule == "EndProbe"
+    assert decision.announcements[0].message == "m-2: no rollback is allowed any more"

@@ -60,6 +60,23 @@ def test_retry_restarts_a_held_rollout() -> None:
     assert world.settle() == []
 
 
+def test_retry_goes_on_with_the_candidate_only_if_that_is_held() -> None:
+    """In a step there is nothing to go on with; and another revision's retry lets the held one wait."""
+    world = rejected()
+    world.wanted = "m-3"
+    world.settle()
+    world.let_pods_follow()
+    world.settle()
+    world.commands = Commands(retry="m-3@1")
+    assert world.step().announcements[0].reason == "CommandRefused"
+    world.pass_time(hours=1)
+    world.settle()
+    assert world.status.phase is Phase.HELD
+    world.commands = Commands(retry="m-2@2")
+    assert world.step().announcements[0].message == "m-2 may be tried again"
+    assert world.status.phase is Phase.HELD
+
+
 def test_abort_rejects_a_candidate_with_traffic() -> None:
     """A person's word is enough: the candidate loses its traffic and is remembered."""
     world = stepping()

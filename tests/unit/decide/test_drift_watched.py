@@ -44,8 +44,19 @@ def test_of_too_few_values_nothing_is_known() -> None:
     world = serving("m-1", drift=PROFILE)
     world.profile, world.drift_unknown = SEEN, ("profile",)
     world.step()
-    why = "too few values in the window, or nothing is recorded"
+    why = "too few values in the window, or nothing is recorded: profile"
     assert said(world) == ("Unknown", "TooFewValues", why)
+
+
+def test_a_detector_by_events_without_a_value_is_named() -> None:
+    """It is of what the monitors count, as the profile's own is: nothing is wrong with a query."""
+    events = {"feature": "price", "values": "Above", "bound": "10"}
+    world = serving("m-1", drift=PROFILE | {"detectors": [{"name": "dear", "events": events}]})
+    world.profile, world.drift_unknown = SEEN, ("dear",)
+    world.step()
+    message = "too few values in the window, or nothing is recorded: dear"
+    assert said(world) == ("Unknown", "TooFewValues", message)
+    assert "QueriesValid" not in world.conditions()
 
 
 def test_while_prometheus_is_away_nothing_is_known() -> None:

@@ -82,6 +82,18 @@ def test_a_control_that_is_breached_itself_is_gone_back_to_only_if_it_is_better(
     assert world.step().rule == "RollBack"
 
 
+def test_a_rollback_that_may_not_be_has_its_cause_all_the_same() -> None:
+    """The model is to blame, and status says so, though the budget keeps it where it is."""
+    world = held_back()
+    budget = world.spec.rollback.budget.model_copy(update={"max": 0})
+    rollback = world.spec.rollback.model_copy(update={"budget": budget})
+    world.spec = world.spec.model_copy(update={"rollback": rollback})
+    world.see(worse("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.incident is not None
+    assert (world.status.incident.cause, world.status.cause) == (Cause.MODEL, Cause.MODEL)
+
+
 def test_an_alert_does_not_go_back_to_a_breached_control() -> None:
     """The team's alert says that stable is bad, not that the control is better."""
     world = held_back()

@@ -56,6 +56,13 @@ def test_the_split_by_storage_is_recorded_where_there_is_one() -> None:
     first = record.evidence[0]
     assert (first.while_storage_slow, first.while_storage_fast) == ("400 of 500", "5 of 500")
     assert (first.against_other, first.others_bad) == ("", "")
+    world = promoted(rollback={"onUnknownCause": "Alert"})
+    world.see(replace(breached("m-2"), fast_good=10.0, fast_total=20.0))
+    world.step()
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.evidence[0].while_storage_slow, record.evidence[0].while_storage_fast) == ("", "10 of 20")
+    assert {(each.while_storage_slow, each.while_storage_fast) for each in record.evidence[1:]} == {("", "")}
 
 
 def test_what_is_nearest_to_a_verdict_comes_first() -> None:

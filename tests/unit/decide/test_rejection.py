@@ -31,6 +31,16 @@ def test_worse_than_stable_is_rejected_with_cause_and_numbers() -> None:
     assert world.status.phase is Phase.ROLLING_BACK
 
 
+def test_a_reason_is_one_word_made_of_the_objective() -> None:
+    """Its parts, each with a capital; a condition's reason may have no hyphen."""
+    world = stepping(
+        objectives=[{"name": "first-byte-read", "latency": {"within": "1s"}, "target": "99%"}],
+    )
+    world.see(worse("m-2", "first-byte-read"))
+    assert world.step().rule == "RejectCandidate"
+    assert world.status.rejected_revisions[0].reason == "FirstByteReadWorseThanStable"
+
+
 def test_breached_alone_is_rejected() -> None:
     """A breach of the target that stable does not share is the model's fault."""
     world = stepping()

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from modelward.api.status import Phase
+from modelward.api.status import Cause, Phase
 from modelward.decide import targets
 from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
+from modelward.decide.placement import MonitorMode
 from tests.unit.decide.world import World, breached, serving
 from tests.unit.decide.world import promoted as promoted_with
 
@@ -34,9 +35,10 @@ def test_without_a_standby_it_waits_for_pods_before_traffic_moves() -> None:
     world.see(breached("m-2"))
     world.step()
     assert targets(world.spec, world.status).selected == ("m-2",)
-    assert {p.revision: p.replicas for p in targets(world.spec, world.status).placements} == {
-        "m-1": 2,
-        "m-2": 2,
+    placed = targets(world.spec, world.status).placements
+    assert {p.revision: (p.replicas, p.mode, p.forward_to) for p in placed} == {
+        "m-1": (2, MonitorMode.SERVE, None),
+        "m-2": (2, MonitorMode.SERVE, None),
     }
     world.pods("m-1", ready=2)
     assert world.step().rule == "SwitchTraffic"
@@ -152,6 +154,19 @@ def test_a_target_that_cannot_start_is_given_up_after_the_progress_deadline() ->
     assert targets(world.spec, world.status).selected == ("m-2",)
     world.wanted = "m-3"
     assert "Begin" in world.settle()
+
+
+def test_a_target_whose_model_was_changed_is_to_blame() -> None:
+    """What it fetches is not what it was promoted with: that is the model, and no mishap."""
+    world = promoted()
+    world.let_standby_go()
+    world.see(breached("m-2"))
+    assert world.step().rule == "RollBack"
+    world.pods("m-1", ready=0, pods=1, problem=Problem(ProblemReason.DIGEST_MISMATCH, "another model"))
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "GiveUpTarget"
+    assert [(r.revision, r.cause) for r in world.status.rejected_revisions] == [("m-1", Cause.MODEL)]
+    assert world.status.cause is Cause.MODEL
 
 
 def test_a_deployment_scaled_to_zero_does_not_wait_for_pods() -> None:

@@ -161,6 +161,14 @@ def test_standby_goes_when_its_time_is_over() -> None:
     assert [p.revision for p in targets(world.spec, world.status).placements] == ["m-2"]
 
 
+@pytest.mark.parametrize("standby", [{"retain": "0s"}, {"replicas": "0%"}])
+def test_a_standby_without_time_or_pods_is_none(standby: dict[str, str]) -> None:
+    """Spec keeps none: its name does not stay in status."""
+    steps = [{"weight": 50, "duration": "1m"}]
+    world = promoted(rollout={"steps": steps, "standby": standby})
+    assert (world.status.standby_revision, world.status.standby_until) == ("", None)
+
+
 def test_standby_is_kept_to_the_very_end_of_its_time() -> None:
     """Not a second longer, and none less."""
     world = promoted()
@@ -249,6 +257,16 @@ def test_a_weight_that_cannot_be_met_says_what_to_write() -> None:
     assert "write weight: 50, or at least 9 replicas" in progressing.message
 
 
+def test_a_weight_that_can_be_met_is_not_held_against_another_step() -> None:
+    """What the condition says is of the step in progress."""
+    steps = {"steps": [{"weight": 10, "duration": "5m"}, {"weight": 50, "duration": "5m"}]}
+    world = stepping(replicas=1, rollout=steps)
+    assert world.conditions()["Progressing"] == ("True", "WeightNotMet")
+    world.all_healthy("m-2", not_worse=True)
+    assert world.step().rule == "PassStep"
+    assert world.conditions()["Progressing"] == ("True", "StepInProgress")
+
+
 def test_the_evidence_plan_follows_the_split() -> None:
     """Both arms are watched and compared in a split; only stable at rest."""
     world = stepping()
@@ -259,6 +277,22 @@ def test_the_evidence_plan_follows_the_split() -> None:
     rest = serving()
     plan = evidence_plan(rest.spec, rest.status)
     assert (plan.watched, plan.comparison) == (("m-1",), None)
+    rest.wanted = "m-2"
+    assert rest.settle() == ["Begin"]
+    assert evidence_plan(rest.spec, rest.status).comparison is None, "its pods only start"
+
+
+def test_the_evidence_plan_has_the_margins_of_spec() -> None:
+    """What is tolerated and what is to be ruled out, by ratio or by margin."""
+    by_margin = {"maxMargin": "0.02", "notWorseMargin": "0.05"}
+    objectives = [
+        {"name": "accuracy", "accuracy": {}, "target": "65%", "versusStable": by_margin},
+        {"name": "availability", "availability": {}, "target": "99%"},
+    ]
+    world = stepping(objectives=objectives)
+    found = evidence_plan(world.spec, world.status).objectives
+    assert [(each.max_ratio, each.max_margin) for each in found] == [(1, 0.02), (1.5, 0)]
+    assert [(each.not_worse_ratio, each.not_worse_margin) for each in found] == [(1, 0.05), (2, 0)]
 
 
 def test_what_has_no_share_is_compared_with_nothing() -> None:

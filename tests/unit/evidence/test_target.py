@@ -26,6 +26,18 @@ def run(policy: TargetPolicy, stream: Iterable[Block], state: TargetState | None
     return state
 
 
+def test_a_breach_is_at_the_threshold_and_above() -> None:
+    """So is what stands out, at a third of it."""
+    policy = TargetPolicy(0.01, 1e6)
+    at = TargetState((policy.log_threshold,) * 4, 9)
+    assert target.log_evidence(at) == policy.log_threshold
+    assert target.breached(policy, at)
+    assert not target.breached(policy, TargetState((policy.log_threshold - 1e-9,) * 4, 9))
+    third = policy.log_threshold * target.HEALTHY_SHARE
+    assert target.stands_out(policy, third)
+    assert not target.stands_out(policy, third - 1e-9)
+
+
 def test_first_block_by_hand() -> None:
     """After one block each level is its bet's factor, 1 + c (x/b - 1)."""
     state = run(POLICY, [Count(98, 2)])
