@@ -58,6 +58,11 @@ def _objective(**fields: object) -> Manifest:
     }
 
 
+def _detector(**fields: object) -> Manifest:
+    drift = {"profile": {"configMapName": "electricity"}, "detectors": [{"name": "own"} | fields]}
+    return {"spec": {"drift": drift}}
+
+
 def _query(**fields: str) -> Manifest:
     query = {"good": 'sum(g_total{r="$revision"})', "total": 'sum(a_total{r="$revision"})'} | fields
     return {"spec": {"objectives": [{"name": "answers", "query": query, "target": "99%"}]}}
@@ -464,6 +469,35 @@ AGAINST_A_RULE: Final = (
         "a detector with the profile's name",
         {"spec": {"drift": {"detectors": [{"name": "profile", "query": "psi"}]}}},
         "profile is the name of the profile's own detector: write another for yours",
+    ),
+    Wrong(
+        "a detector with two measures",
+        _detector(query="psi", events={"feature": "price", "values": "Missing"}),
+        "a detector has one measure: write exactly one of query and events",
+    ),
+    Wrong(
+        "a detector without a measure",
+        _detector(),
+        "a detector has one measure: write exactly one of query and events",
+    ),
+    Wrong(
+        "events without a profile",
+        {
+            "spec": {
+                "drift": {"detectors": [{"name": "own", "events": {"feature": "x", "values": "Missing"}}]}
+            }
+        },
+        "events are counted of a profile's features: write profile.configMapName, or a query instead",
+    ),
+    Wrong(
+        "events below nothing",
+        _detector(events={"feature": "price", "values": "Below"}),
+        "Below and Above compare with a bound: write bound with these, and leave it out with others",
+    ),
+    Wrong(
+        "missing values with a bound",
+        _detector(events={"feature": "price", "values": "Missing", "bound": "1"}),
+        "Below and Above compare with a bound: write bound with these, and leave it out with others",
     ),
     Wrong(
         "a ConfigMap's name in capitals",

@@ -155,6 +155,12 @@ METRIC_REFERENCE_BINS: Final = "modelward_feature_reference"
 """The profile's own counts, with the same labels."""
 METRIC_UNBINNED: Final = "modelward_feature_unbinned_total"
 """Labels: deployment, revision, profile, reason (no_feature|rows_cut)."""
+METRIC_VALUE_EVENTS: Final = "modelward_value_events_total"
+"""Values of sampled requests that are, or are not, the events of a detector (spec.drift.detectors).
+
+Labels: deployment, revision, profile, detector, config (hash of the definition), result (event|other)."""
+VALUE_EVENT: Final = "event"
+VALUE_OTHER: Final = "other"
 # Recorded by the PrometheusRule, by namespace, deployment, profile, role and feature, each with the label
 # `revision` and once more without it, for the whole deployment.
 RECORD_BIN_VALUES: Final = "modelward:feature_bin:values"

@@ -19,7 +19,7 @@ from modelward.evidence.drift import assess
 from modelward.evidence.verdict import Verdict
 from modelward.profile.build import Columns, build
 from modelward.render.drift import ALERT, limit_policy, rule_group
-from modelward.render.drift_promql import drifted_most
+from modelward.render.drift_promql import drifted_most, event_share
 from tests.golden.promtool import Bench, series
 from tests.unit.render import cases
 
@@ -157,6 +157,26 @@ def test_the_operator_s_question_names_the_worst_as_a_multiple_of_its_limit(drif
     drift.expect(
         f"abs({drifted_most(KEY, 'abc')} - {found.psi / found.limit!r}) < bool 1e-9", 2 * HOUR, {"{}": 1}
     )
+
+
+def test_events_of_a_detector_are_a_share_of_all_values_in_the_window(bench: Bench) -> None:
+    """Over pods and revisions, of raw counters at the window's ends; another definition's are apart."""
+    own = {"namespace": "shops", "deployment": "shop", "profile": "abc", "detector": "dear", "config": "c1"}
+    bench.interval_seconds = 30
+    bench.inputs = [
+        series(names.METRIC_VALUE_EVENTS, own | {"pod": pod, "result": result} | more, values)
+        for pod, result, values, more in (
+            ("a", "event", "50+0x120 50+1x120", {"revision": "shop-1"}),
+            ("a", "other", "700+0x120 700+4x120", {"revision": "shop-1"}),
+            ("b", "event", "_x121 0+0x119", {"revision": "shop-2"}),
+            ("b", "other", "_x121 0+1x119", {"revision": "shop-2"}),
+            ("a", "event", "0+9x240", {"revision": "shop-1", "config": "c0"}),
+        )
+    ]
+    asked = event_share(KEY, ("dear", "c1"), "1h", 100)
+    bench.expect(f"abs({asked} - 120 / (120 + 480 + 119)) < bool 0.01", 2 * HOUR, {"{}": 1})
+    bench.expect(event_share(KEY, ("dear", "c1"), "1h", 1000), 2 * HOUR, {})
+    bench.expect(event_share(KEY, ("dear", "c2"), "1h", 1), 2 * HOUR, {})
 
 
 def test_the_alert_names_what_has_drifted(drift: Bench) -> None:

@@ -9,6 +9,7 @@ import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
@@ -125,6 +126,27 @@ class CategoricalBins(_Binned):
 FeatureBins = Annotated[NumericBins | CategoricalBins, Field(discriminator="kind")]
 
 
+class EventValues(StrEnum):
+    """Which values of an input are events of a detector."""
+
+    MISSING = "Missing"
+    UNLISTED = "Unlisted"
+    BELOW = "Below"
+    ABOVE = "Above"
+
+
+class ValueEvents(_Schema):
+    """Values of one feature that are counted as a detector's events."""
+
+    detector: str = Field(min_length=1)
+    config: str = Field(min_length=1)
+    """Hash of the definition: a label of the counts."""
+    feature: str = Field(min_length=1, max_length=MAX_NAME_CHARACTERS)
+    values: EventValues
+    bound: float | None = None
+    """Of Below and Above."""
+
+
 class DriftConfig(_Schema):
     """What the monitor counts of inputs and predictions; `drift` in monitor.json."""
 
@@ -134,6 +156,8 @@ class DriftConfig(_Schema):
     """Columns of the model's input; the width of a request's one unnamed tensor."""
     features: tuple[FeatureBins, ...] = Field(max_length=MAX_BINNED_FEATURES)
     prediction: FeatureBins | None = None
+    events: tuple[ValueEvents, ...] | None = None
+    """Absent without any: earlier monitors know no such field."""
 
 
 def bin_labels(bins: int) -> tuple[str, ...]:

@@ -4,15 +4,24 @@ Drift alone is no reason to go back: another revision is given the same inputs. 
 revision does badly, and it is told to people.
 """
 
+import hashlib
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal
 
+import orjson
 from pydantic import Field
 
 from modelward.api.base import APIType
+from modelward.api.binning import MAX_NAME_CHARACTERS, EventValues
 from modelward.api.objectives import REVISION, PromQL
-from modelward.api.quantities import DecimalString, Duration, decimal_above, duration_within
+from modelward.api.quantities import (
+    DecimalString,
+    Duration,
+    SignedDecimalString,
+    decimal_above,
+    duration_within,
+)
 from modelward.api.rules import ListMap, Rule, matches
 
 PROFILE_DETECTOR: Final = "profile"
@@ -22,8 +31,31 @@ DEFAULT_WINDOW: Final = timedelta(hours=1)
 _SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 
 
+class DetectorEvents(APIType):
+    """Values of one input that ought to be rare. The monitors count them among all values of that input."""
+
+    feature: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+    """Name of a feature of the profile that is watched."""
+    values: EventValues
+    """Which values are events.
+
+    Missing (null, NaN, empty), Unlisted (a category that the profile does not list, or no number where it has
+    numbers), Below the bound, or Above it.
+    """
+    bound: SignedDecimalString | None = None
+    """With Below and Above: what values are compared with, in quotes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.bound) == (self.values in ['Below', 'Above'])",
+            "Below and Above compare with a bound: write bound with these, and leave it out with others",
+            lambda events: (events.bound is not None) == (events.values in {"Below", "Above"}),
+        ),
+    )
+
+
 class Detector(APIType):
-    """The team's own measure of drift, in PromQL."""
+    """The team's own measure of drift: PromQL, or the share of some values among all of an input."""
 
     name: Annotated[
         str,
@@ -34,18 +66,34 @@ class Detector(APIType):
         ),
     ]
     """Name in alerts and decisions; unique in this deployment."""
-    query: Annotated[
-        PromQL,
-        Rule(
-            r"!self.matches(r'\$revision\b')",
-            "every revision is given the same inputs: write the query without $revision; "
-            "$deployment and $namespace stand for their names",
-            lambda query: REVISION.search(query) is None,
-        ),
-    ]
+    query: (
+        Annotated[
+            PromQL,
+            Rule(
+                r"!self.matches(r'\$revision\b')",
+                "every revision is given the same inputs: write the query without $revision; "
+                "$deployment and $namespace stand for their names",
+                lambda query: REVISION.search(query) is None,
+            ),
+        ]
+        | None
+    ) = None
     """Gives exactly one series. $deployment and $namespace stand for their names."""
+    events: DetectorEvents | None = None
+    """Its value is the share of these among all values of the feature, over the window; needs a profile.
+
+    It has none below 100 values, nor below 20 / threshold.
+    """
     threshold: DecimalString = Decimal("0.2")
     """The inputs have drifted while the value is above this, in quotes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.query) != has(self.events)",
+            "a detector has one measure: write exactly one of query and events",
+            lambda detector: (detector.query is None) != (detector.events is None),
+        ),
+    )
 
 
 class ProfileSource(APIType):
@@ -99,6 +147,11 @@ class Drift(APIType):
             f"{PROFILE_DETECTOR} is the name of the profile's own detector: write another for yours",
             lambda drift: all(detector.name != PROFILE_DETECTOR for detector in drift.detectors),
         ),
+        Rule(
+            "has(self.profile) || self.detectors.all(d, !has(d.events))",
+            "events are counted of a profile's features: write profile.configMapName, or a query instead",
+            lambda drift: drift.profile is not None or all(d.events is None for d in drift.detectors),
+        ),
     )
 
     @property
@@ -110,3 +163,9 @@ class Drift(APIType):
     def window_length(self) -> timedelta:
         """Time whose samples are held against the profile."""
         return DEFAULT_WINDOW if self.window is None else self.window
+
+
+def events_config(events: DetectorEvents) -> str:
+    """Return a short hash of which values are events: a label of their counts, so that two never mix."""
+    definition = events.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return hashlib.sha256(orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]

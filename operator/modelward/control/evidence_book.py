@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from modelward.api.drift import PROFILE_DETECTOR
 from modelward.decide.observation import DriftSignal, FiringAlert, MetricsState, QueryProblem
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.ledger import Ledger
@@ -189,7 +188,7 @@ class EvidenceBook:
                 metrics=polled.metrics,
                 message=polled.message,
                 drift=_drift(before, polled),
-                problems=_of_the_team(polled.problems),
+                problems=_of_the_team(before.queries, polled.problems),
             )
             self._entries[key] = after
             if after.pace is Pace.EVERY_BLOCK or after.verdicts != before.verdicts:
@@ -225,10 +224,10 @@ def _drift(before: Entry, polled: Polled) -> tuple[DriftSignal, ...]:
     return tuple(signals)
 
 
-def _of_the_team(problems: Mapping[str, str]) -> tuple[QueryProblem, ...]:
-    """Return what is wrong with a team's queries; that of the profile is ours, and has no value at first."""
-    ours = f"detector {PROFILE_DETECTOR}"
-    return tuple(QueryProblem(*each) for each in sorted(problems.items()) if each[0] != ours)
+def _of_the_team(queries: TeamQueries, problems: Mapping[str, str]) -> tuple[QueryProblem, ...]:
+    """Return what is wrong with a team's queries; those of monitors' counts are ours, and begin without."""
+    ours = {f"detector {detector.name}" for detector in queries.drift if detector.asks_of_monitors}
+    return tuple(QueryProblem(*each) for each in sorted(problems.items()) if each[0] not in ours)
 
 
 def _still_meant(plan: Plan, polled: Polled) -> tuple[TimedBlock, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modelward.api.binning import DriftConfig, NumericBins
+from modelward.api.drift import Detector
 from modelward.api.profile import PROFILE_KEY, InvalidProfileError, Profile, drift_config, read_profile
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.control import kinds
@@ -47,12 +48,10 @@ class Profiles:
             message = f"there is no ConfigMap {name} with the label {LABEL_DEPLOYMENT}: {key.name}"
             return Found(None, ProfileSeen(ProfileProblem.MISSING, message))
         known = self._read.get(key)
-        if known is not None and known[0] == record.content:
-            return known[1]
-        data = record.manifest().get("data") or {}
-        found = _read_from(name, data.get(PROFILE_KEY))
-        self._read[key] = (record.content, found)
-        return found
+        if known is None or known[0] != record.content:
+            data = record.manifest().get("data") or {}
+            known = self._read[key] = record.content, _read_from(name, data.get(PROFILE_KEY))
+        return _for_detectors(known[1], spec.drift.detectors)
 
     def forget(self, key: Key) -> None:
         """Forget the profile of a deployment that is gone, or names none any more."""
@@ -70,6 +69,20 @@ def _read_from(name: str, text: str | None) -> Found:
     config = drift_config(profile)
     message = "; ".join(filter(None, (_left_out(profile, config), _of_one_bin(config))))
     return Found(config, ProfileSeen(ProfileProblem.CUT, message) if message else ProfileSeen())
+
+
+def _for_detectors(found: Found, detectors: Sequence[Detector]) -> Found:
+    """Add which detectors count the values of features that are not watched: they never have a value."""
+    if found.config is None:
+        return found
+    watched = {feature.name for feature in found.config.features}
+    lost = [each for each in detectors if each.events is not None and each.events.feature not in watched]
+    if not lost:
+        return found
+    names = _some([each.name for each in lost])
+    message = f"events of {names} are of no feature that is watched: name one of {_some(sorted(watched))}"
+    told = "; ".join(filter(None, (found.seen.message, message)))
+    return Found(found.config, ProfileSeen(ProfileProblem.CUT, told))
 
 
 def _left_out(profile: Profile, config: DriftConfig) -> str:

@@ -207,7 +207,8 @@ def _named(reason: str) -> Reason:
 
 def _has_queries(situation: Situation) -> bool:
     spec = situation.spec
-    return bool(spec.drift.detectors) or any(objective.query is not None for objective in spec.objectives)
+    queries = [*(each.query for each in spec.drift.detectors), *(each.query for each in spec.objectives)]
+    return any(query is not None for query in queries)
 
 
 def _queries_valid(situation: Situation) -> _Said:
@@ -216,6 +217,12 @@ def _queries_valid(situation: Situation) -> _Said:
     if problems := situation.observation.query_problems:
         return _FALSE, Reason.QUERY_FAILED, "; ".join(f"{each.subject}: {each.message}" for each in problems)
     return _TRUE, Reason.QUERIES_ANSWERED, "every query of the team gives one series"
+
+
+def _counted_but_unknown(situation: Situation) -> list[str]:
+    """Return the detectors of what monitors count that have no value: the profile's, and those by events."""
+    of_events = [each.name for each in situation.spec.drift.detectors if each.events is not None]
+    return [name for name in (PROFILE_DETECTOR, *of_events) if name in situation.observation.drift_unknown]
 
 
 def _drift_watched(situation: Situation) -> dict[ConditionType, _Said]:
@@ -230,8 +237,9 @@ def _drift_watched(situation: Situation) -> dict[ConditionType, _Said]:
             said = _FALSE, Reason.PROFILE_INVALID, profile.message
         case _ if not situation.metrics_are_available:
             said = _UNKNOWN, Reason.METRICS_UNAVAILABLE, situation.observation.metrics_message
-        case _ if PROFILE_DETECTOR in situation.observation.drift_unknown:
-            said = _UNKNOWN, Reason.TOO_FEW_VALUES, "too few values in the window, or nothing is recorded"
+        case _ if unknown := _counted_but_unknown(situation):
+            message = f"too few values in the window, or nothing is recorded: {', '.join(unknown)}"
+            said = _UNKNOWN, Reason.TOO_FEW_VALUES, message
         case ProfileProblem.CUT:
             said = _TRUE, Reason.FEATURES_CUT, profile.message
         case _:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from modelward import conventions as names
-from modelward.api.binning import DriftConfig
+from modelward.api.binning import DriftConfig, ValueEvents
+from modelward.api.drift import Detector, events_config
 from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
     AvailabilityObjectiveConfig,
@@ -92,13 +93,29 @@ def monitor_config(
             prediction=server.prediction,
         ),
         objectives=objective_configs(spec.objectives),
-        drift=drift,
+        drift=drift and counted_for(drift, spec.drift.detectors),
         traffic=traffic_config(identity, placement, generation),
         telemetry=TelemetryConfig(
             sample_ratio=float(spec.telemetry.sample_ratio), is_exported=spec.telemetry.otlp is not None
         ),
         drain_seconds=DRAIN_SECONDS,
     )
+
+
+def counted_for(profile: DriftConfig, detectors: Sequence[Detector]) -> DriftConfig:
+    """Return the bins of a profile with the events that the team's detectors want counted beside them."""
+    events = tuple(
+        ValueEvents(
+            detector=detector.name,
+            config=events_config(detector.events),
+            feature=detector.events.feature,
+            values=detector.events.values,
+            bound=_number(detector.events.bound),
+        )
+        for detector in detectors
+        if detector.events is not None
+    )
+    return profile.model_copy(update={"events": events or None})
 
 
 def traffic_config(identity: DeploymentIdentity, placement: Placement, generation: int) -> TrafficConfig:

@@ -22,12 +22,14 @@ from typing import Final
 from modelward.conventions import (
     METRIC_BINS,
     METRIC_REFERENCE_BINS,
+    METRIC_VALUE_EVENTS,
     RECORD_BIN_RATIO,
     RECORD_BIN_SHARE,
     RECORD_BIN_VALUES,
     RECORD_PSI,
     RECORD_PSI_LIMIT,
     ROLE_INPUT,
+    VALUE_EVENT,
 )
 from modelward.render.promql import DeploymentKey
 
@@ -43,8 +45,7 @@ def bin_values(deployment: DeploymentKey, window: str) -> str:
         window: as Prometheus writes durations.
     """
     counts = f"{METRIC_BINS}{_of(deployment)}"
-    now, before = f"last_over_time({counts}[{window}])", f"last_over_time({counts}[{window}] offset {window})"
-    return f"sum by ({_BIN}, revision) (({now} - {before}) >= 0 or {now})"
+    return f"sum by ({_BIN}, revision) ({_newly_counted(counts, window)})"
 
 
 def bin_values_of_all(deployment: DeploymentKey) -> str:
@@ -145,6 +146,31 @@ def drifted_features(deployment: DeploymentKey, profile: str) -> str:
     """PSI of each feature of the whole deployment that is above its limit."""
     of_all = _of(deployment, f'profile="{profile}", revision=""')
     return f"{RECORD_PSI}{of_all} > {RECORD_PSI_LIMIT}{of_all}"
+
+
+def event_share(deployment: DeploymentKey, detector: tuple[str, str], window: str, least_values: int) -> str:
+    """Share of a detector's events among all values of its feature in a window, of all revisions together.
+
+    Nothing where there are fewer values than `least_values`.
+
+    Args:
+        deployment: namespace and name.
+        detector: its name, and the hash of its events' definition.
+        window: as Prometheus writes durations.
+        least_values: below which a share says nothing.
+    """
+    name, config = detector
+    own = f'detector="{name}", config="{config}"'
+    events, every = (
+        f"sum({_newly_counted(METRIC_VALUE_EVENTS + _of(deployment, matchers), window)})"
+        for matchers in (f'{own}, result="{VALUE_EVENT}"', own)
+    )
+    return f"{events} / ({every} >= {least_values})"
+
+
+def _newly_counted(counts: str, window: str) -> str:
+    now, before = f"last_over_time({counts}[{window}])", f"last_over_time({counts}[{window}] offset {window})"
+    return f"({now} - {before}) >= 0 or {now}"
 
 
 def _share_and_ratio(deployment: DeploymentKey) -> tuple[str, str]:

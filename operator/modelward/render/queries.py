@@ -1,17 +1,24 @@
 """The team's own PromQL of a deployment, ready to be asked: counts of objectives, and drift detectors."""
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from modelward.api.binning import DriftConfig
-from modelward.api.drift import PROFILE_DETECTOR, Detector, Drift
+from modelward.api.drift import PROFILE_DETECTOR, Detector, Drift, events_config
 from modelward.api.objectives import Query
+from modelward.api.quantities import format_duration
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.render.drift_promql import drifted_most, drifted_most_by_profile
+from modelward.render.drift_promql import drifted_most, drifted_most_by_profile, event_share
 from modelward.render.promql import DeploymentKey, totals
 
+LEAST_VALUES: Final = 100
+"""Of an input in a window, for the share of a detector's events to say something."""
+LEAST_EVENTS: Final = 20
+"""That such a share has where it is at its threshold: chance then moves it by about a quarter."""
 _PLACE: Final = re.compile(r"\$(revision|deployment|namespace)\b", re.ASCII)
 
 
@@ -37,6 +44,8 @@ class DriftQuery:
     name: str
     query: str
     threshold: float
+    asks_of_monitors: bool = False
+    """It is in our words, of what the monitors count: without a value there are too few, and no mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,10 @@ def recorded_drift(key: DeploymentKey, drift: Drift) -> tuple[DriftQuery, ...]:
 
 
 def _drift_queries(key: DeploymentKey, drift: Drift, of_profile: str) -> tuple[DriftQuery, ...]:
-    of_team = tuple(_drift_query(key, detector) for detector in drift.detectors)
-    return (DriftQuery(PROFILE_DETECTOR, of_profile, 1.0), *of_team) if of_profile else of_team
+    of_team = tuple(_drift_query(key, detector, drift) for detector in drift.detectors)
+    if not of_profile:
+        return of_team
+    return (DriftQuery(PROFILE_DETECTOR, of_profile, 1.0, asks_of_monitors=True), *of_team)
 
 
 def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str) -> CountQuery:
@@ -98,8 +109,22 @@ def _count_query(key: DeploymentKey, objective: str, query: Query, revision: str
     return CountQuery(objective, revision, good, total)
 
 
-def _drift_query(key: DeploymentKey, detector: Detector) -> DriftQuery:
-    return DriftQuery(detector.name, _filled_in(detector.query, key), float(detector.threshold))
+def _drift_query(key: DeploymentKey, detector: Detector, drift: Drift) -> DriftQuery:
+    if detector.query is not None:
+        return DriftQuery(detector.name, _filled_in(detector.query, key), float(detector.threshold))
+    assert detector.events is not None  # noqa: S101 - a rule of the API
+    share = event_share(
+        key,
+        (detector.name, events_config(detector.events)),
+        format_duration(drift.window_length),
+        _least_values(detector.threshold),
+    )
+    return DriftQuery(detector.name, share, float(detector.threshold), asks_of_monitors=True)
+
+
+def _least_values(threshold: Decimal) -> int:
+    """Return how many values make a share: enough for some events where it is at its threshold."""
+    return max(LEAST_VALUES, math.ceil(LEAST_EVENTS / threshold) if threshold else 0)
 
 
 def _filled_in(query: str, key: DeploymentKey, revision: str = "") -> str:

@@ -222,6 +222,17 @@ def test_another_threshold_forgets_what_was_said_of_the_earlier_one() -> None:
     assert made[KEY].drift == ()
 
 
+def test_a_detector_of_monitors_counts_without_a_value_is_no_mistake_of_the_team() -> None:
+    """Its words are ours; a query of the team that gives nothing is told."""
+    made = book(Pace.SETTLED)
+    ours = replace(PSI, name="lost", asks_of_monitors=True)
+    made.follow(KEY, UID, Followed(PLAN, Pace.SETTLED, queries=TeamQueries(drift=(PSI, ours))))
+    problems = {"detector psi": "no series", "detector lost": "no series"}
+    made.take({KEY: replace(counted(5, 1, 0), problems=problems)})
+    assert made[KEY].problems == (QueryProblem("detector psi", "no series"),)
+    assert made[KEY].drift_unknown == ("psi", "lost")
+
+
 def test_what_is_wrong_with_queries_is_news_once() -> None:
     """A reconcile is woken when a problem comes and when it goes, not while it stays."""
     made = book(Pace.SETTLED)

@@ -95,6 +95,20 @@ def test_numbers_in_one_bin_are_told(cache: Cache) -> None:
     assert result.seen.message.startswith("the numbers of flat have one bin, in which no drift is seen")
 
 
+def test_detectors_of_features_that_are_not_watched_are_told(cache: Cache) -> None:
+    """Nothing would ever be counted for them; those of features that are watched need no word."""
+    cache.put(kinds.CONFIG_MAP, config_map(a_profile()))
+    detectors = [
+        {"name": name, "events": {"feature": feature, "values": "Missing"}}
+        for name, feature in (("lost", "prise"), ("found", "price"))
+    ]
+    drift = {"profile": {"configMapName": "shop-profile"}, "detectors": detectors}
+    result = found(cache, cases.read({**cases.MINIMAL, "drift": drift}))
+    assert result.seen.problem is ProfileProblem.CUT
+    assert result.seen.message == "events of lost are of no feature that is watched: name one of day, price"
+    assert found(cache).seen == ProfileSeen()
+
+
 def test_a_changed_profile_is_read_again(cache: Cache) -> None:
     """What was read is kept only while its ConfigMap is the same."""
     profiles = Profiles(cache)

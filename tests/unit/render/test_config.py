@@ -9,6 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from modelward import conventions as names
+from modelward.api.binning import DriftConfig, NumericBins
+from modelward.api.drift import Detector, DetectorEvents, events_config
 from modelward.api.monitorconfig import (
     AccuracyObjectiveConfig,
     LatencyObjectiveConfig,
@@ -21,7 +23,7 @@ from modelward.api.objectives import Objective, OnBreach, Storage, event_config
 from modelward.api.spec import Telemetry
 from modelward.decide.placement import MonitorMode, Placement
 from modelward.render.collector import collector_config
-from modelward.render.config import config_map, objective_configs
+from modelward.render.config import config_map, counted_for, objective_configs
 from tests.unit.render import cases
 
 IDENTITY = cases.identity_of("shop")
@@ -95,6 +97,20 @@ def test_a_pointer_to_predictions_reaches_the_monitor() -> None:
     files = data_of(Placement("shop-a", 1), server=server)
     config = MonitorConfig.model_validate_json(files[names.FILE_MONITOR_CONFIG])
     assert config.server.prediction == "/result/class"
+
+
+def test_events_of_detectors_reach_the_monitor() -> None:
+    """Beside the profile's bins; without any the field is absent, which earlier monitors do not know."""
+    bins = NumericBins(name="price", edges=(1.0,), reference=(49, 49, 0, 0))
+    profile = DriftConfig(profile="abc", columns=1, features=(bins,))
+    events = DetectorEvents.model_validate({"feature": "price", "values": "Above", "bound": "2.5"})
+    by_events, by_query = Detector(name="dear", events=events), Detector(name="psi", query="psi")
+    found = counted_for(profile, (by_events, by_query))
+    (told,) = found.events or ()
+    assert (told.detector, told.config, told.feature) == ("dear", events_config(events), "price")
+    assert (told.values, told.bound) == ("Above", 2.5)
+    assert counted_for(found, (by_query,)) == profile
+    assert "events" not in counted_for(profile, ()).model_dump(exclude_none=True)
 
 
 def test_errors_that_count_by_their_size_reach_the_monitor() -> None:

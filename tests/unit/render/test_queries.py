@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from modelward.api.binning import DriftConfig, NumericBins
-from modelward.api.drift import ProfileSource
+from modelward.api.drift import DetectorEvents, Drift, ProfileSource, events_config
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render.queries import CountQuery, DriftQuery, TeamQueries, recorded_drift, team_queries
 from tests.modeldeployments import VALID, Manifest, changed
@@ -71,6 +71,21 @@ def test_a_profile_is_a_detector_more() -> None:
     found = team_queries(KEY, spec_of(detectors=(PSI,)), ("shop-a",), ("shop-a",), profile)
     assert [(query.name, query.threshold) for query in found.drift] == [("profile", 1.0), ("psi", 0.1)]
     assert 'profile="abc", role="input", revision=""' in found.drift[0].query
+
+
+@pytest.mark.parametrize(("threshold", "least"), [("0.2", 100), ("0.01", 2000), ("0", 100)])
+def test_a_detector_by_events_is_a_share_of_what_monitors_counted(threshold: str, least: int) -> None:
+    """Of enough values for some events where it is at its threshold, and of this definition alone."""
+    events = {"feature": "price", "values": "Below", "bound": "-1"}
+    detector = {"name": "cheap", "events": events, "threshold": threshold}
+    drift = Drift.model_validate({"profile": {"configMapName": "p"}, "window": "6h", "detectors": [detector]})
+    _, found = recorded_drift(KEY, drift)
+    config = events_config(DetectorEvents.model_validate(events))
+    assert (found.name, found.threshold, found.asks_of_monitors) == ("cheap", float(threshold), True)
+    assert f'detector="cheap", config="{config}", result="event"' in found.query
+    assert "[6h] offset 6h" in found.query
+    assert found.query.endswith(f">= {least})")
+    assert config != events_config(DetectorEvents.model_validate(events | {"bound": "1"}))
 
 
 def test_the_past_is_asked_for_whatever_profile_was_in_use() -> None:

@@ -18,6 +18,7 @@ from modelward.conventions import (
     ROLE_INPUT,
     ROLE_PREDICTION,
 )
+from modelward.monitor.drift.events import Events
 
 MAX_ROWS: Final = 1024
 """Rows of one request that are counted; those beyond are not."""
@@ -40,6 +41,7 @@ class Bins:
         self._identity = (deployment, revision, config.profile)
         self._inputs = {feature.name: _Counted(feature) for feature in config.features}
         self._prediction = None if config.prediction is None else _Counted(config.prediction)
+        self._events = Events(config, self._identity)
         self._unbinned = {_NO_FEATURE: 0, _ROWS_CUT: 0}
 
     def observe(self, inputs: Mapping[str, Sequence[object]], predictions: Sequence[object]) -> None:
@@ -58,13 +60,14 @@ class Bins:
                 counted.add(values)
         if not known and self._inputs:
             self._unbinned[_NO_FEATURE] += 1
+        self._events.observe(inputs, MAX_ROWS)
         if self._prediction is not None:
             self._prediction.add(predictions)
         rows = max((len(values) for values in inputs.values()), default=0)
         self._unbinned[_ROWS_CUT] += max(0, rows - MAX_ROWS)
 
     def families(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """What /metrics shows: the counts, the profile's own counts, and what could not be counted."""
+        """What /metrics shows: counts, the profile's own, detectors' events, and what was not counted."""
         counts = CounterMetricFamily(
             METRIC_BINS, "Values of sampled requests by bin of the profile.", labels=[*_LABELS, "bin"]
         )
@@ -81,6 +84,8 @@ class Bins:
                 reference.add_metric(labels, known)
         yield counts
         yield reference
+        if self.config.events:
+            yield self._events.family()
         unbinned = CounterMetricFamily(
             METRIC_UNBINNED,
             "Requests without a feature of the profile (no_feature), rows beyond the limit (rows_cut).",
