@@ -128,7 +128,23 @@ def monitor_config(server_port: int) -> dict[str, Any]:
     }
 
 
-def _ours(server_port: int, folder: Path) -> _Command:
+@dataclass(frozen=True, slots=True)
+class Monitor(Running):
+    """A monitor that takes requests."""
+
+    metrics_port: int
+
+
+@contextmanager
+def monitor(server_port: int, otlp_port: int, folder: Path) -> Iterator[Monitor]:
+    """Run the monitor before the server, its spans to a collector at `otlp_port`, and end it."""
+    command = _monitor(server_port, otlp_port, folder)
+    with _process(command, folder) as running:
+        yield Monitor(running.port, running.pid, int(command.environment["MODELWARD_METRICS_PORT"]))
+
+
+def _monitor(server_port: int, otlp_port: int, folder: Path) -> _Command:
+    folder.mkdir(parents=True, exist_ok=True)
     serving, synthetic, metrics, admin = free_ports(4)
     (folder / "monitor.json").write_text(json.dumps(monitor_config(server_port)))
     (folder / "receipt-key").write_text(base64.b64encode(bytes(range(32))).decode())
@@ -140,10 +156,13 @@ def _ours(server_port: int, folder: Path) -> _Command:
         "MODELWARD_ADMIN_PORT": str(admin),
         "MODELWARD_CONFIG_DIR": str(folder),
         "MODELWARD_KEYS_DIR": str(folder),
-        # The bare server takes spans as it takes anything else.
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server_port}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{otlp_port}",
     }
     return _Command([sys.executable, "-m", "modelward.monitor"], environment, serving)
+
+
+def _ours(server_port: int, folder: Path) -> _Command:
+    return _monitor(server_port, server_port, folder)  # the bare server takes spans as anything else
 
 
 _NGINX: Final = """
