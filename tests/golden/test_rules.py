@@ -269,3 +269,30 @@ def test_promtool_finds_nothing_wrong(tmp_path: Path, spec_name: str) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_person_is_reminded_after_the_time_that_spec_says(alerts: Bench) -> None:
+    """The alert fires once a word has been awaited for longer than remindAfter, says of what, and ends with it."""
+    alerts.rules = rules_of({**DOCUMENT, "requireApproval": {"remindAfter": "10m"}})
+    own = {
+        "namespace": "shops",
+        "deployment": "shop",
+        "revision": "shop-2222222222",
+        "reason": "AwaitingApproval",
+    }
+    alerts.inputs = [
+        series(names.METRIC_APPROVAL_AWAITED, own, "120x40 stale"),
+        series(names.METRIC_APPROVAL_AWAITED, own | {"namespace": "other"}, "0x60"),
+    ]
+    texts = {
+        "summary": "shop: a person's word is awaited",
+        "description": (
+            "ModelDeployment shops/shop has waited for a person for 10m 30s (AwaitingApproval, revision "
+            "shop-2222222222). See: kubectl modelward review shop -n shops"
+        ),
+        "runbook_url": "https://example.com/runbooks/ModelwardApprovalAwaited.md",
+    }
+    labels = {**own, "severity": "ticket", names.ALERT_LABEL_DEPLOYMENT: "shop"}
+    alerts.expect_alert(names.ALERT_APPROVAL_AWAITED, 720, [])
+    alerts.expect_alert(names.ALERT_APPROVAL_AWAITED, 750, [{"exp_labels": labels, "exp_annotations": texts}])
+    alerts.expect_alert(names.ALERT_APPROVAL_AWAITED, 1800, [])

@@ -20,12 +20,14 @@ Anything else (a scrape missed, a gap in Prometheus, a counter that fell) is wha
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from modelward.conventions import (
     ALERT_PREFIX,
     BLOCK_SECONDS,
+    METRIC_APPROVAL_AWAITED,
     METRIC_DRIFT,
     METRIC_EVENTS,
     METRIC_EVIDENCE_STATE,
@@ -229,6 +231,13 @@ def incident(deployment: DeploymentKey, labels: Mapping[str, str]) -> str:
     wanted = [f"{name}=~{_quoted(expression)}" for name, expression in sorted(labels.items())]
     matchers = ", ".join([_deployments([deployment]), *wanted])
     return f"max by (namespace, deployment, cause, reason) ({METRIC_INCIDENT}{{{matchers}}}) == 1"
+
+
+def approval_awaited(deployment: DeploymentKey, limit: timedelta) -> str:
+    """Answer for how many seconds a person's word has been awaited, once that is longer than the limit."""
+    labels = "namespace, deployment, revision, reason"
+    since = f"max by ({labels}) ({METRIC_APPROVAL_AWAITED}{{{_deployments([deployment])}}})"
+    return f"time() - {since} > {limit.total_seconds():.0f}"
 
 
 def drifted(deployment: DeploymentKey, detector: str, threshold: Decimal) -> str:

@@ -16,6 +16,7 @@ from modelward.api.quantities import format_decimal, format_percentage
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.render import promql
 from modelward.render.alert import alert
+from modelward.render.approval import approval_alert
 from modelward.render.drift import rule_group
 from modelward.render.identity import DeploymentIdentity, Platform
 from modelward.render.incidents import incident_alerts
@@ -76,7 +77,7 @@ def prometheus_rule(
     alerts += [_drift_alert(identity, detector, platform) for detector in spec.drift.detectors]
     if spec.replicas > 0:
         alerts.append(_no_data_alert(identity, platform))
-    alerts += incident_alerts(identity, spec, platform)
+    alerts += [*incident_alerts(identity, spec, platform), approval_alert(identity, spec, platform)]
     labels = dict(platform.prometheus_rule_labels) | deployment_labels(identity, "monitoring")
     return {
         "apiVersion": "monitoring.coreos.com/v1",
