@@ -272,7 +272,7 @@ def test_promtool_finds_nothing_wrong(tmp_path: Path, spec_name: str) -> None:
 
 
 def test_a_person_is_reminded_after_the_time_that_spec_says(alerts: Bench) -> None:
-    """The alert fires once a word has been awaited for longer than remindAfter, says of what, and ends with it."""
+    """The alert fires once a word has been awaited for longer, says of what, and ends with it."""
     alerts.rules = rules_of({**DOCUMENT, "requireApproval": {"remindAfter": "10m"}})
     own = {
         "namespace": "shops",
