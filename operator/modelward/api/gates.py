@@ -12,7 +12,7 @@ from modelward.api.interpretability import Interpretability
 from modelward.api.quality import MAX_COLUMNS, ColumnName, DataQuality, DataURI
 from modelward.api.quantities import Duration, duration_within
 from modelward.api.robustness import Robustness
-from modelward.api.rules import ListMap, Rule, matches
+from modelward.api.rules import Distinct, ListMap, Rule, matches
 from modelward.api.template import JOB_TEMPLATE_RULES, PodTemplate
 
 MAX_GATES: Final = 20
@@ -59,11 +59,7 @@ class Validation(Table):
         Annotated[
             tuple[ColumnName, ...],
             Field(min_length=1, max_length=MAX_COLUMNS),
-            Rule(
-                "self.all(f, self.exists_one(g, g == f))",
-                "a feature is written twice: write each once",
-                lambda features: features is None or len(set(features)) == len(features),
-            ),
+            Distinct("a feature is written twice: write each once"),
         ]
         | None
     ) = None

@@ -18,7 +18,7 @@ from modelward.api.quantities import (
     decimal_above,
     percentage_between,
 )
-from modelward.api.rules import ListMap, Rule, matches
+from modelward.api.rules import Distinct, Rule, matches
 
 MAX_COLUMNS: Final = 500
 MAX_CATEGORIES: Final = 100
@@ -102,7 +102,11 @@ class DataQuality(APIType):
     Each check is made where it is written; minRows and the types of columns always.
     """
 
-    columns: Annotated[tuple[Column, ...], ListMap("name"), Field(max_length=MAX_COLUMNS)] = ()
+    columns: Annotated[
+        tuple[Column, ...],
+        Field(max_length=MAX_COLUMNS),
+        Distinct("two columns have the same name: write each once", key="name"),
+    ] = ()
     """What is asked of columns. Others are not looked at, unless there is a profile."""
     profile: (
         Annotated[
@@ -127,11 +131,3 @@ class DataQuality(APIType):
     """Smallest share of rows that each label must have."""
     shift: Shift | None = None
     """Distance from the training data or the profile, one of which must be given."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.columns.all(c, self.columns.exists_one(d, d.name == c.name))",
-            "two columns have the same name: write each once",
-            lambda quality: len({column.name for column in quality.columns}) == len(quality.columns),
-        ),
-    )

@@ -44,6 +44,14 @@ class ConditionType(_Documented):
         "DriftWatched",
         "Whether inputs and predictions are held against a profile; only where spec.drift.profile names one.",
     )
+    GATES_PASSED = (
+        "GatesPassed",
+        "Whether the candidate, or the last one, passed its measured gates; only where it had any.",
+    )
+    APPROVED = (
+        "Approved",
+        "Whether people have approved what waits for them; only where they are asked, or have vetoed.",
+    )
 
 
 class Reason(_Documented):
@@ -86,6 +94,10 @@ class Reason(_Documented):
 
     ROLLOUT_COMPLETE = "RolloutComplete", "The revision that spec asks for is the stable one."
     NEW_REVISION = "NewRevision", "A revision waits to begin, or its pods are starting; it has no traffic."
+    GATING = (
+        "Gating",
+        "The candidate's pods are ready; its gates run, or a person is awaited. It has no traffic.",
+    )
     STEP_IN_PROGRESS = "StepInProgress", "The candidate has a share of the traffic and evidence is gathered."
     WEIGHT_NOT_MET = (
         "WeightNotMet",
@@ -124,6 +136,34 @@ class Reason(_Documented):
         "NotScraped",
         "Prometheus answers but never had a sample of this deployment: it does not select the PodMonitor.",
     )
+
+    GATES_PASSED = "GatesPassed", "Every measured gate was passed, or was no more than a warning."
+    GATES_RUNNING = "GatesRunning", "Gates run, or wait for their turn or for the candidate's pods."
+    GATE_FAILED = "GateFailed", "A gate was not passed; the message says by how much."
+    GATE_ERROR = (
+        "GateError",
+        "A gate has no answer, by a crash, an eviction, its time or memory, or nonsense: that is no pass.",
+    )
+    GATES_UNFINISHED = "GatesUnfinished", "The candidate was given up before its gates had ended."
+
+    APPROVED = "Approved", "Everyone has approved who must; the message says who, and why."
+    AWAITING_APPROVAL = (
+        "AwaitingApproval",
+        "A person must approve the candidate before it gets traffic; the message says how.",
+    )
+    APPROVAL_TIMEOUT = (
+        "ApprovalTimeout",
+        "Nobody approved in time: the rollout is held, and goes on as soon as somebody does.",
+    )
+    APPROVAL_REVOKED = (
+        "ApprovalRevoked",
+        "An approval was taken back while the candidate had traffic: the rollout is held for another.",
+    )
+    AWAITING_ROLLBACK_APPROVAL = (
+        "AwaitingRollbackApproval",
+        "Breached, and spec.requireApproval.rollback has a person approve going back; the message says how.",
+    )
+    VETOED = "Vetoed", "A person has said no to the revision; the message says who, and why."
 
     QUERIES_ANSWERED = "QueriesAnswered", "Every query of the team gives one series that can be used."
     QUERY_FAILED = (
@@ -174,6 +214,7 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
     ConditionType.PROGRESSING: (
         Reason.ROLLOUT_COMPLETE,
         Reason.NEW_REVISION,
+        Reason.GATING,
         Reason.STEP_IN_PROGRESS,
         Reason.WEIGHT_NOT_MET,
         Reason.WAITING_FOR_METRICS,
@@ -190,6 +231,7 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
         Reason.CAUSE_UNKNOWN,
         Reason.NOTHING_TO_GO_BACK_TO,
         Reason.ROLLBACK_BUDGET_EXHAUSTED,
+        Reason.AWAITING_ROLLBACK_APPROVAL,
         Reason.INCONCLUSIVE,
         Reason.NO_DATA,
         Reason.METRICS_UNAVAILABLE,
@@ -207,6 +249,22 @@ REASONS_OF: Final[Mapping[ConditionType, tuple[Reason, ...]]] = {
         Reason.PROFILE_INVALID,
         Reason.TOO_FEW_VALUES,
         Reason.METRICS_UNAVAILABLE,
+    ),
+    ConditionType.GATES_PASSED: (
+        Reason.GATES_PASSED,
+        Reason.GATES_RUNNING,
+        Reason.GATE_FAILED,
+        Reason.GATE_ERROR,
+        Reason.GATES_UNFINISHED,
+    ),
+    ConditionType.APPROVED: (
+        Reason.APPROVED,
+        Reason.AWAITING_APPROVAL,
+        Reason.APPROVAL_TIMEOUT,
+        Reason.APPROVAL_REVOKED,
+        Reason.AWAITING_ROLLBACK_APPROVAL,
+        Reason.VETOED,
+        Reason.GATES_UNFINISHED,
     ),
 }
 """The reasons each condition may have, the one of a deployment at rest first."""

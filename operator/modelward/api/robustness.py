@@ -21,7 +21,7 @@ from modelward.api.quantities import (
     decimal_within,
     percentage_between,
 )
-from modelward.api.rules import ListMap, Rule
+from modelward.api.rules import Distinct, Rule
 
 
 class _FlipLimits(APIType):
@@ -152,13 +152,8 @@ class Robustness(APIType):
     shifted: Annotated[tuple[Shifted, ...], Field(max_length=10)] = ()
     slices: Annotated[
         tuple[Slice, ...],
-        ListMap("name"),
         Field(max_length=50),
-        Rule(
-            "self.all(s, self.exists_one(t, t.name == s.name))",
-            "two slices have the same name: write a name of its own for each",
-            lambda slices: len({part.name for part in slices}) == len(slices),
-        ),
+        Distinct("two slices have the same name: write a name of its own for each", key="name"),
     ] = ()
     worst_slice: WorstSlice | None = None
     perturbation: Perturbation | None = None

@@ -67,6 +67,36 @@ class ListMap:
         return {**handler(schema), KEY_LIST_TYPE: "map", KEY_LIST_MAP_KEYS: [self.key]}
 
 
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Marks a list without duplicates where a rule in CEL would cost too much: the API server has its own.
+
+    Args:
+        message: what to write instead.
+        key: the items' key; empty for a list of values.
+    """
+
+    message: str
+    key: str = ""
+
+    def check(self, items: Any) -> Any:  # noqa: ANN401 - a sequence, or None where it is optional
+        """Return the items; raises ValueError with the message if two are the same."""
+        keys = [getattr(item, self.key) if self.key else item for item in items or ()]
+        if len(set(keys)) != len(keys):
+            raise ValueError(self.message)
+        return items
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check after the value was parsed."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JSONSchema:
+        """Add the list type."""
+        if self.key:
+            return {**handler(schema), KEY_LIST_TYPE: "map", KEY_LIST_MAP_KEYS: [self.key]}
+        return {**handler(schema), KEY_LIST_TYPE: "set"}
+
+
 def matches(pattern: str, message: str) -> Rule:
     """Return the rule that a whole string matches a pattern that RE2 and Python read alike."""
     compiled = re.compile(pattern)

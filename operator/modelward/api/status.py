@@ -133,7 +133,7 @@ class RolloutStatus(_Recorded):
     unready_since: Timestamp | None = None
     """Since when not every pod that the candidate needs has been ready; none while all are."""
     gates_run: Timestamp | None = None
-    """When the candidate was made: tells its gates' Jobs from those of an earlier try."""
+    """When its gates were first waited for: tells their Jobs from those of an earlier try."""
     gating_since: Timestamp | None = None
     """Since when its gates are waited for; the deadline does not run meanwhile."""
     held: str = ""

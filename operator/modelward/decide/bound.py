@@ -42,7 +42,7 @@ def _shortened(status: ModelDeploymentStatus) -> Iterator[ModelDeploymentStatus]
                 shorter = said.model_copy(update={"message": said.message[:length]})
                 status = status.model_copy(update={field: shorter})
                 yield status
-        for field in ("conditions", "history", "rejected_revisions"):
+        for field in ("conditions", "history", "rejected_revisions", "gates"):
             for index in range(len(getattr(status, field))):
                 status = _cut(status, field, index, length)
                 yield status

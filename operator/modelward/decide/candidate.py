@@ -5,6 +5,7 @@ from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.gates import asked
 from modelward.decide.situation import Situation
 
 
@@ -20,6 +21,7 @@ def begin(situation: Situation, finding: Finding) -> Change:
         standby_revision=keep,
         standby_until=situation.status.standby_until if keep else None,
         rollout=RolloutStatus(started_at=stamp(situation.now)),
+        gates=asked(situation),
         cause=situation.status.incident.cause if situation.status.incident else None,
     )
     return Change(

@@ -9,7 +9,8 @@ from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
 
-_REMEMBERED: Final = 10
+REMEMBERED: Final = 10
+"""Entries of history, and rejected revisions."""
 MESSAGE_LENGTH: Final = 512
 
 
@@ -60,9 +61,9 @@ def _remembered(status: ModelDeploymentStatus, entries: tuple[HistoryEntry, ...]
     """Return the newest entries, the last promotion that could be gone back to always among them."""
     out = {status.stable_revision, *(r.revision for r in status.rejected_revisions)}
     good = next((e for e in entries if e.action == "Promoted" and e.revision not in out), None)
-    if good is None or good in entries[:_REMEMBERED]:
-        return entries[:_REMEMBERED]
-    return (*entries[: _REMEMBERED - 1], good)
+    if good is None or good in entries[:REMEMBERED]:
+        return entries[:REMEMBERED]
+    return (*entries[: REMEMBERED - 1], good)
 
 
 def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, ...]:
@@ -75,4 +76,4 @@ def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, 
         message=finding.message[:MESSAGE_LENGTH],
         time=stamp(situation.now),
     )
-    return (new, *others)[:_REMEMBERED]
+    return (new, *others)[:REMEMBERED]

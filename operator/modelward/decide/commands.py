@@ -8,14 +8,17 @@ is kept of a long one is its hash.
 
 import hashlib
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
+from modelward.api.reasons import Reason
 from modelward.api.status import Cause, Phase
+from modelward.decide.approvals import veto_of, vetoed_by
 from modelward.decide.candidate import drop_candidate, reject_before_traffic
 from modelward.decide.change import Change
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.gates import anew
 from modelward.decide.handover import reject, roll_back_to
 from modelward.decide.situation import Situation
 from modelward.decide.steps import resume
@@ -63,8 +66,15 @@ def retry(situation: Situation, finding: Finding) -> Change:
         restarted = change.status.rollout
         assert restarted is not None  # noqa: S101 - resume keeps the rollout
         rollout = restarted.model_copy(update={"started_at": stamp(situation.now)})
-        return replace(change, status=change.status.model_copy(update=answered | {"rollout": rollout}))
-    if not situation.is_rejected(finding.revision):
+        again: dict[str, Any] = {"rollout": rollout, "gates": anew(situation)}
+        return replace(change, status=change.status.model_copy(update=answered | again))
+    if veto := veto_of(situation.observation, finding.revision):
+        return _refused(
+            situation,
+            answered,
+            f"retry: {finding.revision} was {vetoed_by(veto)}; delete that ModelApproval first",
+        )
+    if not any(r.revision == finding.revision for r in status.rejected_revisions):
         known = ", ".join(r.revision for r in status.rejected_revisions) or "none"
         return _refused(
             situation,
@@ -110,6 +120,8 @@ def undo(situation: Situation, finding: Finding) -> Change:
             answered,
             f"undo: {target!r} is no earlier revision; write {_undo_to_write(known)}",
         )
+    if barred := _barred(situation, target):
+        return _refused(situation, answered, f"undo: {target} {barred}")
     if situation.status.candidate_revision:
         situation = Situation(
             situation.spec,
@@ -122,6 +134,22 @@ def undo(situation: Situation, finding: Finding) -> Change:
     change = roll_back_to(situation, finding, target)
     kept = tuple(r for r in change.status.rejected_revisions if r.revision != target)
     return replace(change, status=change.status.model_copy(update=answered | {"rejected_revisions": kept}))
+
+
+def _barred(situation: Situation, target: str) -> str:
+    """Say why a person's word is not enough to go back to a revision: another's no, or gates not passed."""
+    status = situation.status
+    if veto := veto_of(situation.observation, target):
+        return f"was {vetoed_by(veto)}; delete that ModelApproval first, then set modelward.dev/retry"
+    if any(r.revision == target and r.reason == Reason.VETOED for r in status.rejected_revisions):
+        return f"was vetoed; set modelward.dev/retry: {target}@TOKEN first"
+    has_served = any(entry.revision == target and entry.action == "Promoted" for entry in status.history)
+    asks = situation.spec.gates or situation.spec.require_approval.rollout
+    if asks and not has_served and target != status.standby_revision:
+        return (
+            "never served, as far as status.history tells; have spec ask for it, so that it passes its gates"
+        )
+    return ""
 
 
 def _kept(asked: str) -> str:

@@ -7,7 +7,9 @@ by itself, so that a deployment at rest is never written to.
 from modelward.api.drift import PROFILE_DETECTOR
 from modelward.api.reasons import REASONS_OF, ConditionType, Reason
 from modelward.api.status import Condition, ModelDeploymentStatus, Phase
+from modelward.decide import gates
 from modelward.decide.clock import stamp
+from modelward.decide.gate_conditions import gate_conditions
 from modelward.decide.observation import MetricsState, ProfileProblem
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation, is_split
@@ -29,6 +31,7 @@ def with_conditions(situation: Situation, status: ModelDeploymentStatus) -> Mode
         ConditionType.OBJECTIVES_MET: _objectives_met(situation, status),
         **({ConditionType.QUERIES_VALID: _queries_valid(situation)} if _has_queries(situation) else {}),
         **_drift_watched(situation),
+        **gate_conditions(situation, status),
     }
     before = {condition.type: condition for condition in situation.status.conditions}
     return status.model_copy(
@@ -111,6 +114,9 @@ def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said: 
         return _FALSE, Reason.HELD, status.rollout.held
     if is_split(status) and not situation.metrics_are_available:
         return _FALSE, Reason.WAITING_FOR_METRICS, situation.observation.metrics_message
+    if status.phase is Phase.GATING:
+        waits = ", ".join(gate.name for gate in status.gates if not gates.is_settled(gate))
+        return _TRUE, Reason.GATING, f"{candidate} has gates to pass before any traffic: {waits}"
     if status.phase is Phase.PROMOTING:
         return _TRUE, Reason.PROMOTING, f"{candidate} gets its remaining pods"
     if is_split(status) and status.rollout:

@@ -9,6 +9,7 @@ from modelward.decide.bound import bounded
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.conditions import with_conditions
 from modelward.decide.decision import Announcement, Decision
+from modelward.decide.gates import times_out_in
 from modelward.decide.incident import LOOK_AGAIN, with_doubt
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
@@ -71,7 +72,7 @@ def _look_again_after(situation: Situation) -> timedelta | None:
             wait - elapsed(status.withdrawal.started_at, now)
             for wait in (FULL_CAPACITY_WAIT, UNREADABLE_WAIT, spec.rollout.progress_deadline)
         ]
-    if status.rollout and status.phase is not Phase.HELD:
+    if status.rollout and status.phase not in {Phase.HELD, Phase.GATING}:
         waits.append(spec.rollout.deadline - situation.since_rollout_began())
     if status.rollout and status.rollout.unready_since:
         waits.append(spec.rollout.progress_deadline - elapsed(status.rollout.unready_since, now))
@@ -85,6 +86,7 @@ def _look_again_after(situation: Situation) -> timedelta | None:
     if status.control and status.control.shared_at:
         since = max(status.control.shared_at, status.control.started_at)
         waits.append(spec.rollback.probe.duration - elapsed(since, now))
+    waits += times_out_in(situation)
     if status.incident:
         waits.append(LOOK_AGAIN)
     if status.standby_revision and status.standby_until:

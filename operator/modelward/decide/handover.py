@@ -64,6 +64,16 @@ def withdraw_replaced(situation: Situation, finding: Finding) -> Change:
     )
 
 
+def make_way(situation: Situation, finding: Finding) -> Change:
+    """Take the traffic of a candidate away for a rollback of the vetoed stable one; it is not rejected."""
+    candidate = replace(
+        finding, revision=situation.status.candidate_revision, message=f"{finding.revision} {finding.message}"
+    )
+    return recorded(
+        situation, _withdrawn_candidate(situation, situation.status, candidate), "Replaced", candidate
+    )
+
+
 def _withdrawn_candidate(
     situation: Situation, status: ModelDeploymentStatus, finding: Finding
 ) -> ModelDeploymentStatus:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from modelward.api.status import ControlPurpose, ControlStatus, Phase, WithdrawalStatus
+from modelward.decide.approvals import veto_of, vetoed_by
 from modelward.decide.change import Change, changed
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
@@ -26,10 +27,12 @@ def held_back(situation: Situation, old: str) -> dict[str, Any]:
 
 
 def holdback_is_over(situation: Situation) -> Finding | None:
-    """Does spec ask for another revision, or for no holdback any more?"""
+    """Does spec ask for another revision, or for no holdback any more, or has a person vetoed that one?"""
     control = situation.status.control
     if control is None or situation.pods(situation.status.stable_revision).ready == 0:
         return None
+    if veto := veto_of(situation.observation, control.revision):
+        return Finding("HoldbackEnded", vetoed_by(veto), control.revision)
     if wanted := new_revision(situation):
         return Finding("HoldbackEnded", f"{wanted.revision} is to be tried", control.revision)
     if not situation.spec.rollout.holdback:

@@ -11,11 +11,12 @@ from modelward.api.objectives import OnBreach
 from modelward.api.reasons import Reason
 from modelward.api.status import Cause, IncidentStatus, ModelDeploymentStatus
 from modelward.decide import signs
+from modelward.decide.approvals import how_to_approve
 from modelward.decide.attribution import Action, Attribution, after_promotion, attribute
 from modelward.decide.change import MESSAGE_LENGTH, Change, changed, recorded
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.findings import Finding
-from modelward.decide.judgement import budget_is_spent, wish_to_go_back
+from modelward.decide.judgement import asks_a_person, budget_is_spent, wish_to_go_back
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
 
@@ -33,7 +34,13 @@ REASONS: Final = {
     Cause.UNKNOWN: Reason.CAUSE_UNKNOWN,
 }
 """Why nothing is rolled back, by cause."""
-_HINDRANCES: Final = frozenset({Reason.NOTHING_TO_GO_BACK_TO.value, Reason.ROLLBACK_BUDGET_EXHAUSTED.value})
+_HINDRANCES: Final = frozenset(
+    {
+        Reason.NOTHING_TO_GO_BACK_TO.value,
+        Reason.ROLLBACK_BUDGET_EXHAUSTED.value,
+        Reason.AWAITING_ROLLBACK_APPROVAL.value,
+    }
+)
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """How often an incident is looked at while no verdict changes."""
 
@@ -84,7 +91,7 @@ def breach_is_borne(situation: Situation) -> Finding | None:
 def _borne(situation: Situation) -> Finding | None:
     """Return the breach that is borne, with the reason why."""
     if wish := wish_to_go_back(situation):
-        return _hindered(situation, wish)
+        return _hindered(situation, wish) or _to_be_approved(situation, wish)
     if not situation.metrics_are_available:
         return None
     against = signs.of_stable(situation)
@@ -114,6 +121,15 @@ def _hindered(situation: Situation, wish: Finding) -> Finding | None:
     else:
         return None
     return Finding(reason.value, f"{why}; {wish.message}", wish.revision, wish.cause)
+
+
+def _to_be_approved(situation: Situation, wish: Finding) -> Finding | None:
+    """Return that a rollback waits for a person; None if it does not."""
+    if not asks_a_person(situation, wish):
+        return None
+    target = situation.last_good
+    message = f"going back to {target} waits for a person: {how_to_approve(target)}; {wish.message}"
+    return Finding(Reason.AWAITING_ROLLBACK_APPROVAL.value, message, wish.revision, wish.cause)
 
 
 def _is_weightier(situation: Situation, incident: IncidentStatus, found: Finding) -> bool:

@@ -1,14 +1,16 @@
 """What the evidence asks for: that the serving revision or the candidate goes, or that a rollout waits."""
 
+from dataclasses import replace
 from typing import Final
 
 from modelward.api.objectives import OnBreach
 from modelward.api.status import Cause
 from modelward.decide import signs
+from modelward.decide.approvals import approvals_of, said_by
 from modelward.decide.attribution import Action, Attribution, Signs, after_promotion, attribute
 from modelward.decide.clock import read
 from modelward.decide.findings import Finding, drift_value
-from modelward.decide.observation import FiringAlert
+from modelward.decide.observation import ApprovalObservation, FiringAlert
 from modelward.decide.situation import Situation
 from modelward.evidence.verdict import Verdict
 
@@ -25,7 +27,24 @@ def stable_must_go(situation: Situation) -> Finding | None:
     """Is the serving revision shown to be at fault, or named by an alert, with a good one to go back to?"""
     if not situation.last_good or budget_is_spent(situation):
         return None
-    return wish_to_go_back(situation)
+    wish = wish_to_go_back(situation)
+    if wish is None or not asks_a_person(situation, wish):
+        return wish
+    approved = said_by(_approvals_of_going_back(situation))
+    return replace(wish, message=f"{approved}; {wish.message}") if approved else None
+
+
+def asks_a_person(situation: Situation, wish: Finding) -> bool:
+    """Return whether spec asks a person before a rollback for such a cause."""
+    return situation.spec.require_approval.rollback and wish.cause in {Cause.DRIFT, Cause.UNKNOWN}
+
+
+def _approvals_of_going_back(situation: Situation) -> tuple[ApprovalObservation, ...]:
+    """Return who has approved going back since the breach was found; what was said before meant another."""
+    incident = situation.status.incident
+    if incident is None or incident.revision != situation.status.stable_revision:
+        return ()
+    return approvals_of(situation.observation, situation.last_good, read(incident.since))
 
 
 def wish_to_go_back(situation: Situation) -> Finding | None:

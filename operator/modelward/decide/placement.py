@@ -11,6 +11,7 @@ from math import ceil
 
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ControlPurpose, GateResultName, ModelDeploymentStatus, Phase
+from modelward.decide.gates import are_passed
 from modelward.decide.situation import is_shared, is_split
 from modelward.decide.sizing import candidate_replicas, holdback_percent
 
@@ -106,8 +107,13 @@ def _selected(status: ModelDeploymentStatus) -> tuple[str, ...]:
         return (
             (moving.revision,) if status.stable_revision == moving.revision else (moving.to, moving.revision)
         )
-    serving = moving.to if moving else status.stable_revision or status.candidate_revision
+    serving = moving.to if moving else status.stable_revision or _first(status)
     return (serving,) if serving else ()
+
+
+def _first(status: ModelDeploymentStatus) -> str:
+    """Return the first of all revisions, unless it has gates to pass yet."""
+    return status.candidate_revision if are_passed(status) else ""
 
 
 def _placements(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> list[Placement]:

@@ -19,6 +19,7 @@ from modelward.api.status import (
     WithdrawalStatus,
 )
 from modelward.decide import incident, signs
+from modelward.decide.approvals import veto_of, vetoed_by
 from modelward.decide.attribution import Action, Signs, attribute
 from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, stamp
@@ -35,7 +36,9 @@ _CONTROL_GONE: Final = "ControlGone"
 _SUPERSEDED: Final = "Superseded"
 _PODS_IN_THE_WAY: Final = "PodsInTheWay"
 _CONTROL_NOT_READY: Final = "ControlNotReady"
-_NOT_OF_THE_BREACH: Final = frozenset({_CONTROL_GONE, _SUPERSEDED, _PODS_IN_THE_WAY, _CONTROL_NOT_READY})
+_NOT_OF_THE_BREACH: Final = frozenset(
+    {_CONTROL_GONE, _SUPERSEDED, _PODS_IN_THE_WAY, _CONTROL_NOT_READY, Reason.VETOED.value}
+)
 """Why a comparison ended that say nothing of what it was about."""
 
 
@@ -151,9 +154,25 @@ def control_is_alone(situation: Situation) -> Finding | None:
 
 
 def probe_is_over(situation: Situation) -> Finding | None:
-    """Is the breach over or explained, the suspect shown not to be worse, spec changed, or the time over?"""
-    status, control = situation.status, situation.status.control
-    if control is None or not situation.metrics_are_available:
+    """Is the breach over or explained, the suspect not worse, spec changed, time over, or a veto there?"""
+    control = situation.status.control
+    if control is None:
+        return None
+    return _vetoed(situation, control) or _shown(situation, control)
+
+
+def _vetoed(situation: Situation, control: ControlStatus) -> Finding | None:
+    """Return who has vetoed the control, unless it alone answers."""
+    veto, stable = veto_of(situation.observation, control.revision), situation.status.stable_revision
+    if veto is None or (control.shared_at and situation.pods(stable).ready == 0):
+        return None
+    return Finding(Reason.VETOED.value, f"{control.revision} was {vetoed_by(veto)}", stable)
+
+
+def _shown(situation: Situation, control: ControlStatus) -> Finding | None:
+    """Return what evidence, spec or time say that ends a comparison."""
+    status = situation.status
+    if not situation.metrics_are_available:
         return None
     superseded = _superseded(situation, control)
     if control.shared_at and situation.pods(status.stable_revision).ready == 0:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from modelward.api.objectives import Objective, ObjectiveKind, OnBreach, Scope, judges_candidates, kind_of
 from modelward.api.spec import ModelDeploymentSpec, Step
 from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.decide.approvals import veto_of
 from modelward.decide.attribution import Signs
 from modelward.decide.clock import elapsed, read
 from modelward.decide.observation import FiringAlert, MetricsState, Observation, RevisionObservation
@@ -34,7 +35,12 @@ class Situation:
 
     def is_rejected(self, revision: str) -> bool:
         """Return whether a revision must not be tried again."""
-        return any(rejected.revision == revision for rejected in self.status.rejected_revisions)
+        is_remembered = any(rejected.revision == revision for rejected in self.status.rejected_revisions)
+        return is_remembered or self.is_vetoed(revision)
+
+    def is_vetoed(self, revision: str) -> bool:
+        """Return whether a person's Veto of a revision is there."""
+        return veto_of(self.observation, revision) is not None
 
     # The rollout
 
@@ -158,14 +164,16 @@ class Situation:
     def last_good(self) -> str:
         """Return the revision to go back to from stable, or none.
 
-        The control that it is compared with, the standby, or the newest promoted one; none that was breached
-        itself when it was last looked at, but for a control that stable is shown to be worse than.
+        The control that it is compared with, the standby, or the newest promoted one; none that a person
+        has vetoed, and none that was breached itself when it was last looked at, but for a control that
+        stable is shown to be worse than.
         """
         if control := self.status.control:
             is_better = self._is_shown_to_be_worse or not self._was_breached(control.revision)
-            return control.revision if is_better else ""
+            return control.revision if is_better and not self.is_vetoed(control.revision) else ""
         known = to_go_back_to(self.status, self.observation.revisions)
-        return next((name for name in known if not self._was_breached(name)), "")
+        good = (name for name in known if not self._was_breached(name) and not self.is_vetoed(name))
+        return next(good, "")
 
     @property
     def _is_shown_to_be_worse(self) -> bool:

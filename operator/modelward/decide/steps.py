@@ -1,9 +1,10 @@
 """The steps of a rollout: begun, passed, ended without a verdict, held, and gone on with."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from modelward.api.spec import OnInconclusive
-from modelward.api.status import Phase
+from modelward.api.status import Phase, RolloutStatus
 from modelward.decide.change import Change, changed, entry_of, recorded
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.decision import Announcement
@@ -66,7 +67,9 @@ def hold(situation: Situation, finding: Finding) -> Change:
     status = changed(
         situation.status,
         phase=Phase.HELD,
-        rollout=rollout.model_copy(update={"held": finding.reason, "held_since": stamp(situation.now)}),
+        rollout=without_gating_time(rollout, situation.now).model_copy(
+            update={"held": finding.reason, "held_since": stamp(situation.now)}
+        ),
         cause=finding.cause if finding.reason in SUSPECTED.values() else situation.status.cause,
     )
     return recorded(situation, status, "Held", finding, "Warning")
@@ -78,9 +81,10 @@ def resume(situation: Situation, finding: Finding) -> Change:
     assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
     has_traffic = rollout.step >= 0
     held = elapsed(rollout.held_since, situation.now)
+    before_traffic = Phase.STARTING if situation.status.stable_revision else Phase.INITIALIZING
     status = changed(
         situation.status,
-        phase=Phase.STEPPING if has_traffic else Phase.STARTING,
+        phase=Phase.STEPPING if has_traffic else before_traffic,
         rollout=rollout.model_copy(
             update={
                 "held": "",
@@ -92,3 +96,11 @@ def resume(situation: Situation, finding: Finding) -> Change:
         cause=None,
     )
     return recorded(situation, status, "Resumed", finding)
+
+
+def without_gating_time(rollout: RolloutStatus, now: datetime) -> RolloutStatus:
+    """Return a rollout that waits for no gates any more; its deadline is put off by the time they took."""
+    if rollout.gating_since is None:
+        return rollout
+    began = stamp(read(rollout.started_at) + elapsed(rollout.gating_since, now))
+    return rollout.model_copy(update={"started_at": began, "gating_since": None})

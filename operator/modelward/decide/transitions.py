@@ -22,6 +22,7 @@ from modelward.api.status import Phase
 from modelward.decide import (
     candidate,
     commands,
+    gating,
     guards,
     handover,
     holdback,
@@ -29,6 +30,7 @@ from modelward.decide import (
     judgement,
     probe,
     steps,
+    veto,
     withdrawal,
 )
 from modelward.decide.change import Change
@@ -74,7 +76,8 @@ def _staying_in(*phases: Phase) -> Mapping[Phase, tuple[Phase, ...]]:
 _BACK_TO_REST: Final = {
     _INITIALIZING: (_INITIALIZING,),
     _STARTING: (_SERVING,),
-    _HELD: (_SERVING,),
+    _GATING: (_SERVING, _INITIALIZING),
+    _HELD: (_SERVING, _INITIALIZING),
 }
 
 TABLE: Final[tuple[Transition, ...]] = (
@@ -104,8 +107,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         {
             **_staying_in(_INITIALIZING, _SERVING, _PROBING),
             _STARTING: (_SERVING,),
+            _GATING: (_SERVING, _INITIALIZING),
             _STEPPING: (_ROLLING_BACK,),
-            _HELD: (_ROLLING_BACK, _SERVING),
+            _HELD: (_ROLLING_BACK, _SERVING, _INITIALIZING),
         },
     ),
     Transition(
@@ -113,8 +117,8 @@ TABLE: Final[tuple[Transition, ...]] = (
         commands.retry_asked,
         commands.retry,
         {
-            **_staying_in(_INITIALIZING, _SERVING, _STARTING, _STEPPING, _PROBING),
-            _HELD: (_HELD, _STEPPING, _STARTING),
+            **_staying_in(_INITIALIZING, _SERVING, _STARTING, _GATING, _STEPPING, _PROBING),
+            _HELD: (_HELD, _STEPPING, _STARTING, _INITIALIZING),
         },
     ),
     Transition(
@@ -125,9 +129,50 @@ TABLE: Final[tuple[Transition, ...]] = (
             **_staying_in(_INITIALIZING, _STEPPING),
             _SERVING: (_SERVING, _ROLLING_BACK),
             _STARTING: (_STARTING, _ROLLING_BACK),
+            _GATING: (_GATING, _ROLLING_BACK),
             _HELD: (_HELD, _ROLLING_BACK),
             _PROBING: (_PROBING, _ROLLING_BACK),
         },
+    ),
+    Transition(
+        "RejectVetoed",
+        veto.candidate_is_vetoed,
+        handover.reject,
+        _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
+        needs_split=True,
+    ),
+    Transition(
+        "RejectVetoedBeforeTraffic",
+        veto.candidate_is_vetoed,
+        candidate.reject_before_traffic,
+        _BACK_TO_REST,
+        needs_split=False,
+    ),
+    Transition(
+        "MakeWayForVeto",
+        veto.stable_is_vetoed,
+        handover.make_way,
+        _from(_STEPPING, _HELD, _PROMOTING, to=_ROLLING_BACK),
+        needs_split=True,
+    ),
+    Transition(
+        "RollBackVetoed",
+        veto.stable_is_vetoed,
+        veto.roll_back_vetoed,
+        _from(_SERVING, _STARTING, _GATING, _HELD, _PROBING, to=_ROLLING_BACK),
+        needs_split=False,
+    ),
+    Transition(
+        "BearVeto",
+        veto.veto_cannot_be_followed,
+        veto.bear_veto,
+        _staying_in(_SERVING, _STARTING, _GATING, _STEPPING, _HELD, _PROBING),
+    ),
+    Transition(
+        "RememberVeto",
+        veto.veto_is_new,
+        veto.remember_veto,
+        _staying_in(_INITIALIZING, _SERVING, _STARTING, _GATING, _STEPPING, _HELD, _PROBING),
     ),
     Transition(
         "RejectCandidate",
@@ -154,7 +199,7 @@ TABLE: Final[tuple[Transition, ...]] = (
         "RollBack",
         judgement.stable_must_go,
         handover.roll_back,
-        _from(_SERVING, _STARTING, _HELD, _PROBING, to=_ROLLING_BACK),
+        _from(_SERVING, _STARTING, _GATING, _HELD, _PROBING, to=_ROLLING_BACK),
         needs_split=False,
     ),
     Transition(
@@ -168,7 +213,7 @@ TABLE: Final[tuple[Transition, ...]] = (
         "Probe",
         incident.stable_is_suspect,
         probe.begin_probe,
-        {**_from(_SERVING, _STARTING, _HELD, to=_PROBING)},
+        {**_from(_SERVING, _STARTING, _GATING, _HELD, to=_PROBING)},
         needs_split=False,
     ),
     Transition(
@@ -179,14 +224,14 @@ TABLE: Final[tuple[Transition, ...]] = (
         "BearBreach",
         incident.breach_is_borne,
         incident.bear,
-        _staying_in(_SERVING, _STARTING, _HELD),
+        _staying_in(_SERVING, _STARTING, _GATING, _HELD),
         needs_split=False,
     ),
     Transition(
         "Recover",
         incident.incident_is_over,
         incident.recover,
-        _staying_in(_SERVING, _STARTING, _STEPPING, _PROMOTING, _HELD),
+        _staying_in(_SERVING, _STARTING, _GATING, _STEPPING, _PROMOTING, _HELD),
     ),
     Transition(
         "ReplaceBeforeTraffic",
@@ -212,6 +257,33 @@ TABLE: Final[tuple[Transition, ...]] = (
         {_INITIALIZING: (_INITIALIZING,), _SERVING: (_STARTING,)},
     ),
     Transition(
+        "ReadGates",
+        gating.gates_have_news,
+        gating.read_gates,
+        _staying_in(_INITIALIZING, _STARTING, _GATING, _STEPPING, _PROMOTING, _HELD),
+    ),
+    Transition(
+        "RejectGated", gating.gates_reject, candidate.reject_before_traffic, {_GATING: _BACK_TO_REST[_GATING]}
+    ),
+    Transition("HoldGated", gating.gates_hold, steps.hold, _from(_GATING, to=_HELD)),
+    Transition("HoldUnapproved", gating.approval_is_late, steps.hold, _from(_GATING, to=_HELD)),
+    Transition(
+        "HoldRevoked",
+        gating.approval_is_revoked,
+        steps.hold,
+        _from(_STEPPING, _PROMOTING, to=_HELD),
+        needs_split=True,
+    ),
+    Transition(
+        "ResumeApproved",
+        gating.approval_came,
+        steps.resume,
+        {_HELD: (_STARTING, _STEPPING, _INITIALIZING)},
+    ),
+    Transition(
+        "PassGates", gating.gates_are_passed, gating.pass_gates, {_GATING: (_STARTING, _INITIALIZING)}
+    ),
+    Transition(
         "HoldOnBreach",
         judgement.rollout_must_wait,
         steps.hold,
@@ -224,6 +296,12 @@ TABLE: Final[tuple[Transition, ...]] = (
         guards.deadline_is_over,
         steps.hold,
         _from(_STARTING, _STEPPING, _PROMOTING, to=_HELD),
+    ),
+    Transition(
+        "BeginGates",
+        gating.gates_can_begin,
+        gating.begin_gates,
+        _from(_INITIALIZING, _STARTING, to=_GATING),
     ),
     Transition(
         "ServeFirst",
@@ -249,7 +327,9 @@ TABLE: Final[tuple[Transition, ...]] = (
         {_PROMOTING: (_PROMOTING, _SERVING)},
         needs_split=True,
     ),
-    Transition("ExpireStandby", guards.standby_is_expired, handover.retire_standby, _staying_in(_SERVING)),
+    Transition(
+        "ExpireStandby", guards.standby_is_expired, handover.retire_standby, _staying_in(_SERVING, _GATING)
+    ),
 )
 """The rows in order of priority. What is not here does not happen."""
 

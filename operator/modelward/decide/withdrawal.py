@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any, Final
 
+from modelward.api.reasons import Reason
 from modelward.api.status import Cause, ModelDeploymentStatus, Phase
 from modelward.conventions import BLOCK_SECONDS
+from modelward.decide.approvals import veto_of, vetoed_by
 from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.decision import Announcement
@@ -22,7 +24,7 @@ _UNCHANGED_READINGS: Final = 2
 def target_can_serve(situation: Situation) -> Finding | None:
     """Has the revision gone back to enough pods to take the traffic?"""
     moving = situation.status.withdrawal
-    if moving is None or moving.switched:
+    if moving is None or moving.switched or _vetoed_target(situation):
         return None
     ready = situation.pods(moving.to).ready
     waited = elapsed(moving.started_at, situation.now)
@@ -35,11 +37,22 @@ def target_can_serve(situation: Situation) -> Finding | None:
     return None
 
 
+def _vetoed_target(situation: Situation) -> Finding | None:
+    """Return who has vetoed the revision that stable is to be left for."""
+    moving = situation.status.withdrawal
+    if moving is None or moving.to == situation.status.stable_revision:
+        return None
+    veto = veto_of(situation.observation, moving.to)
+    return Finding(Reason.VETOED.value, vetoed_by(veto), moving.to) if veto else None
+
+
 def target_cannot_serve(situation: Situation) -> Finding | None:
-    """Has the revision to go back to had no ready pod for the progress deadline?"""
+    """Has the revision to go back to had no ready pod for the progress deadline, or been vetoed?"""
     moving = situation.status.withdrawal
     if moving is None or moving.switched:
         return None
+    if vetoed := _vetoed_target(situation):
+        return vetoed
     pods, deadline = situation.pods(moving.to), situation.spec.rollout.progress_deadline
     if pods.ready > 0 or elapsed(moving.started_at, situation.now) < deadline:
         return None

@@ -7,6 +7,7 @@ a mesh, which goes by a port's appProtocol (KEP-3726).
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from modelward import conventions as names
 from modelward.api.spec import Server
@@ -14,17 +15,21 @@ from modelward.decide.placement import Targets
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.manifest import Manifest, deployment_labels, owned, revision_labels
 
+_NO_REVISION: Final = "none"
+"""Of no pod: a revision's name has its deployment's before a hyphen."""
+
 
 def deployment_service(identity: DeploymentIdentity, targets: Targets, servers: Iterable[Server]) -> Manifest:
     """Return Service NAME, which selects what `targets` does, with the ports of the placed `servers`.
 
-    With nothing selected it selects the first revision that is placed, so that it serves as soon as that is
-    ready.
+    With nothing selected it selects no pod: a first revision that has gates to pass gets no client.
     """
-    selected = targets.selected or tuple(placement.revision for placement in targets.placements[:1])
     selector = {names.LABEL_DEPLOYMENT: identity.name}
-    if len(selected) == 1:
-        selector[names.LABEL_REVISION] = selected[0]
+    match targets.selected:
+        case ():
+            selector[names.LABEL_REVISION] = _NO_REVISION
+        case (alone,):
+            selector[names.LABEL_REVISION] = alone
     metadata = owned(identity, identity.name, deployment_labels(identity, "service"))
     return _service(metadata, selector, servers)
 

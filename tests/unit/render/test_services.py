@@ -12,6 +12,7 @@ IDENTITY = cases.identity_of("shop")
 SERVER = Server(template={"spec": {"containers": [{"name": "model", "image": "model"}]}})
 WHOLE = {names.LABEL_DEPLOYMENT: "shop"}
 FIRST = WHOLE | {names.LABEL_REVISION: "shop-a"}
+NONE = WHOLE | {names.LABEL_REVISION: "none"}
 
 
 @pytest.mark.parametrize(
@@ -20,15 +21,15 @@ FIRST = WHOLE | {names.LABEL_REVISION: "shop-a"}
         (("shop-a",), ("shop-a",), FIRST),
         (("shop-b", "shop-a"), ("shop-a",), FIRST),
         (("shop-a", "shop-b"), ("shop-a", "shop-b"), WHOLE),
-        (("shop-a",), (), FIRST),
-        ((), (), WHOLE),
+        (("shop-a",), (), NONE),
+        ((), (), NONE),
     ],
-    ids=["one", "one of two", "both in a split", "none yet: what is placed", "nothing at all"],
+    ids=["one", "one of two", "both in a split", "a first one at its gates", "nothing at all"],
 )
 def test_the_service_selects_what_traffic_goes_to(
     placed: tuple[str, ...], selected: tuple[str, ...], selector: dict[str, str]
 ) -> None:
-    """One revision at rest, the whole deployment in a split."""
+    """One revision at rest, the whole deployment in a split, and no pod where nothing may have traffic."""
     targets = Targets(tuple(Placement(revision, 1) for revision in placed), selected, 1)
     assert deployment_service(IDENTITY, targets, ())["spec"]["selector"] == selector
 
