@@ -4,7 +4,7 @@ import pytest
 
 from modelward.api.status import Phase
 from modelward.decide.commands import LONGEST_KEPT
-from modelward.decide.observation import Commands
+from modelward.decide.observation import Commands, MetricsState
 from tests.unit.decide.world import World, promoted, serving, stepping, worse
 
 
@@ -75,6 +75,22 @@ def test_retry_goes_on_with_the_candidate_only_if_that_is_held() -> None:
     world.commands = Commands(retry="m-2@2")
     assert world.step().announcements[0].message == "m-2 may be tried again"
     assert world.status.phase is Phase.HELD
+
+
+def test_retry_of_a_rollout_held_before_its_first_step_begins_no_step() -> None:
+    """It goes on waiting for what it waited for: here metrics."""
+    world = serving()
+    world.wanted = "m-2"
+    world.settle()
+    world.let_pods_follow()
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pass_time(hours=1)
+    assert world.settle() == ["HoldAtDeadline"]
+    world.commands = Commands(retry="m-2@1")
+    assert world.step().rule == "Retry"
+    assert world.status.phase is Phase.STARTING
+    assert world.status.rollout is not None
+    assert (world.status.rollout.step, world.status.rollout.step_started_at) == (-1, None)
 
 
 def test_abort_rejects_a_candidate_with_traffic() -> None:
@@ -153,6 +169,11 @@ def test_undo_gives_up_a_candidate_without_traffic_first() -> None:
     assert world.step().rule == "Undo"
     assert world.status.phase is Phase.ROLLING_BACK
     assert world.status.candidate_revision == ""
+    told = [(entry.action, entry.revision, entry.message) for entry in world.status.history[:2]]
+    assert told == [
+        ("RolledBack", "m-2", "asked by 'm-1@1'; going back to m-1"),
+        ("Replaced", "m-3", "given up for an undo"),
+    ]
 
 
 @pytest.mark.parametrize("command", ["abort", "retry", "undo"])

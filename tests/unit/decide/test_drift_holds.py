@@ -6,6 +6,7 @@ from modelward.decide.observation import DriftSignal
 from tests.unit.decide.world import stepping
 
 DETECTORS = [{"name": "psi", "query": "psi", "threshold": "0.2"}]
+BOTH = [*DETECTORS, {"name": "mean", "query": "mean", "threshold": "5"}]
 DRIFTED, CALM = DriftSignal("psi", 0.31, 0.2), DriftSignal("psi", 0.1, 0.2)
 
 
@@ -33,3 +34,12 @@ def test_drift_that_only_alerts_holds_nothing(drift: dict[str, object]) -> None:
     world.drift = (DRIFTED,)
     world.step()
     assert world.status.phase == "Stepping"
+
+
+def test_every_detector_that_holds_is_named() -> None:
+    """In the order of their names, each with its number."""
+    world = stepping(drift={"detectors": BOTH, "onBreach": "Hold"})
+    world.drift = (DRIFTED, DriftSignal("mean", 7, 5))
+    world.step()
+    said = "drift detector mean at 7, above 5; drift detector psi at 0.31, above 0.2"
+    assert world.status.history[0].message == said

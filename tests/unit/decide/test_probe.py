@@ -643,6 +643,18 @@ def test_alert_policy_stays_and_learns_what_the_cause_is() -> None:
     assert str(world.status.cause) == "Infrastructure"
 
 
+def test_a_cause_that_is_shown_replaces_one_that_coincides() -> None:
+    """Drift was suspected; then slow storage explains all: that is news, with its own numbers."""
+    world = promoted(objectives=OBJECTIVES, rollback={"onUnknownCause": "Alert"})
+    world.drift = (DriftSignal("psi", 0.31, 0.2),)
+    world.see(breached("m-2"))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.cause is Cause.DRIFT
+    world.see(explained(breached("m-2")))
+    assert world.settle() == ["BearBreach"]
+    assert world.status.cause is Cause.INFRASTRUCTURE
+
+
 def test_a_standby_that_was_breached_itself_is_not_asked() -> None:
     """What was last known of the standby counts; there is no point in comparing bad with bad."""
     world = promoted()

@@ -42,6 +42,7 @@ def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
         ("accuracy", "m-1"),
         ("accuracy", "m-2"),
     }
+    assert {line.against_target for line in record.evidence[1:]} == {"0.0 of 6.5"}
     assert record.drift == ("aaa 0.1 of 0.2", "psi 0.25 of 0.2")
 
 

@@ -207,6 +207,18 @@ def test_a_candidate_whose_pods_die_in_a_step_is_rejected_after_the_deadline() -
     assert world.status.rejected_revisions[0].reason == "CrashLooping"
 
 
+def test_pods_that_do_not_say_why_are_said_not_to() -> None:
+    """How many are ready, how long it was waited, and that nothing more is known."""
+    world = stepping()
+    world.pods("m-2", ready=0, pods=1)
+    world.settle()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "RejectUnready"
+    (found,) = world.status.rejected_revisions
+    assert (found.reason, found.cause) == ("NotReady", Cause.UNKNOWN)
+    assert found.message == "0 of 1 pods ready after 0:10:00: no pod says why"
+
+
 def test_a_digest_mismatch_is_the_models_fault() -> None:
     """A model overwritten at its URI is rejected with that reason and cause Model."""
     world = stepping()

@@ -99,6 +99,8 @@ def test_an_alert_from_before_the_promotion_does_not_count() -> None:
     world = promoted()
     world.alerts = (FiringAlert("Page", None, world.now - timedelta(hours=1)),)
     assert world.settle() == []
+    world.alerts = (FiringAlert("Page", "m-1", world.now + timedelta(seconds=1)),)
+    assert world.settle() == [], "it means another revision"
     world.alerts = (FiringAlert("Page", None, world.now + timedelta(seconds=1)),)
     assert world.step().rule == "RollBack"
     assert world.status.rejected_revisions[0].reason == "AlertFiring"

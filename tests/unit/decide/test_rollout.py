@@ -317,6 +317,26 @@ def test_each_step_has_its_part_of_the_chance_of_a_false_rejection() -> None:
     assert shorter == last
 
 
+def test_a_paused_rollout_has_no_deadline_and_no_promotion() -> None:
+    """It stays where it is for as long as a person wants, also with every step behind it."""
+    world = stepping()
+    world.evidence.pop(("m-2", "accuracy"))
+    world.spec = world.spec.model_copy(update={"paused": True})
+    world.pass_time(hours=2)
+    assert world.settle() == []
+    world = stepping()
+    for _ in world.spec.rollout.steps:
+        world.all_healthy("m-2", not_worse=True)
+        world.let_pods_follow()
+        world.step()
+    assert world.status.phase is Phase.PROMOTING
+    world.let_pods_follow()
+    world.spec = world.spec.model_copy(update={"paused": True})
+    assert world.settle() == []
+    world.spec = world.spec.model_copy(update={"paused": False})
+    assert world.step().rule == "Promote"
+
+
 def test_the_next_look_is_at_the_next_deadline() -> None:
     """A step of five minutes is looked at again just after five minutes, even if nothing happens."""
     world = stepping()

@@ -29,3 +29,10 @@ def test_a_weight_above_one_half_says_that_one_half_is_the_most() -> None:
 def test_a_weight_within_five_points_is_met() -> None:
     """A third of the traffic is near enough to 30 percent."""
     assert unmet_weight(spec_of(rollout={"steps": [{"weight": 30, "duration": "5m"}]}), 0) == ""
+
+
+@pytest.mark.parametrize(("weight", "is_met"), [(45, True), (44, False)])
+def test_five_points_are_still_met(weight: int, is_met: bool) -> None:
+    """One pod beside one has half of the traffic."""
+    rollout = {"steps": [{"weight": weight, "duration": "5m"}]}
+    assert (unmet_weight(spec_of(rollout=rollout, replicas=1), 0) == "") is is_met

@@ -62,6 +62,13 @@ def test_bounded_bet_by_hand() -> None:
     assert state.log_likelihood == 0
 
 
+def test_the_likelihood_bet_is_placed_once_stable_is_known() -> None:
+    """From 500 of its events on."""
+    few, enough = Baseline(total=499, bad=150), Baseline(total=500, bad=150)
+    assert run(POLICY, [SAME], known=few).log_likelihood == 0
+    assert run(POLICY, [SAME], known=enough).log_likelihood > 0
+
+
 def test_one_block_is_capped() -> None:
     """However many events one block has, it gives a third of what is needed, at most."""
     state = run(POLICY, [(Count(7 * 10**8, 10**8), Count(7 * 10**8, 3 * 10**8))])

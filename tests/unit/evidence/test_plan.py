@@ -23,7 +23,7 @@ def test_a_permanent_comparison_shares_the_rate_too() -> None:
     assert shared.blocks_to_false_alarm == blocks_in_a_year(5) * 5
     policy = shared.versus_policy(LATENCY)
     assert policy is not None
-    assert policy.alpha == 1 / shared.blocks_to_false_alarm
+    assert (policy.alpha, policy.form) == (1 / shared.blocks_to_false_alarm, Form.PERMANENT)
 
 
 def test_alpha_is_shared_over_objectives_compared_and_steps() -> None:

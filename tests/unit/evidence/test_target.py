@@ -46,6 +46,15 @@ def test_first_block_by_hand() -> None:
     assert state.blocks == 1
 
 
+def test_a_short_outage_stays_far_from_a_breach() -> None:
+    """Four blocks of nothing but errors multiply a level by a fifth of the threshold, by the largest bet."""
+    policy = TargetPolicy(0.01, 1e6)
+    factor = 1 + max(target.BET_SHARES) * (policy.largest_multiple - 1)
+    assert factor**target.BLOCKS_BEFORE_BREACH == pytest.approx(0.2 * 1e6)
+    state = run(policy, [Count(0, 100)] * 2)
+    assert state.log_m[-1] == pytest.approx(math.log((factor + 1) * factor))
+
+
 def test_second_block_by_hand() -> None:
     """A further block multiplies the level plus one."""
     state = run(POLICY, [Count(98, 2), Count(100, 0)])

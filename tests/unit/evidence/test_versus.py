@@ -147,10 +147,23 @@ def test_unknown_stable_holds_nothing_against_a_candidate() -> None:
     assert versus.log_evidence(POLICY, state) <= 0
 
 
+def test_no_bounded_bet_is_placed_that_could_only_lose() -> None:
+    """Where everything bad is still tolerated, a good candidate wins nothing and loses nothing."""
+    state = run(VersusPolicy(1, 0.01, bets=Bets.BOUNDED), [(Count(5, 0), Count(0, 50))])
+    assert state.log_bounded == pytest.approx([math.log(0.8)] * 4)
+
+
+@pytest.mark.parametrize(("candidate", "bits"), [(Count(4, 1), 0), (Count(3, 2), 1)])
+def test_a_block_is_bad_where_more_of_it_is_than_is_tolerated(candidate: Count, bits: int) -> None:
+    """Beside a stable with 20% bad and a ratio of 1.5, two of five events are too many, one is not."""
+    assert run(POLICY, [(candidate, Count(80, 20))]).bad_blocks == bits
+
+
 def test_likelihood_needs_a_baseline_and_a_possible_ratio() -> None:
     """The likelihood bet is not placed on less than 500 events, nor when even all bad is tolerated."""
     few = Baseline(total=499, bad=5)
     assert run(POLICY, [WORSE], known=few).log_likelihood == pytest.approx(math.log(0.8))
+    assert run(POLICY, [WORSE], known=Baseline(total=500, bad=5)).log_likelihood > 0
     mostly_bad = Baseline(total=10_000, bad=8_000)
     state = run(POLICY, [(Count(0, 5), Count(9, 36))], known=mostly_bad)
     assert state.log_likelihood == pytest.approx(math.log(0.8))
