@@ -143,7 +143,8 @@ def contents(data: bytes) -> None:
     """Read predictions and events out of anything; nothing is raised."""
     read(data, None)
     read(data, b"gzip")
-    read_binary(data, len(data) // 2)
+    read_binary(data, None, len(data) // 2)
+    read_binary(data, b"gzip", len(data) // 2)
     read_at(data, None, "/a/0")
     stream = EventStream()
     for half in (data[: len(data) // 2], data[len(data) // 2 :]):

@@ -269,7 +269,7 @@ def _predictions(
         return predictions.read_at(body, encoding, state.pointer)
     length = None if answer is None else json_bytes(answer)
     if length is not None:
-        return predictions.read_binary(body, length, state.wanted)
+        return predictions.read_binary(body, encoding, length, state.wanted)
     return predictions.read(body, encoding, state.wanted)
 
 

@@ -118,7 +118,7 @@ class _ObjectivesCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Release waiting labels, then render."""
+        """Render."""
         state = self._state
         yield GaugeMetricFamily(
             METRIC_PROCESS_START, "Start of the process, Unix time.", value=state.started_s
@@ -126,7 +126,6 @@ class _ObjectivesCollector(Collector):
         config = state.config
         if config is None:
             return
-        state.labels.release(state.counts.events, config.objectives, state.counts.requests)
         events = CounterMetricFamily(
             METRIC_EVENTS,
             "Events of the objectives.",

@@ -12,6 +12,7 @@ import contextlib
 import heapq
 import math
 from collections import OrderedDict
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -25,6 +26,8 @@ from modelward.monitor.receipts import Predicted, Prediction
 MAX_WAITING: Final = 10_000
 RELEASED_PER_SCRAPE: Final = 50
 RELEASED_PER_REQUEST: Final = 4
+COUNTED_AT_ONCE: Final = 100
+"""Labels that are counted without a pause: some 0.4 ms."""
 REMEMBERED_RECEIPTS: Final = 65_536
 """Receipts whose repetition this replica notices: the latest so many (some 10 MB). A receipt that is
 older, or was taken by another replica, is counted again."""
@@ -99,9 +102,12 @@ class LabelQueue:
         """Take one label; the caller has asked for room."""
         heapq.heappush(self._heap, (label.prediction_time_s, next(self._order), label))
 
-    def release(self, events: EventCounts, objectives: tuple[ObjectiveConfig, ...], requests: int) -> None:
+    def release(
+        self, events: EventCounts, objectives: tuple[ObjectiveConfig, ...], requests: int
+    ) -> Generator[None, None, None]:
         """Count one lot of the oldest labels; `requests` is the total that this replica has answered.
 
+        It pauses after every COUNTED_AT_ONCE, so that whoever takes the next step can let requests through.
         The label sets of a revision that was unknown until now are opened at 0 and its labels wait for
         the next scrape, so that Prometheus sees their increase.
         """
@@ -110,20 +116,24 @@ class LabelQueue:
         unknown: set[str] = set()
         lot = max(RELEASED_PER_SCRAPE, RELEASED_PER_REQUEST * (requests - self._requests_before))
         self._requests_before = requests
-        for _ in range(min(lot, len(self._heap))):
-            entry = heapq.heappop(self._heap)
-            label = entry[2]
-            if label.revision in unknown or not events.knows(label.revision):
-                events.open(label.revision)
-                unknown.add(label.revision)
-                opened.append(entry)
-                continue
-            for objective in accuracy:
-                # A label that an objective of since then cannot read is none of its events.
-                with contextlib.suppress(UndecidedError):
-                    self._count(label, objective, events)
-        for entry in opened:
-            heapq.heappush(self._heap, entry)
+        try:
+            for number in range(1, min(lot, len(self._heap)) + 1):
+                if number % COUNTED_AT_ONCE == 0:
+                    yield
+                entry = heapq.heappop(self._heap)
+                label = entry[2]
+                if label.revision in unknown or not events.knows(label.revision):
+                    events.open(label.revision)
+                    unknown.add(label.revision)
+                    opened.append(entry)
+                    continue
+                for objective in accuracy:
+                    # A label that an objective of since then cannot read is none of its events.
+                    with contextlib.suppress(UndecidedError):
+                        self._count(label, objective, events)
+        finally:
+            for entry in opened:
+                heapq.heappush(self._heap, entry)
 
     def _count(self, label: Label, objective: AccuracyObjectiveConfig, events: EventCounts) -> None:
         bad = bad_share(label, objective)

@@ -8,6 +8,7 @@ taken whole, as the scores of classes; with more it is left out. Source: Open In
 """
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -85,18 +86,28 @@ def read(
 
 
 def read_binary(
-    body: bytes, json_bytes: int, of: Wanted = Wanted.PREDICTION
+    body: bytes, encoding: bytes | None, json_bytes: int, of: Wanted = Wanted.PREDICTION
 ) -> tuple[tuple[Predicted, ...], int] | None:
-    """As `read`, of an answer whose first `json_bytes` are JSON and the rest binary tensors."""
+    """As `read`, of an answer whose first `json_bytes` are JSON, once unpacked, and the rest binary tensors.
+
+    None also where one of the predictions is no finite number, which a receipt's JSON can't hold.
+    """
     try:
-        found = tensors.read(body, json_bytes, "outputs")
-    except tensors.TensorError:
+        found = tensors.read(_plain(body, encoding), json_bytes, "outputs")
+    except (tensors.TensorError, zlib.error, gzip.BadGzipFile, EOFError):
         return None
     outputs = [
         _Output(each.name, each.data, [*each.shape], all(type(value) is float for value in each.data[:1]))
         for each in found
     ]
-    return _of_outputs(outputs, of)
+    read = _of_outputs(outputs, of)
+    return None if read is None or not all(map(_is_finite, read[0])) else read
+
+
+def _is_finite(predicted: Predicted) -> bool:
+    if isinstance(predicted, tuple):
+        return all(map(math.isfinite, predicted))
+    return isinstance(predicted, str) or math.isfinite(predicted)
 
 
 def read_at(body: bytes, encoding: bytes | None, pointer: str) -> tuple[tuple[Predicted, ...], int] | None:

@@ -1,6 +1,7 @@
 """Servers of other protocols than v2, and v2 with binary tensors."""
 
 import asyncio
+import gzip
 import json
 import struct
 from collections.abc import AsyncIterator
@@ -146,14 +147,18 @@ async def test_plain_predictions_are_found_by_their_pointer(
     assert (await monitor.scrape("/metrics")).get(METRIC_PREDICTIONS) == 2
 
 
-async def test_binary_predictions_are_read(start_monitor: MonitorFactory, server: ModelServer) -> None:
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]], ids=["plain", "packed"])
+async def test_binary_predictions_are_read(
+    start_monitor: MonitorFactory, server: ModelServer, headers: list[str]
+) -> None:
     """A receipt holds the predictions of a v2 answer with binary tensors; rows are counted, not requests."""
     output = {"name": "y", "shape": [3], "datatype": "INT32", "parameters": {"binary_data_size": 12}}
     head = orjson.dumps({"model_name": "m", "outputs": [output]})
     body = head + struct.pack("<3i", 4, 5, 6)
+    body = gzip.compress(body) if headers else body
 
     async def answered(_request: Request, connection: Connection) -> None:
-        connection.write(answer(body, "200 OK", f"Inference-Header-Content-Length: {len(head)}"))
+        connection.write(answer(body, "200 OK", f"Inference-Header-Content-Length: {len(head)}", *headers))
 
     server.handler = answered
     monitor = start_monitor(server.port)

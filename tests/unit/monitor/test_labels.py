@@ -2,11 +2,12 @@
 
 import pytest
 
-from modelward.api.monitorconfig import AccuracyObjectiveConfig, LatencyObjectiveConfig
+from modelward.api.monitorconfig import AccuracyObjectiveConfig, LatencyObjectiveConfig, ObjectiveConfig
 from modelward.conventions import METRIC_CONFUSION, METRIC_LABEL_DELAY, METRIC_LABELLED
 from modelward.monitor.counters import MAX_FOREIGN_REVISIONS, EventCounts
 from modelward.monitor.label_counts import MAX_CLASSES, MAX_REVISIONS
 from modelward.monitor.labels import (
+    COUNTED_AT_ONCE,
     MAX_WAITING,
     RELEASED_PER_REQUEST,
     RELEASED_PER_SCRAPE,
@@ -40,6 +41,13 @@ def counts() -> EventCounts:
     events = EventCounts()
     events.configure("own", OBJECTIVES)
     return events
+
+
+def release(
+    queue: LabelQueue, events: EventCounts, objectives: tuple[ObjectiveConfig, ...], requests: int
+) -> int:
+    """Count one lot, and return in how many steps that was done."""
+    return 1 + sum(1 for _ in queue.release(events, objectives, requests))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_release_counts_each_accuracy_objective() -> None:
     """A label is an event of every accuracy objective, by each one's tolerance, and of no other."""
     events, queue = counts(), LabelQueue()
     queue.put(label(truth=5))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact") == {"good": 0, "bad": 1}
     assert verdicts(events, "near") == {"good": 1, "bad": 0}
     assert verdicts(events, "latency") == {"good": 0, "bad": 0}
@@ -107,7 +115,7 @@ def test_errors_add_up_to_the_labels() -> None:
     events, queue = counts(), LabelQueue()
     for truth in (1, 2, 6, 90):
         queue.put(label(truth=truth))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "sized") == {"good": pytest.approx(2.4), "bad": pytest.approx(1.6)}
 
 
@@ -117,9 +125,9 @@ def test_release_is_in_order_and_bounded() -> None:
     for number in range(RELEASED_PER_SCRAPE):
         queue.put(label(time_s=1000 - number, truth=1))
         queue.put(label(time_s=number, truth=9))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact") == {"good": 0, "bad": RELEASED_PER_SCRAPE}
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact") == {"good": RELEASED_PER_SCRAPE, "bad": RELEASED_PER_SCRAPE}
     assert len(queue) == 0
 
@@ -129,10 +137,29 @@ def test_release_keeps_up_with_the_traffic() -> None:
     events, queue = counts(), LabelQueue()
     for number in range(2000):
         queue.put(label(time_s=number))
-    queue.release(events, OBJECTIVES, 100)
+    release(queue, events, OBJECTIVES, 100)
     assert verdicts(events, "exact")["good"] == 100 * RELEASED_PER_REQUEST
-    queue.release(events, OBJECTIVES, 100)
+    release(queue, events, OBJECTIVES, 100)
     assert verdicts(events, "exact")["good"] == 100 * RELEASED_PER_REQUEST + RELEASED_PER_SCRAPE
+
+
+def test_a_large_lot_is_counted_in_steps() -> None:
+    """So requests wait for a few labels at most; what is broken off between two steps loses none."""
+    events, queue = counts(), LabelQueue()
+    for number in range(MAX_WAITING):
+        queue.put(label(time_s=number, revision="old" if number % 2 else "own"))
+    steps = queue.release(events, OBJECTIVES, MAX_WAITING)
+    next(steps)
+    assert sum(verdicts(events, "exact").values()) < COUNTED_AT_ONCE
+    steps.close()
+    assert len(queue) == MAX_WAITING - sum(verdicts(events, "exact").values())
+    assert release(queue, events, OBJECTIVES, 2 * MAX_WAITING) > MAX_WAITING / COUNTED_AT_ONCE - 2
+    assert len(queue) == 0
+    assert (
+        sum(verdicts(events, "exact").values())
+        == sum(verdicts(events, "exact", "old").values())
+        == MAX_WAITING / 2
+    )
 
 
 def test_unknown_revision_starts_at_zero() -> None:
@@ -140,10 +167,10 @@ def test_unknown_revision_starts_at_zero() -> None:
     events, queue = counts(), LabelQueue()
     queue.put(label(time_s=0, revision="old"))
     queue.put(label(time_s=1))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact", "old") == {"good": 0, "bad": 0}
     assert verdicts(events, "exact") == {"good": 1, "bad": 0}
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact", "old") == {"good": 1, "bad": 0}
 
 
@@ -155,7 +182,7 @@ def test_foreign_revisions_are_bounded() -> None:
         events.open(name)
     assert {key[0] for key, _ in events.current()} == {"own", *names[1:]}
     queue.put(label(revision=names[0]))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     assert verdicts(events, "exact", names[0]) == {"good": 0, "bad": 0}
 
 
@@ -163,7 +190,7 @@ def test_changed_objective_counts_anew() -> None:
     """Only current definitions are shown; one that comes back goes on where it was."""
     events, queue = counts(), LabelQueue()
     queue.put(label())
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     changed = AccuracyObjectiveConfig(name="exact", config="2")
     events.configure("own", (changed,))
     assert verdicts(events, "exact") == {"good": 0, "bad": 0}
@@ -202,7 +229,7 @@ def test_classes_are_counted_as_predicted_and_actual() -> None:
     events, queue = counts(), LabelQueue()
     for truth in (1, "1", 0):
         queue.put(label(truth=truth))
-    queue.release(events, OBJECTIVES, 0)
+    release(queue, events, OBJECTIVES, 0)
     pairs = {key[3:]: value for key, value in shown(queue).items() if key[0] == METRIC_CONFUSION}
     assert pairs == {("1", "1"): 2, ("1", "0"): 1, ("0", "1"): 0, ("0", "0"): 0}
 
@@ -211,7 +238,7 @@ def test_sizes_are_no_classes() -> None:
     """An objective with a tolerance or a clip compares sizes, and has no matrix."""
     events, queue = counts(), LabelQueue()
     queue.put(label())
-    queue.release(events, (NEAR, SIZED), 0)
+    release(queue, events, (NEAR, SIZED), 0)
     assert not any(key[0] == METRIC_CONFUSION for key in shown(queue))
 
 
@@ -221,7 +248,7 @@ def test_classes_are_bounded() -> None:
     for truth in range(100):
         queue.put(label(truth=truth))
     for _ in range(3):
-        queue.release(events, OBJECTIVES, 0)
+        release(queue, events, OBJECTIVES, 0)
     pairs = {key[3:]: value for key, value in shown(queue).items() if key[0] == METRIC_CONFUSION}
     assert len(pairs) == (MAX_CLASSES + 1) ** 2
     assert pairs["1", "other"] == 100 - MAX_CLASSES
@@ -233,7 +260,7 @@ def test_a_label_that_cannot_be_read_any_more_is_no_event() -> None:
     scores = AccuracyObjectiveConfig(name="exact", config="1")
     events, queue = counts(), LabelQueue()
     queue.put(Label("own", "unknown", 0, (0.2, 0.8), 1, None))
-    queue.release(events, (scores,), 0)
+    release(queue, events, (scores,), 0)
     assert verdicts(events, "exact") == {"good": 0, "bad": 0}
     assert len(queue) == 0
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import struct
 from typing import Any
 
@@ -99,10 +100,37 @@ def test_binary_scores() -> None:
     proba = {"name": "predict_proba", "shape": [1, 2], "datatype": "FP64"}
     both = body(named, proba | {"parameters": {"binary_data_size": 16}})
     binary = both + struct.pack("<q", 1) + scores
-    assert read_binary(binary, len(both)) == ((1,), 1)
-    assert read_binary(binary, len(both), Wanted.PROBABILITY) == (((0.25, 0.75),), 1)
+    assert read_binary(binary, None, len(both)) == ((1,), 1)
+    assert read_binary(binary, None, len(both), Wanted.PROBABILITY) == (((0.25, 0.75),), 1)
     one = body(named)
-    assert read_binary(one + struct.pack("<q", 1), len(one), Wanted.PROBABILITY) is None
+    assert read_binary(one + struct.pack("<q", 1), None, len(one), Wanted.PROBABILITY) is None
+
+
+@pytest.mark.parametrize(("datatype", "form"), [("FP16", "e"), ("FP32", "f"), ("FP64", "d"), ("INT32", "i")])
+@pytest.mark.parametrize("encoding", [None, b"gzip"])
+def test_a_binary_matrix_is_read_by_rows(datatype: str, form: str, encoding: bytes | None) -> None:
+    """The scores of each row are one prediction, packed or not; JSON's length is that before packing."""
+    data = struct.pack(f"<9{form}", *range(9))
+    text = body(
+        {
+            "name": "scores",
+            "shape": [3, 3],
+            "datatype": datatype,
+            "parameters": {"binary_data_size": len(data)},
+        }
+    )
+    whole = text + data if encoding is None else gzip.compress(text + data)
+    assert read_binary(whole, encoding, len(text)) == (((0, 1, 2), (3, 4, 5), (6, 7, 8)), 3)
+    assert read_binary(whole[: len(whole) // 2], encoding, len(text)) is None
+    assert read_binary(whole, b"br", len(text)) is None
+
+
+@pytest.mark.parametrize("shape", [[2], [1, 2]])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_binary_answer_that_is_no_number(shape: list[int], number: float) -> None:
+    """It is none that a receipt could hold."""
+    text = body({"name": "p", "shape": shape, "datatype": "FP32", "parameters": {"binary_data_size": 8}})
+    assert read_binary(text + struct.pack("<2f", 1, number), None, len(text)) is None
 
 
 def test_wanted() -> None:
