@@ -7,6 +7,7 @@ at the moment of a scrape, so that nothing is left over of a deployment that is 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Final
 
@@ -21,7 +22,14 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from modelward.api.status import ModelDeploymentStatus
-from modelward.conventions import METRIC_DRIFT, METRIC_EVIDENCE_STATE, METRIC_INCIDENT, METRIC_LABEL_UID
+from modelward.conventions import (
+    METRIC_APPROVAL_AWAITED,
+    METRIC_DRIFT,
+    METRIC_EVIDENCE_STATE,
+    METRIC_INCIDENT,
+    METRIC_LABEL_UID,
+)
+from modelward.decide import awaited
 from modelward.decide.observation import DriftSignal
 from modelward.evidence.assessment import Assessment
 from modelward.signals.key import Key
@@ -193,15 +201,23 @@ def _of_status(snapshots: Sequence[DeploymentSnapshot]) -> Iterator[Metric]:
         "1 while a breach is not answered by a rollback, with its cause and why.",
         labels=[*_OF_DEPLOYMENT, "cause", "reason"],
     )
+    approval = GaugeMetricFamily(
+        METRIC_APPROVAL_AWAITED,
+        "Unix time since when a person's word on a revision is awaited; absent while none is.",
+        labels=[*_OF_DEPLOYMENT, "revision", "reason"],
+    )
     for snapshot in snapshots:
         key, status = snapshot.key, snapshot.status
+        if (waits := awaited(status)) and waits.since:
+            since = datetime.fromisoformat(waits.since).timestamp()
+            approval.add_metric([*key, waits.revision, waits.reason], since)
         info.add_metric([*key, status.stable_revision, status.candidate_revision], 1)
         phase.add_metric([*key, status.phase], 1)
         for share in status.traffic:
             traffic.add_metric([*key, share.revision], share.weight / 100)
         if borne := _borne(status):
             incident.add_metric([*key, *borne], 1)
-    yield from (info, phase, traffic, incident)
+    yield from (info, phase, traffic, incident, approval)
 
 
 def _borne(status: ModelDeploymentStatus) -> tuple[str, str] | None:

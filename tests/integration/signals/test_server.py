@@ -10,12 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelward.api.status import (
     Cause,
+    GateResultName,
+    GateStatus,
     IncidentStatus,
     ModelDeploymentStatus,
     Phase,
     RolloutStatus,
     TrafficShare,
 )
+from modelward.conventions import METRIC_APPROVAL_AWAITED
 from modelward.decide.observation import DriftSignal
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger
@@ -223,3 +226,19 @@ async def test_drift_is_shown_while_a_detector_has_a_value(running: Running) -> 
 async def test_alerts_port_stays_closed_without_a_token(running: Running) -> None:
     """Where no receiver is set up nothing listens for alerts."""
     assert running.server.alerts_port == 0
+
+
+async def test_an_awaited_word_is_shown_with_its_beginning(running: Running) -> None:
+    """A person who is awaited is shown since when, for which revision and why; and no longer than that."""
+    whose = {"namespace": "team", "deployment": "web"}
+    since = "2026-01-01T00:00:00Z"
+    gate = GateStatus(
+        name="person", kind="approval", configuration="0", result=GateResultName.AWAITING, started_at=since
+    )
+    waits = ModelDeploymentStatus(phase=Phase.GATING, candidate_revision="web-2", gates=(gate,))
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", waits, (), [])]
+    labels = {**whose, "revision": "web-2", "reason": "AwaitingApproval"}
+    assert await running.metric(METRIC_APPROVAL_AWAITED, **labels) == [1767225600]
+    over = waits.model_copy(update={"gates": ()})
+    running.snapshots = [DeploymentSnapshot(Key("team", "web"), "uid-1", over, (), [])]
+    assert await running.metric(METRIC_APPROVAL_AWAITED, **whose) == []
