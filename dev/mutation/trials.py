@@ -2,8 +2,9 @@
 
 The tests are collected once; each change is tried in a process forked from there, which costs milliseconds
 where a run of pytest costs a second. Tests that noticed an earlier change of the same function come first,
-then the quickest. A change is out of time by the processor's clock, not the wall's, so that a busy machine
-notices nothing. Only a test that fails has noticed a change: however else a process ends is an error.
+then those that notice most in the least time. A change is out of time by the processor's clock, not the
+wall's, so that a busy machine notices nothing. Only a test that fails has noticed a change: however else a
+process ends is an error.
 """
 
 import json
@@ -11,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -74,8 +76,17 @@ class Trials:
     processes: int
     _noticed: dict[str, list[str]] = field(default_factory=dict)
     """By function: the tests that noticed a change of it, the last one first."""
+    _killed: Counter[str] = field(default_factory=Counter)
+    """By test: how many changes it was the first to notice."""
     _under_way: dict[int, Trial] = field(default_factory=dict)
     _tried: int = 0
+
+    def remember(self, change: str, test: str) -> None:
+        """Let a test that noticed a change come early from now on."""
+        function = mangled_name_from_mutant_name(change)
+        others = [each for each in self._noticed.get(function, []) if each != test]
+        self._noticed[function] = [test, *others]
+        self._killed[test] += 1
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try every change."""
@@ -99,8 +110,11 @@ class Trials:
         function = mangled_name_from_mutant_name(change)
         reach = self.reached.tests.get(function, ())
         noticed = self._noticed.get(function, [])
-        quickest = sorted(set(reach) - set(noticed), key=lambda test: (self.reached.seconds[test], test))
-        return (items[test] for test in (*noticed, *quickest))
+        others = sorted(set(reach) - set(noticed), key=lambda test: (self._seconds_to_notice(test), test))
+        return (items[test] for test in (*noticed, *others))
+
+    def _seconds_to_notice(self, test: str) -> float:
+        return self.reached.seconds[test] / (1 + self._killed[test])
 
     def _begin(self, change: str, tests: Sequence[pytest.Item]) -> None:
         usual = sum(self.reached.seconds[test.nodeid] for test in tests)
@@ -114,9 +128,7 @@ class Trials:
         trial = self._under_way.pop(process)
         verdict, detail = _outcome(trial.reading, status)
         if verdict == "killed":
-            function = mangled_name_from_mutant_name(trial.change)
-            others = [each for each in self._noticed.get(function, []) if each != detail]
-            self._noticed[function] = [detail, *others]
+            self.remember(trial.change, detail)
         self._tell(trial.change, verdict, detail, used.ru_utime + used.ru_stime)
 
     def _tell(self, change: str, verdict: str, detail: str, seconds: float = 0.0) -> None:
@@ -186,6 +198,9 @@ def main(changes: str, statistics: str, found: str, processes: str) -> None:
     names = json.loads(Path(changes).read_text())
     with Path(found).open("a", encoding="utf-8") as out:
         plugin = Trials(names, Reached.read(Path(statistics)), out, int(processes))
+        for line in map(json.loads, Path(found).read_text().splitlines()):
+            if line.get("verdict") == "killed":
+                plugin.remember(line["change"], line["detail"])
         # Nobody reads a traceback, for which pytest parses the whole module: ten times what the test takes.
         told = ["-q", "--tb=no", "-p", "no:cacheprovider"]
         options = ["--rootdir=.", *told, "-p", "no:xdist", "--hypothesis-seed=0"]
