@@ -13,7 +13,7 @@ from typing import Final
 
 from modelward.api.spec import OnUnknownCause
 from modelward.api.status import Cause
-from modelward.decide.observation import DriftSignal
+from modelward.decide.observation import DriftSignal, PodPressure
 from modelward.evidence.assessment import Assessment
 
 
@@ -45,6 +45,7 @@ class Signs:
         worse: objectives by which it is shown to be worse than the other in the same blocks.
         alone: those of `breached` that the other, judged in the same blocks, is good by.
         infrastructure: breached objectives of infrastructure, of whichever revision has traffic.
+        pressed: what the pods of both lack, where that can spoil all that speaks against the suspect.
         drifted: drift detectors above their thresholds.
         slow_for_both: objectives by which also the other's events are bad that came while storage was slow.
     """
@@ -55,6 +56,7 @@ class Signs:
     worse: tuple[Assessment, ...] = ()
     alone: tuple[Assessment, ...] = ()
     infrastructure: tuple[Assessment, ...] = ()
+    pressed: tuple[PodPressure, ...] = ()
     drifted: tuple[DriftSignal, ...] = ()
     slow_for_both: frozenset[str] = frozenset()
 
@@ -157,6 +159,14 @@ TABLE: Final = (
         "InfrastructureBreached",
         "Is an objective of infrastructure breached at the same time?",
         lambda signs: bool(signs.infrastructure),
+        Cause.INFRASTRUCTURE,
+        in_rollout=Action.STAY,
+        after_promotion=Action.PROBE_OR_STAY,
+    ),
+    Attribution(
+        "BothLackResources",
+        "Are pods of both throttled, short of memory or restarting, and only latency or availability bad?",
+        lambda signs: bool(signs.pressed),
         Cause.INFRASTRUCTURE,
         in_rollout=Action.STAY,
         after_promotion=Action.PROBE_OR_STAY,

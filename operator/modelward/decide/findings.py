@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from modelward.api.objectives import Objective, error_clip
 from modelward.api.status import Cause
-from modelward.decide.observation import DriftSignal
+from modelward.decide.observation import DriftSignal, PodPressure, PressureKind
 from modelward.evidence.ledger import Assessment
 
 
@@ -64,6 +64,16 @@ def storage_split(assessment: Assessment) -> str:
 def drift_value(signal: DriftSignal) -> str:
     """Describe a drift detector above its threshold."""
     return f"drift detector {signal.name} at {signal.value:g}, above {signal.threshold:g}"
+
+
+def pressure_value(pressure: PodPressure) -> str:
+    """Describe what the pods of a revision lack."""
+    said = {
+        PressureKind.THROTTLED: f"throttled in {pressure.value:.0%} of scheduling periods",
+        PressureKind.MEMORY: f"at {pressure.value:.0%} of their memory limit",
+        PressureKind.RESTARTS: f"restarted {pressure.value:.3g} times each within ten minutes",
+    }
+    return f"pods of {pressure.revision} {said[pressure.kind]}"
 
 
 def evidence(log_evidence: float, log_threshold: float) -> str:

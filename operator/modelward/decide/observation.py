@@ -96,6 +96,24 @@ class DriftSignal:
         return self.value > self.threshold
 
 
+class PressureKind(StrEnum):
+    """What pods lack."""
+
+    THROTTLED = "Throttled"
+    MEMORY = "Memory"
+    RESTARTS = "Restarts"
+
+
+@dataclass(frozen=True, slots=True)
+class PodPressure:
+    """What the pods of one revision lack, on average, above what is told people of."""
+
+    revision: str
+    kind: PressureKind
+    value: float
+    """Share of scheduling periods throttled, share of the memory limit, or restarts within ten minutes."""
+
+
 class ProfileProblem(StrEnum):
     """What is wrong with the profile that spec names."""
 
@@ -178,6 +196,8 @@ class Observation:
     alerts: tuple[FiringAlert, ...] = ()
     drift: tuple[DriftSignal, ...] = ()
     """What each drift detector that has a value says, drifted or not."""
+    pressures: tuple[PodPressure, ...] = ()
+    """What pods are known to lack; where nobody measures it there is none, which says nothing."""
     drift_unknown: tuple[str, ...] = ()
     """Names of the detectors without a value that can be used; that is news of neither kind."""
     profile: ProfileSeen | None = None

@@ -1,11 +1,24 @@
 """Gathers what speaks against a revision, and writes it in words with its numbers."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
-from modelward.api.objectives import INFRASTRUCTURE_KINDS, Objective, OnBreach, kind_of
+from modelward.api.objectives import (
+    INFRASTRUCTURE_KINDS,
+    Objective,
+    ObjectiveKind,
+    OnBreach,
+    kind_of,
+)
 from modelward.decide.attribution import Signs
-from modelward.decide.findings import against_other, against_target, drift_value, storage_split
+from modelward.decide.findings import (
+    against_other,
+    against_target,
+    drift_value,
+    pressure_value,
+    storage_split,
+)
 from modelward.decide.observation import DriftSignal
 from modelward.decide.placement import targets
 from modelward.decide.situation import Situation
@@ -22,6 +35,8 @@ rise together, and the one that crosses first is no worse for that."""
 LEAST_DIFFERENCE: Final = math.log(100)
 """Nor is the one with little traffic any better for being slow to show what both suffer from: while they
 share traffic, the other's bad fraction must be lower by this much (nats, n KL)."""
+_SPOILT_BY_PRESSURE: Final = frozenset({ObjectiveKind.LATENCY, ObjectiveKind.AVAILABILITY})
+"""Pods that are slow or end answer late or not at all, but no worse."""
 _ALMOST_ALL: Final = 1 - 1e-9
 
 
@@ -33,16 +48,19 @@ def of_candidate(situation: Situation, action: OnBreach) -> Signs:
     alone = tuple(
         a for a in breached if _share(situation, stable, a.objective) < GOOD_SHARE and _is_worse_off(a)
     )
-    return Signs(
-        suspect=candidate,
-        other=stable,
-        # Where the other is on its way to a breach itself it is too early to say which of the two it is.
-        breached=tuple(a for a in breached if a in both or a in alone),
-        worse=situation.worse(candidate, action),
-        alone=alone,
-        infrastructure=infrastructure(situation),
-        drifted=drifted(situation),
-        slow_for_both=situation.slow_and_bad(stable),
+    return _with_pressures(
+        situation,
+        Signs(
+            suspect=candidate,
+            other=stable,
+            # Where the other is on its way to a breach itself it is too early to say which of the two it is.
+            breached=tuple(a for a in breached if a in both or a in alone),
+            worse=situation.worse(candidate, action),
+            alone=alone,
+            infrastructure=infrastructure(situation),
+            drifted=drifted(situation),
+            slow_for_both=situation.slow_and_bad(stable),
+        ),
     )
 
 
@@ -50,14 +68,17 @@ def of_stable(situation: Situation) -> Signs:
     """Return what speaks against the serving revision, by the objectives whose breach asks for a rollback."""
     stable = situation.status.stable_revision
     control = situation.status.control if situation.is_shared else None
-    return Signs(
-        suspect=stable,
-        other=control.revision if control else "",
-        breached=situation.breaches(stable, OnBreach.ROLLBACK),
-        worse=situation.worse(stable, OnBreach.ROLLBACK) if control else (),
-        infrastructure=infrastructure(situation),
-        drifted=drifted(situation),
-        slow_for_both=situation.slow_and_bad(control.revision) if control else frozenset(),
+    return _with_pressures(
+        situation,
+        Signs(
+            suspect=stable,
+            other=control.revision if control else "",
+            breached=situation.breaches(stable, OnBreach.ROLLBACK),
+            worse=situation.worse(stable, OnBreach.ROLLBACK) if control else (),
+            infrastructure=infrastructure(situation),
+            drifted=drifted(situation),
+            slow_for_both=situation.slow_and_bad(control.revision) if control else frozenset(),
+        ),
     )
 
 
@@ -83,6 +104,22 @@ def drifted(situation: Situation) -> tuple[DriftSignal, ...]:
     )
 
 
+def _with_pressures(situation: Situation, found: Signs) -> Signs:
+    """Add what the pods of both lack, if that can spoil all that speaks against the suspect.
+
+    What the suspect alone lacks may be its own fault, as with a heavier model: that excuses nothing.
+    """
+    kinds = {kind_of(objective(situation, each)) for each in found.against}
+    known = situation.observation.pressures
+    shared = {p.kind for p in known if p.revision == found.suspect} & {
+        p.kind for p in known if p.revision == found.other
+    }
+    if not shared or not kinds <= _SPOILT_BY_PRESSURE:
+        return found
+    of_both = (p for p in known if p.kind in shared and p.revision in {found.suspect, found.other})
+    return replace(found, pressed=tuple(sorted(of_both, key=lambda p: (p.kind, p.revision))))
+
+
 def is_calm(assessment: Assessment | None) -> bool:
     """Return whether an objective has data and nothing stands out against it any more."""
     return (
@@ -106,7 +143,7 @@ def describe(situation: Situation, signs: Signs) -> str:
     said += [against_target(objective(situation, a), a) for a in signs.breached if a.objective not in worse]
     said += [storage_split(a) for a in signs.against if a.slow_total]
     said += [against_target(objective(situation, a), a) for a in signs.infrastructure]
-    return "; ".join([*said, *map(drift_value, signs.drifted)])
+    return "; ".join([*said, *map(pressure_value, signs.pressed), *map(drift_value, signs.drifted)])
 
 
 def objective(situation: Situation, assessment: Assessment) -> Objective:

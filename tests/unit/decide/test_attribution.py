@@ -7,13 +7,14 @@ import pytest
 from modelward.api.spec import OnUnknownCause
 from modelward.api.status import Cause
 from modelward.decide.attribution import TABLE, Action, Signs, after_promotion, attribute
-from modelward.decide.observation import DriftSignal
+from modelward.decide.observation import DriftSignal, PodPressure, PressureKind
 from tests.unit.decide.world import breached, explained, worse
 
 BREACHED = breached("m-2")
 WORSE = worse("m-2")
 STORAGE = breached("m-2", "storage")
 DRIFT = DriftSignal("psi", 0.5, 0.2)
+THROTTLED = tuple(PodPressure(revision, PressureKind.THROTTLED, 0.5) for revision in ("m-1", "m-2"))
 BOTH = frozenset({"availability"})
 ROWS = {row.name: row for row in TABLE}
 
@@ -32,6 +33,11 @@ ROWS = {row.name: row for row in TABLE}
         (
             Signs("m-2", breached=(BREACHED,), infrastructure=(STORAGE,)),
             "InfrastructureBreached",
+            Cause.INFRASTRUCTURE,
+        ),
+        (
+            Signs("m-2", "m-1", breached=(BREACHED,), pressed=THROTTLED),
+            "BothLackResources",
             Cause.INFRASTRUCTURE,
         ),
         (Signs("m-2", breached=(BREACHED,), drifted=(DRIFT,)), "InputsDrifted", Cause.DRIFT),
@@ -124,6 +130,8 @@ def test_one_breach_that_slow_storage_does_not_explain_is_enough_to_look_further
         ("SlowStorageExplains", OnUnknownCause.ROLLBACK, Action.STAY),
         ("InfrastructureBreached", OnUnknownCause.PROBE, Action.PROBE),
         ("InfrastructureBreached", OnUnknownCause.ROLLBACK, Action.STAY),
+        ("BothLackResources", OnUnknownCause.PROBE, Action.PROBE),
+        ("BothLackResources", OnUnknownCause.ROLLBACK, Action.STAY),
         ("InputsDrifted", OnUnknownCause.PROBE, Action.PROBE),
         ("InputsDrifted", OnUnknownCause.ROLLBACK, Action.STAY),
         ("NothingKnown", OnUnknownCause.PROBE, Action.PROBE),

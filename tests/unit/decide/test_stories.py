@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from modelward.api.status import ModelDeploymentStatus
-from modelward.decide.observation import Commands, MetricsState, Problem, ProblemReason
+from modelward.decide.observation import (
+    Commands,
+    MetricsState,
+    PodPressure,
+    PressureKind,
+    Problem,
+    ProblemReason,
+)
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import World, breached, promoted, serving, stepping, worse
 
@@ -124,6 +131,20 @@ def a_target_that_says_nothing() -> World:
     world.settle()
     world.pods("m-1", ready=0, pods=1)
     world.now += world.spec.rollout.progress_deadline
+    world.settle()
+    return world
+
+
+def a_node_that_is_too_small_for_both() -> World:
+    """Pods of both are throttled and both are late: the rollout waits, and goes on when they are not."""
+    world = stepping(objectives=[{"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}])
+    world.decisions.clear()
+    world.see(breached("m-1", "latency"), breached("m-2", "latency"))
+    world.pressures = tuple(PodPressure(f"m-{n}", PressureKind.THROTTLED, 0.3 + n / 10) for n in (1, 2))
+    world.settle()
+    world.all_healthy("m-1", "m-2")
+    world.pressures = ()
+    world.pass_time(minutes=5)
     world.settle()
     return world
 
@@ -241,6 +262,7 @@ STORIES = (
     a_revision_to_go_back_to_that_cannot_start,
     a_target_that_says_nothing,
     a_control_that_cannot_start,
+    a_node_that_is_too_small_for_both,
     a_holdback_that_spec_ends,
     a_breach_of_both,
     a_first_revision_that_never_starts,

@@ -6,16 +6,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from modelward.api.approval import ApprovalDecision
+from modelward.api.gateverdict import ErrorReason, Result
+from modelward.api.recordedgates import RecordedGates, in_force, recorded
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.decide import decide, targets
 from modelward.decide.decision import Decision
 from modelward.decide.observation import (
+    ApprovalObservation,
     Commands,
     DriftSignal,
     FiringAlert,
+    GateObservation,
     MetricsState,
     Observation,
+    PodPressure,
     Problem,
     ProblemReason,
     ProfileSeen,
@@ -28,6 +34,19 @@ from modelward.evidence.verdict import Verdict
 CAMEL_CASE = re.compile(r"([A-Z][a-z]+)+")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEMPLATE = {"spec": {"containers": [{"name": "model", "image": "server:1"}]}}
+
+
+MEASURED_BY: dict[str, Any] = {
+    "inference": {"model": "electricity"},
+    "validation": {"uri": "s3://data/validation.csv", "labels": "class"},
+}
+"""What every measured gate needs beside it."""
+NOISE = {"robustness": {"noise": [{"size": "0.1", "maxFlips": "5%"}]}}
+
+
+def gated(*gates: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return top-level fields of a spec with these gates."""
+    return {**MEASURED_BY, "gates": list(gates), **changes}
 
 
 def spec_of(**changes: Any) -> ModelDeploymentSpec:
@@ -105,6 +124,11 @@ def check(decision: Decision) -> None:
         assert told.message
 
 
+def said_of(seen: GateObservation) -> tuple[str, str, str, int]:
+    """Return which Job an observation is of."""
+    return seen.revision, seen.name, seen.run, seen.attempt
+
+
 @dataclass
 class World:
     """Everything one deployment's decisions are made from. `step()` decides once and keeps the status."""
@@ -119,10 +143,15 @@ class World:
     alerts: tuple[FiringAlert, ...] = ()
     drift: tuple[DriftSignal, ...] = ()
     drift_unknown: tuple[str, ...] = ()
+    pressures: tuple[PodPressure, ...] = ()
     profile: ProfileSeen | None = None
     query_problems: tuple[QueryProblem, ...] = ()
     commands: Commands = field(default_factory=Commands)
     render_problem: str = ""
+    records: dict[str, RecordedGates | None] = field(default_factory=dict)
+    """Gates as recorded when each revision was first asked for."""
+    gates: tuple[GateObservation, ...] = ()
+    approvals: tuple[ApprovalObservation, ...] = ()
     rules: list[str] = field(default_factory=list)
     last: Decision | None = None
     decisions: list[tuple[datetime, ModelDeploymentStatus, Decision]] = field(default_factory=list)
@@ -158,8 +187,36 @@ class World:
         """Move the clock, as timedelta's arguments."""
         self.now += timedelta(**amount)
 
+    def gate_says(
+        self, name: str, result: Result | None, reason: ErrorReason | None = None, message: str = "as it is"
+    ) -> None:
+        """Let the Job of a gate that is asked for now say something."""
+        (job,) = (job for job in targets(self.spec, self.status).gate_jobs if job.name == name)
+        said = GateObservation(
+            job.revision, job.name, job.configuration, job.run, job.attempt, result, reason, message
+        )
+        kept = (o for o in self.gates if (o.revision, o.name, o.run, o.attempt) != said_of(said))
+        self.gates = (*kept, said)
+
+    def says(self, decision: str, revision: str, by: str = "alice", reason: str = "looked at it") -> None:
+        """Let a person make a ModelApproval."""
+        said = ApprovalObservation(
+            revision, ApprovalDecision(decision), by, reason, self.now, f"uid-{len(self.approvals)}-{by}"
+        )
+        self.approvals = (*self.approvals, said)
+
+    def takes_back(self, revision: str, by: str = "alice") -> None:
+        """Let a person delete the ModelApprovals of a revision."""
+        self.approvals = tuple(a for a in self.approvals if (a.revision, a.approver) != (revision, by))
+
+    def gate_results(self) -> dict[str, str]:
+        """Return the result of each gate in status."""
+        return {gate.name: gate.result.value for gate in self.status.gates}
+
     def observation(self) -> Observation:
         """Return what is seen now."""
+        self.records.setdefault(self.wanted, recorded(self.spec))
+        of = self.status.candidate_revision or self.wanted
         return Observation(
             deployment="m",
             generation=1,
@@ -174,8 +231,12 @@ class World:
             alerts=self.alerts,
             drift=self.drift,
             drift_unknown=self.drift_unknown,
+            pressures=self.pressures,
             profile=self.profile,
             query_problems=self.query_problems,
+            gates_in_force=in_force(self.records.get(of), self.spec),
+            gates=tuple(seen for seen in self.gates if seen.revision == of),
+            approvals=self.approvals,
             commands=self.commands,
             render_problem=self.render_problem,
         )
@@ -288,4 +349,16 @@ def probing(**changes: Any) -> World:
     assert world.settle() == ["Probe", "ShareTraffic"]
     world.let_pods_follow()
     world.step()
+    return world
+
+
+def gating(*gates: dict[str, Any], **changes: Any) -> World:
+    """Build a world in which m-2, whose pods are ready, has gates to pass before it gets traffic."""
+    world = serving("m-1")
+    world.spec = spec_of(**gated(*gates, **changes))
+    world.wanted = "m-2"
+    world.settle()
+    world.let_pods_follow()
+    world.settle()
+    assert world.status.phase == "Gating", world.status
     return world

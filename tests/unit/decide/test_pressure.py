@@ -1,0 +1,102 @@
+"""Pods that are throttled, short of memory or restarting: an excuse only where both revisions' are."""
+
+import pytest
+
+from modelward.api.objectives import OnBreach
+from modelward.api.status import Cause
+from modelward.decide import signs
+from modelward.decide.observation import PodPressure, PressureKind
+from modelward.decide.situation import Situation
+from modelward.evidence.assessment import Assessment
+from tests.unit.decide.world import World, assessment, breached, probing, stepping, worse
+
+LATENCY = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}
+ACCURACY = {"name": "accuracy", "accuracy": {}, "target": "65%"}
+
+
+def lacking(kind: PressureKind, value: float, *revisions: str) -> tuple[PodPressure, ...]:
+    """Let the pods of these revisions lack something."""
+    return tuple(PodPressure(revision, kind, value) for revision in revisions)
+
+
+def both_breached(objective: str = "latency") -> World:
+    """Build a world in which both revisions of a rollout are breached."""
+    world = stepping(objectives=[LATENCY, ACCURACY])
+    world.see(breached("m-1", objective), breached("m-2", objective))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (PressureKind.THROTTLED, 0.4, "pods of m-2 throttled in 40% of scheduling periods"),
+        (PressureKind.MEMORY, 0.95, "pods of m-2 at 95% of their memory limit"),
+        (PressureKind.RESTARTS, 1.5, "pods of m-2 restarted 1.5 times each within ten minutes"),
+    ],
+)
+def test_what_the_pods_of_both_lack_holds_a_rollout(kind: PressureKind, value: float, said: str) -> None:
+    """Neither revision is rejected, and the numbers of both are told."""
+    world = both_breached()
+    world.pressures = lacking(kind, value, "m-2", "m-1")
+    world.step()
+    assert world.status.rollout is not None
+    assert world.status.rollout.held == "InfrastructureSuspected"
+    assert world.status.rejected_revisions == ()
+    assert world.status.last_decision is not None
+    message = world.status.last_decision.message
+    assert said.replace("m-2", "m-1") in message
+    assert said in message
+    world.all_healthy("m-1", "m-2")
+    world.pressures = ()
+    world.pass_time(minutes=5)
+    assert "Resume" in world.settle()
+
+
+@pytest.mark.parametrize(
+    "pressures",
+    [
+        (),
+        lacking(PressureKind.THROTTLED, 0.9, "m-2"),
+        lacking(PressureKind.THROTTLED, 0.9, "m-1"),
+        lacking(PressureKind.THROTTLED, 0.9, "m-2") + lacking(PressureKind.MEMORY, 0.95, "m-1"),
+        lacking(PressureKind.THROTTLED, 0.9, "m-2", "m-0"),
+    ],
+)
+def test_what_one_alone_lacks_is_no_excuse(pressures: tuple[PodPressure, ...]) -> None:
+    """It may be the revision's own fault, as with a heavier model; of the cause nothing is known."""
+    world = both_breached()
+    world.pressures = pressures
+    world.step()
+    assert world.status.rollout is not None
+    assert world.status.rollout.held == "StableAlsoBreached"
+
+
+def test_slow_pods_are_no_excuse_for_wrong_answers() -> None:
+    """A prediction is as right from a pod that is throttled."""
+    world = both_breached("accuracy")
+    world.pressures = lacking(PressureKind.THROTTLED, 0.9, "m-1", "m-2")
+    world.step()
+    assert world.status.rollout is not None
+    assert world.status.rollout.held == "StableAlsoBreached"
+
+
+@pytest.mark.parametrize("found", [worse("m-2", "latency"), breached("m-2", "latency")])
+def test_a_worse_candidate_goes_although_the_pods_of_both_lack_something(found: Assessment) -> None:
+    """What is shown in the same blocks is true whatever both lack."""
+    world = both_breached()
+    world.see(assessment("m-1", "latency"), found)
+    world.pressures = lacking(PressureKind.THROTTLED, 0.9, "m-1", "m-2")
+    world.step()
+    (rejected,) = world.status.rejected_revisions
+    assert (rejected.revision, rejected.cause) == ("m-2", Cause.MODEL)
+
+
+def test_after_a_promotion_it_is_told_beside_the_revision_that_is_compared() -> None:
+    """Alone the serving revision may be at fault; beside the last good one both are seen to lack it."""
+    world = probing(objectives=[{"name": "availability", "availability": {}, "target": "99%"}, ACCURACY])
+    situation = Situation(world.spec, world.status, world.observation(), world.now)
+    assert signs.of_stable(situation).pressed == ()
+    world.pressures = lacking(PressureKind.RESTARTS, 2, "m-2", "m-1")
+    situation = Situation(world.spec, world.status, world.observation(), world.now)
+    assert signs.of_stable(situation).pressed == tuple(reversed(world.pressures))
+    assert signs.of_candidate(situation, OnBreach.ROLLBACK).pressed == ()
