@@ -102,7 +102,12 @@ def _template(identity: DeploymentIdentity, run: GateRun, labels: Mapping[str, s
         pod = measured_pod(run, job_name(run.job), endpoint, stable)
         return {"metadata": {"labels": own}, "spec": pod}
     metadata: Mapping[str, Any] = team.template.get("metadata") or {}
-    given: dict[str, Any] = {"labels": {**own, **(metadata.get("labels") or {})}}
+    theirs: Mapping[str, str] = metadata.get("labels") or {}
+    # The API refuses theirs below modelward.dev/, by which Services find pods; ours win over the others.
+    given: dict[str, Any] = {
+        "labels": {name: value for name, value in theirs.items() if not name.startswith(f"{names.GROUP}/")}
+        | own
+    }
     if annotations := metadata.get("annotations"):
         given["annotations"] = dict(annotations)
     return {"metadata": given, "spec": team_pod(run, team, endpoint, stable)}
