@@ -154,7 +154,8 @@ def test_undo_of_an_unknown_revision_or_in_a_split_is_refused() -> None:
     """The refusal says what to write instead."""
     world = promoted()
     world.commands = Commands(undo="nope@1")
-    assert "with one of: m-1" in world.step().announcements[0].message
+    world.pods("m-0", ready=0)
+    assert "with one of: m-0, m-1" in world.step().announcements[0].message
     split = stepping()
     split.commands = Commands(undo="m-1@1")
     assert "modelward.dev/abort" in split.step().announcements[0].message

@@ -513,7 +513,7 @@ def test_a_standby_that_is_not_the_control_makes_room() -> None:
 def test_pods_that_do_not_go_end_the_wait_for_a_share() -> None:
     """Nobody waits for ever for pods of a third revision; another comparison is tried an hour later."""
     world = promoted()
-    world.revisions["m-0"] = RevisionObservation(pods=1)
+    world.revisions |= dict.fromkeys(("m-0", "a-0"), RevisionObservation(pods=1))
     world.see(breached("m-2"))
     assert world.settle() == ["Probe"]
     world.now += world.spec.rollout.progress_deadline - timedelta(seconds=1)
@@ -522,12 +522,12 @@ def test_pods_that_do_not_go_end_the_wait_for_a_share() -> None:
     decision = world.step()
     assert (decision.rule, world.status.phase, world.status.control) == ("EndProbe", Phase.SERVING, None)
     assert decision.announcements[0].reason == "PodsInTheWay"
-    assert "pods of m-0 have not gone in 0:10:00" in decision.announcements[0].message
+    assert "pods of a-0, m-0 have not gone in 0:10:00" in decision.announcements[0].message
     assert world.conditions()["ObjectivesMet"] == ("False", "CauseUnknown")
     world.keep_standby()
     world.pass_time(minutes=59)
     assert world.settle() == []
-    world.revisions["m-0"] = RevisionObservation()
+    world.revisions |= dict.fromkeys(("m-0", "a-0"), RevisionObservation())
     world.pass_time(minutes=1)
     assert world.settle() == ["Probe", "ShareTraffic"]
 

@@ -29,6 +29,10 @@ def test_a_query_that_fails_is_told_in_prometheus_own_words() -> None:
     assert world.conditions()["QueriesValid"] == ("False", "QueryFailed")
     said = next(each.message for each in world.status.conditions if each.type == "QueriesValid")
     assert said == "objective answers: query.good: parse error"
+    world.query_problems += (QueryProblem("detector psi", "no series"),)
+    world.step()
+    said = next(each.message for each in world.status.conditions if each.type == "QueriesValid")
+    assert said == "objective answers: query.good: parse error; detector psi: no series"
 
 
 def test_while_prometheus_is_away_nothing_is_known_of_queries() -> None:

@@ -134,6 +134,14 @@ def test_first_bets_by_hand() -> None:
     assert episode(state).log_fast == pytest.approx(math.log(0.5) + ratio / effect, rel=1e-3)
 
 
+@pytest.mark.parametrize(("usual", "expected"), [(0.004, 0.004), (0.009, 0.005), (0.0001, 0.0005)])
+def test_the_bet_on_fast_events_is_on_what_is_usual_within_bounds(usual: float, expected: float) -> None:
+    """At most half of what is still fine, however bad they usually are, and at least a twentieth."""
+    state = run([split(fast=(99, 1)), split(fast=(0, 0), slow=(0, 0))], known(usual))
+    ratio = math.log(expected / ALLOWED) + 99 * math.log((1 - expected) / (1 - ALLOWED))
+    assert episode(state).log_fast == pytest.approx(math.log(0.5) + ratio / (1 + 99 * 0.001), rel=1e-3)
+
+
 def test_fine_is_near_what_is_allowed() -> None:
     """Fast events at 1.5 times what is allowed are not fine beside slow ones at twice that."""
     worse = split(fast=(985, 15), slow=(980, 20))
