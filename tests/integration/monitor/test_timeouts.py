@@ -10,7 +10,7 @@ import pytest_asyncio
 from hyperframe.frame import GoAwayFrame, SettingsFrame
 
 from dev.cluster.controlplane import free_ports
-from modelward.api.monitorconfig import MonitorConfig
+from modelward.api.monitorconfig import MonitorConfig, TrafficConfig, TrafficMode
 from modelward.monitor.client import (
     BODY_SECONDS,
     HEAD_SECONDS,
@@ -18,7 +18,7 @@ from modelward.monitor.client import (
     UNREAD_SECONDS,
     ClientConnection,
 )
-from modelward.monitor.grpc.connection import GRACE_SECONDS
+from modelward.monitor.grpc.connection import GRACE_SECONDS, UNWATCHED_SECONDS, GrpcConnection
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
@@ -196,3 +196,33 @@ async def test_a_grpc_connection_that_is_not_read(own: Own) -> None:
     assert len(await reader.read()) < 32 * 1024 * 1024
     writer.close()
     await until(lambda: bool(own.server.disconnects))
+
+
+@pytest.mark.parametrize("last_byte_seconds", [0, 1e6], ids=["quiet", "never quiet"])
+async def test_a_grpc_connection_that_is_not_followed(own: Own, last_byte_seconds: float) -> None:
+    """It counts as one request under way, and leaves a withdrawn revision when quiet, or after a while."""
+
+    async def greet(_request: Request, connection: Connection) -> None:
+        connection.write(b"no frame of HTTP/2")
+        await connection.reader.readexactly(1 << 30)  # until the monitor ends it
+
+    state = own.proxy.state
+    own.server.head_handler = greet
+    async with RawClient(own.port) as client:
+        client.send(PREFACE)
+        await client.reader.readexactly(18)
+        assert (state.counts.grpc_unwatched, state.counts.requests_in_flight) == (1, 1)
+        (connection,) = own.proxy._connections
+        assert isinstance(connection, GrpcConnection)
+        connection._last_byte_s += last_byte_seconds
+        state.traffic.apply(
+            TrafficConfig(mode=TrafficMode.WITHDRAW, generation=2, forward_to="http://127.0.0.1:1")
+        )
+        await own.sweep_after(0)
+        await own.sweep_after(GRACE_SECONDS / 2)
+        assert not connection._is_over
+        await own.sweep_after(GRACE_SECONDS + 1)
+        assert connection._is_over == (last_byte_seconds == 0)
+        connection.sweep(time.perf_counter() + UNWATCHED_SECONDS + 1)
+        assert await client.read_end() == b""
+    assert state.counts.requests_in_flight == 0
