@@ -55,7 +55,8 @@ def are_passed(status: ModelDeploymentStatus) -> bool:
 
 def are_measured(status: ModelDeploymentStatus) -> bool:
     """Return whether every gate that a program answers has an answer."""
-    return not any(gate.result in {GateResultName.PENDING, GateResultName.RUNNING} for gate in status.gates)
+    going = {GateResultName.PENDING, GateResultName.RUNNING}
+    return not any(gate.result in going for gate in status.gates if not is_approval(gate))
 
 
 def bad(status: ModelDeploymentStatus) -> tuple[GateStatus, ...]:
@@ -92,7 +93,7 @@ def awaited(status: ModelDeploymentStatus) -> Awaited | None:
 
 def asked(situation: Situation) -> tuple[GateStatus, ...]:
     """Return the gates in force for a candidate that begins, none of which has said anything."""
-    return tuple(_new(situation, each) for each in situation.observation.gates_in_force)
+    return tuple(_new(each) for each in situation.observation.gates_in_force)
 
 
 def anew(situation: Situation) -> tuple[GateStatus, ...]:
@@ -128,23 +129,18 @@ def advanced(situation: Situation) -> tuple[GateStatus, ...]:
     for each in situation.observation.gates_in_force:
         gate = before.get(each.gate.name)
         if gate is None or gate.configuration != each.configuration:
-            gate = _new(situation, each)
-        now.append(_measured(situation, each, gate) if each.gate.is_measured else gate)
-    started = _started(situation, now)
-    return tuple(
-        _counted(situation, each, gate) if is_approval(gate) else gate
-        for each, gate in zip(situation.observation.gates_in_force, started, strict=True)
-    )
+            gate = _new(each)
+        look = _measured if each.gate.is_measured else _counted
+        now.append(look(situation, each, gate))
+    return _started(situation, now)
 
 
-def _new(situation: Situation, each: GateInForce) -> GateStatus:
-    waits = not each.gate.is_measured
+def _new(each: GateInForce) -> GateStatus:
     return GateStatus(
         name=each.gate.name,
         kind=each.gate.kind.value,
         configuration=each.configuration,
-        result=GateResultName.AWAITING if waits else GateResultName.PENDING,
-        started_at=stamp(situation.now) if waits else None,
+        result=GateResultName.PENDING,
     )
 
 
@@ -264,7 +260,7 @@ def _counted(situation: Situation, each: GateInForce, gate: GateStatus) -> GateS
     update: dict[str, Any] = {"message": _cut(said)}
     if is_passed and not was_passed:
         update |= {"result": GateResultName.PASSED, "finished_at": stamp(situation.now)}
-    if was_passed and not is_passed:
+    if not is_passed and gate.result is not GateResultName.AWAITING:
         update |= {
             "result": GateResultName.AWAITING,
             "started_at": stamp(situation.now),

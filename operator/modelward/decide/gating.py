@@ -5,6 +5,7 @@ taken in by `read_gates` alone; every other row goes by what status says of them
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 from modelward.api.gates import OnFailure
 from modelward.api.reasons import Reason
@@ -62,19 +63,17 @@ def _said(gate: GateStatus) -> str:
     return f"{gate.name} {gate.result}" + (f" ({gate.reason})" if gate.reason else "") + why
 
 
-def _told(gate: GateStatus) -> tuple[str, str]:
+def _told(gate: GateStatus) -> tuple[Literal["Normal", "Warning"], str]:
     """Return type and reason of the Event that tells a gate's result."""
-    if gates.is_approval(gate) and gate.result is GateResultName.PASSED:
-        return "Normal", "Approved"
-    return {
-        GateResultName.PENDING: ("Warning", "GateRetried"),
-        GateResultName.RUNNING: ("Normal", "GateStarted"),
-        GateResultName.AWAITING: ("Normal", "ApprovalAwaited"),
-        GateResultName.PASSED: ("Normal", "GatePassed"),
-        GateResultName.FAILED: ("Warning", "GateFailed"),
-        GateResultName.ERROR: ("Warning", "GateError"),
-        GateResultName.WARNED: ("Warning", "GateWarned"),
-    }[gate.result]
+    match gate.result:
+        case GateResultName.PASSED if gates.is_approval(gate):
+            return "Normal", "Approved"
+        case GateResultName.FAILED | GateResultName.ERROR | GateResultName.WARNED:
+            return "Warning", f"Gate{gate.result.capitalize()}"
+        case GateResultName.AWAITING:
+            return "Normal", "ApprovalAwaited"
+        case _:
+            return "Normal", f"Gate{gate.result}"
 
 
 def _announcements(
@@ -82,13 +81,12 @@ def _announcements(
 ) -> Iterator[Announcement]:
     candidate = situation.status.candidate_revision
     for before, gate in changes:
-        if (before.result, before.attempt) == (gate.result, gate.attempt):
-            continue
-        kind, reason = _told(gate)
-        how = f"; {how_to_approve(candidate)}" if gate.result is GateResultName.AWAITING else ""
-        yield Announcement(
-            "Warning" if kind == "Warning" else "Normal", reason, "Gating", f"{candidate}: {_said(gate)}{how}"
-        )
+        if gate.attempt > before.attempt:
+            yield Announcement("Warning", "GateRetried", "Gating", f"{candidate}: {_said(gate)}")
+        elif before.result is not gate.result:
+            kind, reason = _told(gate)
+            how = f"; {how_to_approve(candidate)}" if gate.result is GateResultName.AWAITING else ""
+            yield Announcement(kind, reason, "Gating", f"{candidate}: {_said(gate)}{how}")
 
 
 def gates_can_begin(situation: Situation) -> Finding | None:
