@@ -5,7 +5,7 @@ Error, and which one is told apart here: some are worth another try.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -66,10 +66,18 @@ def judge(pod: Manifest, hindered: Problem | None) -> Said:
     expected = _EXPECTED.get(ended.get("exitCode", -1))
     verdict = _verdict(ended.get("message", ""))
     if expected is not None and isinstance(verdict, PodVerdict) and verdict.result is expected:
-        return Said(expected, verdict.message, report_problem=verdict.report_problem, finished_at=finished_at)
+        return Said(
+            expected,
+            verdict.message,
+            report_problem=verdict.report_problem,
+            finished_at=finished_at,
+            is_own=True,
+        )
     reason, message = _why_not(status, ended, verdict, hindered)
-    problem = verdict.report_problem if isinstance(verdict, PodVerdict) else ""
-    return Said(Result.ERROR, message or str(status.get("message", "")), reason, problem, finished_at)
+    said = Said(Result.ERROR, message, reason, finished_at=finished_at)
+    if isinstance(verdict, PodVerdict) and verdict.reason is reason:
+        said = replace(said, report_problem=verdict.report_problem, is_own=True)
+    return said
 
 
 def gone(condition: Mapping[str, Any], hindered: Problem | None) -> Said:

@@ -1,0 +1,123 @@
+"""What a gate's pod says when it has ended: verdicts, and everything that is none."""
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from modelward.api.gateverdict import ErrorReason, Result
+from modelward.control.gateverdicts import gone, has_ended, hindrance, judge
+from modelward.decide.observation import Problem, ProblemReason
+
+CHECK: Final = {"name": "gap", "value": 0.1, "comparison": "AtMost", "limit": 0.5, "passed": True}
+PASSED: Final = json.dumps({"result": "Passed", "message": "fine", "checks": [CHECK]})
+FAILED: Final = json.dumps(
+    {"result": "Failed", "message": "bad", "checks": [{**CHECK, "value": 0.9, "passed": False}]}
+)
+PULL: Final = Problem(ProblemReason.IMAGE_PULL_FAILED, "pod p: ErrImagePull: no such image")
+
+
+def pod(exit_code: int | None, wrote: str = "", **status: Any) -> dict[str, Any]:
+    """Return a pod that has ended; without an exit code its container never began."""
+    ended = {"exitCode": exit_code, "message": wrote, "finishedAt": "2026-01-01T00:00:00Z"}
+    if reason := status.pop("ended_because", ""):
+        ended["reason"] = reason
+    states = [{"name": "test", "state": {"terminated": ended}}] if exit_code is not None else []
+    others = [{"name": "other", "state": {"terminated": {"exitCode": 9}}}]
+    return {
+        "metadata": {"name": "p", "uid": "u"},
+        "spec": {"containers": [{"name": "test"}, {"name": "other"}]},
+        "status": {"phase": "Failed", "containerStatuses": [*others, *states], **status},
+    }
+
+
+@pytest.mark.parametrize(
+    ("ended", "result", "message"),
+    [(pod(0, PASSED), Result.PASSED, "fine"), (pod(3, FAILED), Result.FAILED, "bad")],
+)
+def test_exit_code_and_verdict_make_an_answer(ended: dict[str, Any], result: Result, message: str) -> None:
+    """Where both agree it is the answer, with its message and its time."""
+    said = judge(ended, None)
+    assert (said.result, said.message, said.reason) == (result, message, None)
+    assert said.finished_at is not None
+    assert said.is_own
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason", "message"),
+    [
+        (pod(0, ""), ErrorReason.NONSENSE, "nothing was written"),
+        (pod(0, FAILED), ErrorReason.NONSENSE, "it says Failed"),
+        (pod(3, PASSED), ErrorReason.NONSENSE, "it says Passed"),
+        (pod(0, PASSED[:-9]), ErrorReason.NONSENSE, "disagrees"),
+        (pod(1, "Traceback: no module"), ErrorReason.CRASHED, "exit code 1: Traceback: no module"),
+        (pod(1, PASSED), ErrorReason.CRASHED, "exit code 1"),
+        (pod(137, "", ended_because="OOMKilled"), ErrorReason.OUT_OF_MEMORY, "more memory"),
+        (pod(137, "", reason="DeadlineExceeded"), ErrorReason.TIMEOUT, "timeout"),
+        (pod(None, "", reason="Evicted", message="low on memory"), ErrorReason.EVICTED, "low on memory"),
+        (pod(143, "", reason="Terminated"), ErrorReason.EVICTED, "Terminated"),
+        (
+            pod(143, "", conditions=[{"type": "DisruptionTarget", "status": "True"}]),
+            ErrorReason.EVICTED,
+            "its node ended it",
+        ),
+        (pod(None, "", reason="OutOfcpu"), ErrorReason.EVICTED, "OutOfcpu"),
+    ],
+)
+def test_everything_else_is_an_error(ended: dict[str, Any], reason: ErrorReason, message: str) -> None:
+    """A crash, a limit, an eviction, a verdict that is none: each is told apart, and none is a pass."""
+    said = judge(ended, None)
+    assert (said.result, said.reason) == (Result.ERROR, reason)
+    assert message in said.message
+    assert not said.is_own
+
+
+def test_a_program_may_say_itself_why_it_has_no_answer() -> None:
+    """Our own program's Error keeps its reason, and that its report could not be written."""
+    own = {
+        "result": "Error",
+        "reason": "InvalidData",
+        "message": "no column up",
+        "reportProblem": "denied",
+    }
+    said = judge(pod(1, json.dumps(own)), None)
+    assert (said.result, said.reason, said.message) == (
+        Result.ERROR,
+        ErrorReason.INVALID_DATA,
+        "no column up",
+    )
+    assert (said.report_problem, said.is_own) == ("denied", True)
+
+
+def test_a_verdict_stands_though_the_pod_was_evicted_later() -> None:
+    """What was said before the node wanted the room back holds."""
+    assert judge(pod(0, PASSED, reason="Evicted"), None).result is Result.PASSED
+
+
+def test_an_image_that_never_came_is_told_from_slowness() -> None:
+    """A pod ended by its deadline no longer says that it waited for its image; what was seen before does."""
+    said = judge(pod(None, "", reason="DeadlineExceeded"), PULL)
+    assert (said.reason, said.message) == (ErrorReason.IMAGE_PULL_FAILED, PULL.message)
+    unplaced = Problem(ProblemReason.UNSCHEDULABLE, "pod p: no node")
+    assert gone({"reason": "DeadlineExceeded"}, unplaced).reason is ErrorReason.TIMEOUT
+    assert "no node" in gone({"reason": "DeadlineExceeded"}, unplaced).message
+
+
+def test_a_job_without_its_pod_is_an_eviction() -> None:
+    """A pod that is gone with its node has said nothing."""
+    said = gone({"reason": "BackoffLimitExceeded", "lastTransitionTime": "2026-01-01T00:00:00Z"}, None)
+    assert (said.result, said.reason) == (Result.ERROR, ErrorReason.EVICTED)
+    assert said.finished_at is not None
+
+
+def test_what_keeps_a_pod_from_running_is_told() -> None:
+    """An image that cannot be pulled is; a container that is being made is not."""
+    waiting = {"name": "test", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}
+    pending = {**pod(None), "status": {"phase": "Pending", "containerStatuses": [waiting]}}
+    found = hindrance(pending)
+    assert found is not None
+    assert found.reason is ProblemReason.IMAGE_PULL_FAILED
+    assert not has_ended(pending)
+    waiting["state"] = {"waiting": {"reason": "ContainerCreating", "message": ""}}
+    assert hindrance(pending) is None
+    assert not has_ended({"metadata": {}})
