@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# First those on the cluster, side by side: how long a store takes to answer is what some of them are about, so that
-# little else may compute beside them. Then the others. Programs are built first, so that no test's time is spent on
-# that; a cluster that was brought up goes again, however the tests end.
+# Those on the cluster wait most of the time, and what they wait for takes its time: the other parts run meanwhile, one
+# after the other, and give way to them. Programs are built first, so that no test's time is spent on that; a cluster
+# that was brought up goes again, however the tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,10 +18,17 @@ begin() {
     process[$1]=$!
 }
 
-# run_tests PROCESSES DISTRIBUTION PATH... - the second of pytest-xdist; loadfile keeps each file's tests in one
-# process, since they may share servers.
-run_tests() {
-    exec .venv/bin/python -m pytest --color="$colour" --numprocesses="$1" --dist="$2" --no-loadscope-reorder "${@:3}"
+# meanwhile COMMAND... - gives way to the cluster's processes. In a session of its own, for where the kernel shares out
+# processors by session first (sched_autogroup in sched(7)).
+meanwhile() {
+    exec setsid nice --adjustment=10 bash -c \
+        '{ echo 10 >/proc/self/autogroup; } 2>/dev/null || true; exec "$@"' meanwhile "$@"
+}
+
+# after PART COMMAND... - when that part has ended, if it has begun.
+after() {
+    [[ ! -v process[$1] ]] || tail --follow --pid="${process[$1]}" /dev/null
+    "${@:2}"
 }
 
 # show PART... - the output of each that has begun as it comes, to its end. In the background as well: a signal then
@@ -60,19 +67,22 @@ done
 
 colour=no
 [[ ! -t 1 ]] || colour=yes
+# A file's tests may share servers: loadfile keeps them in one process.
+tests=(.venv/bin/python -m pytest --color="$colour" --no-loadscope-reorder)
 was_up=""
 [[ ! -e "$(cluster kubeconfig)" ]] || was_up=yes
 outputs=$(mktemp --directory)
 trap leave_nothing EXIT
 cluster programs >/dev/null
-[[ $# -gt 0 ]] || begin check nice --adjustment=5 make --no-print-directory check verify
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
     cluster images operator monitor >/dev/null 2>&1 & # the tests wait for the cluster meanwhile
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
-    begin cluster run_tests "$files" loadfile "${on_cluster[@]}"
+    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
-show check cluster
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver run_tests 2 worksteal "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others run_tests 3 loadfile "${others[@]}"
-show apiserver others
+[[ $# -gt 0 ]] || begin check meanwhile make --no-print-directory check verify
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver after check meanwhile \
+    "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others after apiserver meanwhile \
+    "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
+show check apiserver others cluster
 [[ -z "$failed" ]]
