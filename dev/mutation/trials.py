@@ -25,10 +25,10 @@ from mutmut.mutation import trampoline
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 TESTS: Final = ("tests/unit/evidence", "tests/unit/decide")
-LEAST_SECONDS: Final = 10
-TIMES_AS_LONG: Final = 3
+LEAST_SECONDS: Final = 5
+TIMES_AS_LONG: Final = 2
 """A change may make its tests take so many times as long as they did, and `LEAST_SECONDS`."""
-MOST_SECONDS: Final = 60
+MOST_SECONDS: Final = 40
 """Whatever they took: that was measured by the wall's clock, on a machine that may have been busy."""
 MOST_BYTES: Final = 3 << 30
 """Of addresses: a loop that never ends may not take the machine's memory meanwhile."""
