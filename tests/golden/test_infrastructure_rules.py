@@ -124,6 +124,36 @@ def test_rules_that_cannot_be_evaluated_are_told(alerts: Bench) -> None:
     expect_firing(alerts, ALERT_STORAGE_RULES_FAILING, 660, 1)
 
 
+def test_what_the_pods_of_a_revision_lack_on_average_is_answered(bench: Bench) -> None:
+    """Above what people are told of, by revision: one pod of several that restarts is no pressure."""
+
+    def of(record: str, pod: str, revision: str, value: float) -> dict[str, str]:
+        labels = OF_SHOP | {"pod": pod, "revision": revision}
+        return series(record, labels, f"{value}+0x10")
+
+    bench.inputs = [
+        of(recorded.RECORD_THROTTLED, "a", "shop-a", 0.6),
+        of(recorded.RECORD_THROTTLED, "b", "shop-a", 0.2),
+        of(recorded.RECORD_THROTTLED, "c", "shop-b", 0.2),
+        of(recorded.RECORD_MEMORY, "c", "shop-b", 0.95),
+        of(recorded.RECORD_RESTARTS, "a", "shop-a", 1),
+        of(recorded.RECORD_RESTARTS, "b", "shop-a", 0),
+        of(recorded.RECORD_RESTARTS, "c", "shop-b", 2),
+    ]
+    asked = recorded.pressures([("shops", "shop"), ("shops", "other")])
+    whose = '{deployment="shop", namespace="shops", pressure="%s", revision="%s"}'
+    bench.expect(
+        asked,
+        60,
+        {
+            whose % ("Throttled", "shop-a"): 0.4,
+            whose % ("Memory", "shop-b"): 0.95,
+            whose % ("Restarts", "shop-b"): 2,
+        },
+    )
+    bench.expect(recorded.pressures([("shops", "other")]), 60, {})
+
+
 REQUESTS = [series(names.METRIC_REQUESTS, OF_SHOP, "0+1x60")]
 CONTAINER = {"namespace": "shops", "pod": "a", "container": "model"}
 POD = '{namespace="shops", deployment="shop", revision="shop-a", pod="a"}'

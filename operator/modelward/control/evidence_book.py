@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from modelward.decide.observation import DriftSignal, FiringAlert, MetricsState, QueryProblem
+from modelward.decide.observation import (
+    DriftSignal,
+    FiringAlert,
+    MetricsState,
+    PodPressure,
+    QueryProblem,
+)
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import Plan
@@ -59,6 +65,7 @@ class Entry:
     message: str = "Prometheus has not been asked yet"
     alerts: tuple[FiringAlert, ...] = ()
     drift: tuple[DriftSignal, ...] = ()
+    pressures: tuple[PodPressure, ...] = ()
     problems: tuple[QueryProblem, ...] = ()
 
     @property
@@ -75,7 +82,8 @@ class Entry:
             for a in self.assessments
         )
         drift = tuple((signal.name, signal.drifted) for signal in self.drift)
-        return (lines, self.metrics, self.message, self.alerts, drift, self.problems)
+        pressures = frozenset((each.revision, each.kind) for each in self.pressures)
+        return (lines, self.metrics, self.message, self.alerts, drift, pressures, self.problems)
 
     @property
     def is_suspicious(self) -> bool:
@@ -171,7 +179,7 @@ class EvidenceBook:
         entry = self._entries.get(key)
         if entry is None or entry.ledger is None:
             return None
-        return Subject(key, _configs(entry.plan), entry.ledger.time, entry.queries)
+        return Subject(key, _configs(entry.plan), entry.ledger.time, entry.queries, entry.is_suspicious)
 
     def take(self, results: Mapping[Key, Polled]) -> set[Key]:
         """Take in what a poll brought; return the deployments whose reconcile it should wake."""
@@ -188,6 +196,7 @@ class EvidenceBook:
                 metrics=polled.metrics,
                 message=polled.message,
                 drift=_drift(before, polled),
+                pressures=polled.pressures,
                 problems=_of_the_team(before.queries, polled.problems),
             )
             self._entries[key] = after

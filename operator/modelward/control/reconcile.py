@@ -207,6 +207,7 @@ class Reconciler:
             alerts=entry.alerts,
             drift=entry.drift,
             drift_unknown=entry.drift_unknown,
+            pressures=entry.pressures,
             profile=profile.seen if profile else None,
             query_problems=entry.problems,
             commands=observe.commands(deployment.manifest),

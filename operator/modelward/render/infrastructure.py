@@ -23,8 +23,6 @@ ALERT_STORAGE_RULES_FAILING: Final = "ModelwardStorageRulesFailing"
 ALERT_THROTTLED: Final = "ModelwardPodsThrottled"
 ALERT_MEMORY: Final = "ModelwardPodMemoryPressure"
 ALERT_RESTARTS: Final = "ModelwardPodRestarts"
-THROTTLED_ABOVE: Final = 0.25
-MEMORY_ABOVE: Final = 0.9
 RESTARTS_FROM: Final = 2
 INTERVAL: Final = "1m"
 _TICKET: Final = {"severity": "ticket"}
@@ -130,7 +128,7 @@ def _throttled(identity: DeploymentIdentity, platform: Platform) -> dict[str, An
         ),
     }
     series = promql.of_deployment(promql.RECORD_THROTTLED, _key(identity))
-    expression = f"avg by (namespace, deployment, revision) ({series}) > {THROTTLED_ABOVE}"
+    expression = f"avg by (namespace, deployment, revision) ({series}) > {promql.THROTTLED_ABOVE}"
     return alert(identity, platform, ALERT_THROTTLED, expression, texts, _TICKET) | {"for": "10m"}
 
 
@@ -143,7 +141,7 @@ def _memory(identity: DeploymentIdentity, platform: Platform) -> dict[str, Any]:
             f"it the kernel ends it. {_see(identity)}"
         ),
     }
-    expression = f"{promql.of_deployment(promql.RECORD_MEMORY, _key(identity))} > {MEMORY_ABOVE}"
+    expression = f"{promql.of_deployment(promql.RECORD_MEMORY, _key(identity))} > {promql.MEMORY_ABOVE}"
     return alert(identity, platform, ALERT_MEMORY, expression, texts, _TICKET) | {"for": "10m"}
 
 

@@ -5,11 +5,13 @@ a namespace and a pod; whose pod it is, the monitor's own series say. Where they
 recorded: absence is neither a good sign nor a bad one.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Final
 
 from modelward.conventions import METRIC_REQUESTS, METRIC_STORAGE_FAILURES, METRIC_STORAGE_READ
-from modelward.render.promql import DeploymentKey, deployment_matchers
+from modelward.decide.observation import PressureKind
+from modelward.render.promql import DeploymentKey, deployment_matchers, deployments_matchers
 
 WINDOW: Final = "5m"
 RECORD_STORAGE_MEAN: Final = "modelward:storage_read_seconds:mean5m"
@@ -20,6 +22,14 @@ RECORD_MEMORY: Final = "modelward:pod_memory:ratio"
 """Memory in use over its limit, of the container nearest to it, by the same labels."""
 RECORD_RESTARTS: Final = "modelward:pod_restarts:increase10m"
 """Restarts of a pod's containers within ten minutes, by the same labels."""
+
+THROTTLED_ABOVE: Final = 0.25
+"""Share of scheduling periods, of a revision's pods on average, from which they are held back."""
+MEMORY_ABOVE: Final = 0.9
+"""Share of the limit from which a container is near it."""
+RESTARTS_EACH_FROM: Final = 1
+"""Of a revision's pods within ten minutes, on average, from which it is no single pod that restarts."""
+PRESSURE_LABEL: Final = "pressure"
 
 _OF_DEPLOYMENT: Final = "namespace, deployment"
 _OF_POD: Final = "namespace, pod"
@@ -96,6 +106,28 @@ def pod_restarts(key: DeploymentKey) -> str:
         f'increase(kube_pod_{kind}_status_restarts_total{{namespace="{key[0]}"}}[10m])' for kind in kinds
     )
     return _of_ours(f"sum by ({_OF_POD}) ({counted})", key)
+
+
+def pressures(deployments: Collection[DeploymentKey]) -> str:
+    """Answer what the pods of each revision lack on average, by namespace, deployment, revision and pressure.
+
+    `pressure` is a PressureKind. Nothing that is at most what people are told of is answered, and nothing
+    where nobody measures it.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    matchers = deployments_matchers(deployments)
+    kinds = (
+        (PressureKind.THROTTLED, RECORD_THROTTLED, f"> {THROTTLED_ABOVE}"),
+        (PressureKind.MEMORY, RECORD_MEMORY, f"> {MEMORY_ABOVE}"),
+        (PressureKind.RESTARTS, RECORD_RESTARTS, f">= {RESTARTS_EACH_FROM}"),
+    )
+    return "\nor ".join(
+        f"label_replace(avg by (namespace, deployment, revision) ({record}{{{matchers}}}) {compared}, "
+        f'"{PRESSURE_LABEL}", "{kind}", "", "")'
+        for kind, record, compared in kinds
+    )
 
 
 def _of_ours(per_pod: str, key: DeploymentKey) -> str:

@@ -276,6 +276,15 @@ def deployment_matchers(deployment: DeploymentKey) -> str:
     return _deployments([deployment])
 
 
+def deployments_matchers(deployments: Collection[DeploymentKey]) -> str:
+    """Return the label matchers of several deployments' series; names and namespaces are matched apart.
+
+    Raises:
+        ValueError: no deployment is given.
+    """
+    return _deployments(deployments)
+
+
 def _deployments(deployments: Collection[DeploymentKey]) -> str:
     namespaces = _one_of("namespace", {namespace for namespace, _ in deployments})
     return f"{namespaces}, {_one_of('deployment', {name for _, name in deployments})}"

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from modelward.conventions import BLOCK_SECONDS
-from modelward.decide.observation import MetricsState
+from modelward.decide.observation import MetricsState, PodPressure
 from modelward.render import promql
+from modelward.render.infrastructure_promql import pressures as pressures_query
 from modelward.signals.answers import Grid, NoAnswerError, Series
 from modelward.signals.blocks import Counted, Subject, TimedBlock, count
 from modelward.signals.clients import Clients
 from modelward.signals.key import Key
+from modelward.signals.pressures import read_pressures
 from modelward.signals.prometheus import Prometheus
 from modelward.signals.shards import SHARD_SIZE, batched, by_prometheus
 from modelward.signals.team import QUERY_SECONDS, Team
@@ -49,6 +51,8 @@ class Polled:
     """Why the state is not Available, for a person."""
     drift: Mapping[str, float] = field(default_factory=dict)
     """Value of each drift detector that has one, as of the last block."""
+    pressures: tuple[PodPressure, ...] = ()
+    """What pods lack, of a deployment that is suspicious."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with the team's queries, by objective and detector."""
 
@@ -153,6 +157,7 @@ class CountsPoller:
                 {"modelward.deployments": len(shard.subjects), "modelward.blocks": len(shard.times)}
             )
             counted = await self._counted(shard)
+            pressures = await self._pressures(shard)
             silent = [
                 key for key, blocks in counted.blocks.items() if blocks and key not in counted.with_series
             ]
@@ -161,12 +166,29 @@ class CountsPoller:
         known = counted.with_series | scraped
         return {
             subject.key: (
-                Polled(subject.configs, counted.blocks[subject.key], MetricsState.AVAILABLE, "")
+                Polled(
+                    subject.configs,
+                    counted.blocks[subject.key],
+                    MetricsState.AVAILABLE,
+                    "",
+                    pressures=pressures.get(subject.key, ()),
+                )
                 if subject.key in known
                 else _never_scraped(subject, counted.blocks[subject.key])
             )
             for subject in shard.subjects
         }
+
+    async def _pressures(self, shard: _Shard) -> Mapping[Key, tuple[PodPressure, ...]]:
+        """Return what pods lack; without an answer it is as if nobody measured it."""
+        keys = [subject.key for subject in shard.subjects if subject.is_suspicious]
+        if not keys:
+            return {}
+        try:
+            return read_pressures(await shard.prometheus.instant(pressures_query(keys), shard.times[-1]))
+        except NoAnswerError as error:
+            _log.warning("not known what the pods of %d deployments lack: %s", len(keys), error)
+            return {}
 
     async def _ask_team(self, subject: Subject, polled: Polled, deliver: Deliver) -> None:
         times = tuple(at for at, _ in polled.blocks)

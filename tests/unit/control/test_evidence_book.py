@@ -4,7 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from modelward.control.evidence_book import EvidenceBook, Followed, Pace
-from modelward.decide.observation import DriftSignal, FiringAlert, MetricsState, QueryProblem
+from modelward.decide.observation import (
+    DriftSignal,
+    FiringAlert,
+    MetricsState,
+    PodPressure,
+    PressureKind,
+    QueryProblem,
+)
 from modelward.evidence.counts import Count
 from modelward.evidence.ledger import Ledger
 from modelward.evidence.plan import ObjectivePlan, Plan
@@ -210,6 +217,25 @@ def test_a_detector_without_a_value_is_unknown() -> None:
     made.take({KEY: drifting(15, psi=0.3)})
     made.take({KEY: Polled(CONFIGS, (), MetricsState.UNAVAILABLE, "no answer")})
     assert (made[KEY].drift, made[KEY].drift_unknown) == ((), ("psi",))
+
+
+def test_what_pods_lack_is_asked_for_where_evidence_builds_up() -> None:
+    """It is news when it comes and when it goes, not with each change of its value."""
+    made = book(Pace.SETTLED)
+    assert [subject.is_suspicious for subject in made.everyone()] == [False]
+    made.take({KEY: counted(5, 50, 50)})
+    assert [subject.is_suspicious for subject in made.everyone()] == [True]
+
+    def lacking(time: int, *values: float) -> Polled:
+        found = tuple(PodPressure(REVISION, PressureKind.THROTTLED, value) for value in values)
+        return replace(counted(time, 50, 50), pressures=found)
+
+    made.take({KEY: lacking(10)})
+    assert made.take({KEY: lacking(15, 0.5)}) == {KEY}
+    assert made.take({KEY: lacking(20, 0.6)}) == set()
+    assert made[KEY].pressures == (PodPressure(REVISION, PressureKind.THROTTLED, 0.6),)
+    assert made.take({KEY: lacking(25)}) == {KEY}
+    assert made[KEY].pressures == ()
 
 
 def test_another_threshold_forgets_what_was_said_of_the_earlier_one() -> None:
