@@ -116,6 +116,18 @@ def test_the_longest_status_fits_and_its_newest_reasons_stay() -> None:
     assert status.last_decision.evidence[0].objective == f"{0:040d}"
 
 
+@pytest.mark.parametrize("length", range(100, 512, 50))
+def test_no_more_evidence_is_left_out_than_need_be(length: int) -> None:
+    """One line more of it would be too much."""
+    full, status = longest_status("é" * length), bounded(longest_status("é" * length))
+    assert full.last_decision is not None
+    assert status.last_decision is not None
+    kept = len(status.last_decision.evidence)
+    assert 0 < kept < MOST_EVIDENCE
+    more = status.last_decision.model_copy(update={"evidence": full.last_decision.evidence[: kept + 1]})
+    assert size(status.model_copy(update={"last_decision": more})) > MAX_BYTES
+
+
 def fullest_status(character: str) -> ModelDeploymentStatus:
     """Build the longest status in a rollout, with every further part, all of whose messages are alike."""
     time = "2026-01-01T00:00:00Z"

@@ -170,10 +170,10 @@ def test_undo_gives_up_a_candidate_without_traffic_first() -> None:
     assert world.step().rule == "Undo"
     assert world.status.phase is Phase.ROLLING_BACK
     assert world.status.candidate_revision == ""
-    told = [(entry.action, entry.revision, entry.message) for entry in world.status.history[:2]]
+    told = [(each.action, each.reason, each.revision, each.message) for each in world.status.history[:2]]
     assert told == [
-        ("RolledBack", "m-2", "asked by 'm-1@1'; going back to m-1"),
-        ("Replaced", "m-3", "given up for an undo"),
+        ("RolledBack", "Undone", "m-2", "asked by 'm-1@1'; going back to m-1"),
+        ("Replaced", "Undone", "m-3", "given up for an undo"),
     ]
 
 

@@ -31,7 +31,7 @@ def test_slow_storage_holds_a_rollout_and_lets_it_go_on() -> None:
     decision = world.step()
     assert decision.rule == "HoldOnBreach"
     assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
-    assert "storage: 500 of 1000 bad" in decision.announcements[0].message
+    assert decision.announcements[0].message.startswith("m-2: storage: 500 of 1000 bad (50.00%)")
     assert world.status.rejected_revisions == ()
     world.see(assessment("m-1", "storage"))
     assert world.settle() == ["Resume"]
@@ -74,6 +74,7 @@ def test_a_candidate_is_not_rejected_for_what_slow_storage_explains(
     assert world.settle() == ["HoldOnBreach"]
     assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
     assert world.conditions()["ObjectivesMet"] == ("False", "InfrastructureSuspected")
+    assert world.status.history[0].message.startswith("availability: ")
 
 
 def test_drifted_inputs_hold_when_both_are_breached() -> None:

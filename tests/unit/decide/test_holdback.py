@@ -144,7 +144,9 @@ def test_a_new_candidate_ends_it_first() -> None:
     said = next(c for c in world.status.conditions if c.type == "Progressing")
     assert (said.reason, said.message) == ("NewRevision", "m-3 waits: m-1 has a share until m-2 is ready")
     world.pods("m-2", ready=4)
-    assert world.settle() == ["EndHoldback"]
+    decision = world.step()
+    assert decision.rule == "EndHoldback"
+    assert decision.announcements[0].message == "m-3 is to be tried"
     assert world.status.phase is Phase.RESTORING
     world.drain("m-1")
     assert "Begin" in world.settle()

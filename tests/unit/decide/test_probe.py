@@ -20,7 +20,17 @@ from modelward.decide.observation import (
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, breached, explained, probing, promoted, spec_of, worse
+from tests.unit.decide.world import (
+    World,
+    assessment,
+    breached,
+    explained,
+    probing,
+    promoted,
+    serving,
+    spec_of,
+    worse,
+)
 
 STORAGE = {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"}
 OBJECTIVES = [{"name": "availability", "availability": {}, "target": "99%"}, STORAGE]
@@ -867,3 +877,40 @@ def test_fast_events_that_are_few_or_bad_make_no_excuse(changes: dict[str, Any])
     world = promoted()
     world.see(replace(explained(breached("m-2")), storage_explains=False, **changes))
     assert world.settle() == ["Probe", "ShareTraffic"]
+
+
+def test_a_suspect_that_does_not_say_why_it_is_gone_is_said_not_to() -> None:
+    """The control keeps the traffic all the same."""
+    world = probing()
+    world.pods("m-2", ready=0, pods=1)
+    world.metrics = MetricsState.UNAVAILABLE
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.step().rule == "KeepControl"
+    assert world.status.rejected_revisions[0].message == "no pod ready for 0:10:00: no pod says why"
+
+
+def test_a_control_that_has_had_a_share_is_not_given_up_for_want_of_pods() -> None:
+    """That ends the comparison, which needs metrics; who is to blame is another question."""
+    world = probing()
+    world.problem("m-1", ProblemReason.DIGEST_MISMATCH, "another model")
+    world.metrics = MetricsState.UNAVAILABLE
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.settle() == []
+    world.metrics = MetricsState.AVAILABLE
+    decision = world.step()
+    assert (decision.rule, decision.announcements[0].type) == ("EndProbe", "Warning")
+    assert world.status.rejected_revisions == ()
+
+
+def test_a_cause_in_mind_stays_when_a_rollout_begins() -> None:
+    """The incident goes on while another revision is tried."""
+    world = serving()
+    world.drift = (DriftSignal("psi", 0.31, 0.2),)
+    world.see(breached("m-1"))
+    assert world.settle() == ["BearBreach"]
+    world.wanted = "m-2"
+    assert world.settle() == ["Begin"]
+    assert world.status.incident is not None
+    assert world.status.cause is Cause.DRIFT

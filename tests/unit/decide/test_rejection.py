@@ -339,7 +339,9 @@ def test_with_both_dead_spec_may_ask_for_another() -> None:
     world.pods("m-2", ready=0, pods=1)
     world.step()
     world.now += world.spec.rollout.progress_deadline
-    assert world.step().rule == "GiveUpTarget"
+    decision = world.step()
+    assert decision.rule == "GiveUpTarget"
+    assert (decision.announcements[0].type, decision.announcements[0].action) == ("Warning", "Held")
     assert (world.status.stable_revision, world.status.phase) == ("m-1", "Serving")
     world.wanted = "m-3"
     assert world.settle() == ["Begin"]

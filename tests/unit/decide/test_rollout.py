@@ -313,8 +313,24 @@ def test_each_step_has_its_part_of_the_chance_of_a_false_rejection() -> None:
     assert last is not None
     assert (last.step, last.parts) == (1, 2)
     rollout = world.spec.rollout.model_copy(update={"steps": world.spec.rollout.steps[:1]})
-    shorter = evidence_plan(world.spec.model_copy(update={"rollout": rollout}), world.status).comparison
-    assert shorter == last
+    world.spec = world.spec.model_copy(update={"rollout": rollout})
+    assert evidence_plan(world.spec, world.status).comparison == last
+    world.all_healthy("m-2")
+    assert world.step().rule == "Stay"
+    assert world.conditions()["Progressing"] == ("True", "StepInProgress")
+
+
+def test_a_deadline_names_what_has_no_data_if_anything_has_none() -> None:
+    """A person must see what was waited for."""
+    world = stepping()
+    world.evidence.pop(("m-2", "accuracy"))
+    world.pass_time(hours=1)
+    assert world.settle() == ["HoldAtDeadline"]
+    assert world.status.history[0].message == "not finished after 1:00:00; no data for accuracy"
+    world = stepping(rollout={"steps": [{"weight": 50, "duration": "1m", "minRequests": 10_000}]})
+    world.pass_time(days=1)
+    assert world.settle() == ["HoldAtDeadline"]
+    assert world.status.history[0].message == f"not finished after {world.spec.rollout.deadline}"
 
 
 def test_a_paused_rollout_has_no_deadline_and_no_promotion() -> None:
