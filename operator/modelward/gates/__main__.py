@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from modelward.api.gateverdict import GateResult
+from modelward.api.gateverdict import ErrorReason, GateResult
 from modelward.gates import outcome, pod
 from modelward.gates.configuration import GateFileError, read_gate_file
 from modelward.gates.findings import told
@@ -22,12 +22,14 @@ def main() -> None:
     """Run the command line."""
     arguments = _parser().parse_args()
     end_on_sigterm()
+    in_pod = arguments.pod_verdict is not None
     try:
-        file = read_gate_file(arguments.file)
+        file = read_gate_file(arguments.file, arguments.file_sha256)
     except GateFileError as error:
         print(f"modelward-gates: {error}", file=sys.stderr)  # noqa: T201 - a program's own error
+        if in_pod:
+            pod.write_error(arguments.pod_verdict, ErrorReason.INVALID_DATA, str(error))
         sys.exit(outcome.EXIT_ERROR)
-    in_pod = arguments.pod_verdict is not None
     run = Run(
         file=file,
         folder=arguments.file.parent,
@@ -72,6 +74,7 @@ def _say(each: Finished) -> None:
 def _parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="modelward-gates", description=__doc__)
     result.add_argument("--file", type=Path, required=True, help="gates, and what they are measured by")
+    result.add_argument("--file-sha256", help="of that file, in hexadecimal digits: another one is an error")
     result.add_argument(
         "--endpoint", required=True, help="base address of the model server: http://HOST:PORT"
     )

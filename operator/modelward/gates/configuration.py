@@ -1,5 +1,6 @@
 """Reads the file of `gate run --file`: YAML, as it will stand in a ModelDeployment."""
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +17,19 @@ class GateFileError(Exception):
     """The file cannot be used; the text says which field, what was wrong and what to write instead."""
 
 
-def read_gate_file(path: Path) -> GateFile:
-    """Read a gate file.
+def read_gate_file(path: Path, sha256: str | None = None) -> GateFile:
+    """Read a gate file; with its SHA-256, in hexadecimal digits, only that one.
 
     Raises:
-        GateFileError: it cannot be read, is no YAML, or breaks a rule.
+        GateFileError: it cannot be read, is another file, is no YAML, or breaks a rule.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise GateFileError(f"{path}: more than {MAX_FILE_BYTES} bytes; name a file of gates")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(written).hexdigest() != sha256:
+            raise GateFileError(f"{path} is not the file that was asked for: its SHA-256 is another")
+        content = yaml.safe_load(written.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise GateFileError(f"{path} cannot be read: {error}") from error
     except yaml.YAMLError as error:

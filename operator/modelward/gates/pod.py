@@ -13,8 +13,8 @@ from typing import Final, TextIO
 import fsspec
 
 from modelward import conventions as names
-from modelward.api.gateverdict import GateResult
-from modelward.api.podverdict import cut, pod_verdict
+from modelward.api.gateverdict import ErrorReason, GateResult, Result
+from modelward.api.podverdict import PodVerdict, cut, pod_verdict
 from modelward.gates.outcome import FILES
 from modelward.gates.tables import store_options
 
@@ -30,6 +30,11 @@ def write_verdict(place: Path, result: GateResult, report_problem: str) -> None:
     Not by renaming: the place is a file that the kubelet has mounted.
     """
     place.write_bytes(cut(pod_verdict(result, report_problem)))
+
+
+def write_error(place: Path, reason: ErrorReason, message: str) -> None:
+    """Write that there is no answer, and why."""
+    place.write_bytes(cut(PodVerdict(result=Result.ERROR, reason=reason, message=message[:4096])))
 
 
 def upload(folder: Path, address: str) -> str:

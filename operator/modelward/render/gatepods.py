@@ -53,12 +53,21 @@ class GateRun:
     reports: GateReports
 
 
-def measured_pod(run: GateRun, config_map: str, endpoint: str, stable: str | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class GateFileMount:
+    """Where a gate's file comes from."""
+
+    config_map: str
+    sha256: str
+    """Of the file, in hexadecimal digits."""
+
+
+def measured_pod(run: GateRun, file: GateFileMount, endpoint: str, stable: str | None) -> dict[str, Any]:
     """Return the pod spec of a gate that modelward-gates measures.
 
     Args:
         run: the gate.
-        config_map: that holds its file.
+        file: what it asks and what it is measured by.
         endpoint: of the candidate.
         stable: endpoint of the revision that serves; None if none does.
 
@@ -85,7 +94,7 @@ def measured_pod(run: GateRun, config_map: str, endpoint: str, stable: str | Non
                 "image": run.image,
                 "imagePullPolicy": "IfNotPresent",
                 "command": ["modelward-gates"],
-                "args": _arguments(run, endpoint, stable),
+                "args": _arguments(run, file, endpoint, stable),
                 "env": [dict(HOME), _memory()],
                 **store_credentials(model),
                 "resources": run.resources.model_dump(by_alias=True, mode="json"),
@@ -101,7 +110,7 @@ def measured_pod(run: GateRun, config_map: str, endpoint: str, stable: str | Non
         ],
         "volumes": [
             {"name": VOLUME_WORK, "emptyDir": {}},
-            {"name": VOLUME_CONFIG, "configMap": {"name": config_map}},
+            {"name": VOLUME_CONFIG, "configMap": {"name": file.config_map}},
             {"name": VOLUME_TMP, "emptyDir": {}},
             *_report_volumes(run),
         ],
@@ -135,10 +144,11 @@ def team_pod(run: GateRun, job: Job, endpoint: str, stable: str | None) -> dict[
     return pod
 
 
-def _arguments(run: GateRun, endpoint: str, stable: str | None) -> list[str]:
+def _arguments(run: GateRun, file: GateFileMount, endpoint: str, stable: str | None) -> list[str]:
     beside = [f"--stable-endpoint={stable}"] if stable else ["--comparisons=WhereStableServes"]
     return [
         f"--file={names.PATH_GATE_CONFIG}/{names.FILE_GATE}",
+        f"--file-sha256={file.sha256}",
         f"--endpoint={endpoint}",
         *beside,
         f"--memory-mib=$({names.ENV_GATE_MEMORY})",

@@ -15,7 +15,7 @@ import orjson
 
 from modelward import conventions as names
 from modelward.decide.placement import GateJob
-from modelward.render.gatepods import GateRun, measured_pod, team_pod
+from modelward.render.gatepods import GateFileMount, GateRun, measured_pod, team_pod
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.manifest import Manifest, deployment_labels, owned, sealed
 from modelward.render.services import synthetic_url
@@ -59,15 +59,19 @@ def read_gate_job(manifest: Mapping[str, Any]) -> GateJob | None:
         return None
 
 
-def _config_map(identity: DeploymentIdentity, run: GateRun) -> Manifest:
+def _file(run: GateRun) -> str:
+    """Return what modelward-gates reads; its hash is in the Job, so that no other one is taken for it."""
     file = run.gate.file().model_dump(by_alias=True, mode="json", exclude_defaults=True)
-    text = orjson.dumps(file, option=orjson.OPT_INDENT_2).decode()  # JSON is YAML
+    return orjson.dumps(file, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()  # JSON is YAML
+
+
+def _config_map(identity: DeploymentIdentity, run: GateRun) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": owned(identity, job_name(run.job), _labels(identity, run.job)),
         "immutable": True,
-        "data": {names.FILE_GATE: f"{text}\n"},
+        "data": {names.FILE_GATE: _file(run)},
     }
 
 
@@ -99,7 +103,8 @@ def _template(identity: DeploymentIdentity, run: GateRun, labels: Mapping[str, s
     stable = synthetic_url(identity, run.stable) if run.stable else None
     team = run.gate.gate.job
     if team is None:
-        pod = measured_pod(run, job_name(run.job), endpoint, stable)
+        file = GateFileMount(job_name(run.job), hashlib.sha256(_file(run).encode()).hexdigest())
+        pod = measured_pod(run, file, endpoint, stable)
         return {"metadata": {"labels": own}, "spec": pod}
     metadata: Mapping[str, Any] = team.template.get("metadata") or {}
     theirs: Mapping[str, str] = metadata.get("labels") or {}

@@ -1,10 +1,16 @@
 """A gate as the program of a pod: where its report goes, and what its first candidate is spared."""
 
+import hashlib
 from pathlib import Path
 
+import pytest
+
 from modelward.api.gates import Gate
+from modelward.api.gateverdict import ErrorReason, Result
+from modelward.api.podverdict import PodVerdict
 from modelward.gates.comparisons import without_comparisons
-from modelward.gates.pod import upload
+from modelward.gates.configuration import GateFileError, read_gate_file
+from modelward.gates.pod import upload, write_error
 
 
 def test_files_go_below_an_address(tmp_path: Path) -> None:
@@ -55,3 +61,25 @@ def test_a_gate_on_importances_alone_is_left_with_what_always_holds() -> None:
     assert left.interpretability is not None
     assert left.interpretability.min_rank_correlation is None
     assert left.robustness is None
+
+
+def test_only_the_file_that_was_asked_for_is_read(tmp_path: Path) -> None:
+    """A file whose SHA-256 is another one is refused, though it is a good file."""
+    file = tmp_path / "gate.yaml"
+    gates = '"gates": [{"name": "data", "dataQuality": {"maxDuplicates": "1%"}}]'
+    file.write_text(
+        f'{{"inference": {{"model": "m"}}, "validation": {{"uri": "s3://data/v.csv", "labels": "up"}}, {gates}}}'
+    )
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert read_gate_file(file, digest).gates[0].name == "data"
+    with pytest.raises(GateFileError, match="is not the file that was asked for"):
+        read_gate_file(file, "0" * 64)
+
+
+def test_why_there_is_no_answer_is_left(tmp_path: Path) -> None:
+    """An Error that comes before the gate is in the pod's status too, however long its text is."""
+    place = tmp_path / "verdict.json"
+    write_error(place, ErrorReason.INVALID_DATA, "no such file " * 1000)
+    left = PodVerdict.model_validate_json(place.read_bytes())
+    assert (left.result, left.reason) == (Result.ERROR, ErrorReason.INVALID_DATA)
+    assert left.message.startswith("no such file")
