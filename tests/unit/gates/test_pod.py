@@ -66,10 +66,9 @@ def test_a_gate_on_importances_alone_is_left_with_what_always_holds() -> None:
 def test_only_the_file_that_was_asked_for_is_read(tmp_path: Path) -> None:
     """A file whose SHA-256 is another one is refused, though it is a good file."""
     file = tmp_path / "gate.yaml"
+    data = '"validation": {"uri": "s3://data/v.csv", "labels": "up"}'
     gates = '"gates": [{"name": "data", "dataQuality": {"maxDuplicates": "1%"}}]'
-    file.write_text(
-        f'{{"inference": {{"model": "m"}}, "validation": {{"uri": "s3://data/v.csv", "labels": "up"}}, {gates}}}'
-    )
+    file.write_text(f'{{"inference": {{"model": "m"}}, {data}, {gates}}}')
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert read_gate_file(file, digest).gates[0].name == "data"
     with pytest.raises(GateFileError, match="is not the file that was asked for"):
