@@ -104,7 +104,129 @@ def _container(**fields: object) -> Manifest:
     return _pod(containers=[{"name": "model", "image": "mlserver:1.7.1"} | fields])
 
 
+_NOISE: Final[Manifest] = {"robustness": {"noise": [{"size": "0.1", "maxFlips": "5%"}]}}
+
+
+def _gates(*gates: Manifest, **fields: object) -> Manifest:
+    """Return a change by gates that can be measured; `fields` replace others of spec."""
+    measured: Manifest = {
+        "inference": {"model": "electricity"},
+        "validation": {"uri": "s3://data/validation.csv", "labels": "class"},
+    }
+    return {"spec": {**measured, "gates": [{"name": "calm"} | gate for gate in gates], **fields}}
+
+
+def _test(**fields: object) -> Manifest:
+    pod = {"containers": [{"name": "test", "image": "test:1"}]} | fields
+    return _gates({"job": {"template": {"spec": pod}}})
+
+
 AGAINST_A_RULE: Final = (
+    Wrong(
+        "a gate of two kinds",
+        _gates(_NOISE | {"approval": {}}),
+        "write exactly one of dataQuality, interpretability, robustness, job and approval",
+    ),
+    Wrong(
+        "a person who is to warn",
+        _gates({"approval": {}, "onFailure": "Warn"}),
+        "leave onFailure out of an approval",
+    ),
+    Wrong(
+        "a gate with nothing to measure by",
+        {"spec": {"gates": [{"name": "calm"} | _NOISE]}},
+        "gates measure a model by its predictions for labelled rows: write inference and validation",
+    ),
+    Wrong(
+        "validation data on a laptop",
+        _gates(_NOISE, validation={"uri": "validation.csv", "labels": "class"}),
+        "a gate's pod has no files of yours: write s3://",
+    ),
+    Wrong(
+        "training data on a laptop",
+        _gates(_NOISE, training={"uri": "file:///training.csv"}),
+        "a gate's pod has no files of yours: write s3://",
+    ),
+    Wrong(
+        "a profile on a laptop",
+        _gates({"dataQuality": {"profile": "profile.json"}}),
+        "a gate's pod has no files of yours: write s3://",
+    ),
+    Wrong(
+        "leakage from nowhere",
+        _gates({"dataQuality": {"maxLeakage": "1%"}}),
+        "write training, or leave out maxLeakage",
+    ),
+    Wrong("a shift from nowhere", _gates({"dataQuality": {"shift": {}}}), "write training, or the profile"),
+    Wrong(
+        "classes of a regression",
+        _gates(
+            {"dataQuality": {"minClassShare": "1%"}},
+            inference={"model": "electricity", "answers": "Values"},
+        ),
+        "answers: Values has no classes: leave out perturbation and minClassShare",
+    ),
+    Wrong(
+        "a gradient through an endpoint",
+        _gates({"robustness": {"gradient": [{"method": "FGSM", "size": "0.1", "maxFlips": "5%"}]}}),
+        "gates in the cluster have the endpoint only, not the model's file: leave out gradient",
+    ),
+    Wrong(
+        "the name of requireApproval's gate",
+        {"spec": {"gates": [{"name": "rollout-approval", "approval": {}}]}},
+        "rollout-approval is the gate of requireApproval.rollout: write another name",
+    ),
+    Wrong("a test without a container", _test(containers=[]), "no container: write the test as the first"),
+    Wrong("a test that is restarted", _test(restartPolicy="Always"), "a test runs once: write restartPolicy"),
+    Wrong(
+        "a test with the operator's volume",
+        _test(volumes=[{"name": "modelward-verdict", "emptyDir": {}}]),
+        "volumes whose name begins with modelward- belong to the operator: write another name",
+    ),
+    Wrong(
+        "a test with the operator's label",
+        _gates(
+            {
+                "job": {
+                    "template": {
+                        "metadata": {"labels": {"modelward.dev/deployment": "electricity"}},
+                        "spec": {"containers": [{"name": "test", "image": "test:1"}]},
+                    }
+                }
+            }
+        ),
+        "labels under modelward.dev/ are set by the operator: leave them out",
+    ),
+    Wrong(
+        "reports in two places",
+        {"spec": {"gateReports": {"configMap": {}, "uri": "s3://reports/electricity"}}},
+        "write exactly one of configMap, uri and persistentVolumeClaimName",
+    ),
+    Wrong(
+        "reports on a web server",
+        {"spec": {"gateReports": {"uri": "https://reports/electricity"}}},
+        "not a place for reports: write s3://BUCKET/PATH",
+    ),
+    Wrong(
+        "reports on a claim that can have no such name",
+        {"spec": {"gateReports": {"persistentVolumeClaimName": "Reports"}}},
+        "not the name of a PersistentVolumeClaim: write lower case letters",
+    ),
+    Wrong(
+        "a graphics card for a gate",
+        {"spec": {"gateResources": {"limits": {"nvidia.com/gpu": "1"}}}},
+        "not a resource of gates: write cpu, memory or ephemeral-storage",
+    ),
+    Wrong(
+        "memory in words",
+        {"spec": {"gateResources": {"limits": {"memory": "one gigabyte"}}}},
+        "not a quantity: write it in quotes",
+    ),
+    Wrong(
+        "a person who is hardly awaited",
+        {"spec": {"requireApproval": {"timeout": "1s"}}},
+        "write a duration from 1m to 2160h",
+    ),
     Wrong(
         "a name that is too long",
         {"metadata": {"name": "e" * 41}},
@@ -558,6 +680,11 @@ AGAINST_A_RULE: Final = (
 """Refused by a rule of ours, which the API server and the operator say in the same words."""
 
 AGAINST_THE_SCHEMA: Final = (
+    Wrong(
+        "a size that is no number",
+        _gates({"robustness": {"noise": [{"size": "large", "maxFlips": "5%"}]}}),
+        "spec.gates[0].robustness.noise[0].size",
+    ),
     Wrong("no model", {"spec": {"model": LEFT_OUT}}, "spec.model: Required value"),
     Wrong(
         "no template", {"spec": {"server": {"template": LEFT_OUT}}}, "spec.server.template: Required value"

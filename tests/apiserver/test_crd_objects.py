@@ -60,9 +60,10 @@ def _with_protocols(template: Manifest) -> Manifest:
 
 
 def test_the_definition_is_below_its_limit() -> None:
-    """The CRD must stay below 300 KiB, so that its store and its chart can hold it."""
-    (file,) = OURS.glob("*.yaml")
-    assert file.stat().st_size < CRD_LIMIT_BYTES
+    """Each CRD must stay below 300 KiB, so that its store and its chart can hold it."""
+    sizes = [file.stat().st_size for file in OURS.glob("*.yaml")]
+    assert len(sizes) > 1
+    assert max(sizes) < CRD_LIMIT_BYTES
 
 
 def test_applying_the_definition_again_changes_nothing(api_server: ControlPlane) -> None:
@@ -239,7 +240,7 @@ def test_every_field_of_spec_is_described(api_server: ControlPlane) -> None:
 
 def _undescribed(path: str, schema: Manifest) -> list[str]:
     found = [] if schema.get("description") else [path]
-    if path != "spec.server.template":
+    if not path.endswith(".template"):
         for name, field in schema.get("properties", {}).items():
             found += _undescribed(f"{path}.{name}", field)
         if schema.get("items", {}).get("properties"):

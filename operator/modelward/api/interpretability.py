@@ -16,6 +16,7 @@ class Forbidden(APIType):
     """A feature that must not matter."""
 
     feature: ColumnName
+    """Its column."""
     max_share: Percentage = Decimal("0.02")
     """Largest share of all importance that it may have."""
 
@@ -24,6 +25,7 @@ class Required(APIType):
     """A feature that must matter."""
 
     feature: ColumnName
+    """Its column."""
     min_share: Percentage = Decimal("0.05")
     """Smallest share of all importance that it must have."""
 
@@ -39,6 +41,7 @@ class Monotone(APIType):
     """A feature whose rise must move predictions one way, all else as it is."""
 
     feature: ColumnName
+    """Its column."""
     direction: Direction
     max_violation: Percentage = Decimal("0.05")
     """Largest share of the partial dependence's way up and down that may go the other way."""

@@ -49,6 +49,7 @@ class Column(APIType):
     """What the values of one column must be."""
 
     name: ColumnName
+    """As the header has it."""
     type: ColumnType
     min: SignedDecimalString | None = None
     """Smallest value, in quotes."""

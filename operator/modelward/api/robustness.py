@@ -148,16 +148,21 @@ class Robustness(APIType):
     tolerance: Annotated[DecimalString, decimal_within(Decimal(0), Decimal(10))] = Decimal("0.1")
     """Of a model that answers with values: largest difference that is none, in spreads of the labels."""
     noise: Annotated[tuple[Noise, ...], Field(max_length=10)] = ()
+    """Normal noise on all numbers at once."""
     missing: Annotated[tuple[Missing, ...], Field(max_length=10)] = ()
+    """Values missing at random."""
     shifted: Annotated[tuple[Shifted, ...], Field(max_length=10)] = ()
+    """Each number in turn moved for all rows."""
     slices: Annotated[
         tuple[Slice, ...],
         Field(max_length=50),
         Distinct("two slices have the same name: write a name of its own for each", key="name"),
     ] = ()
+    """Rows on which accuracy is measured apart."""
     worst_slice: WorstSlice | None = None
     perturbation: Perturbation | None = None
     gradient: Annotated[tuple[Gradient, ...], Field(max_length=10)] = ()
+    """Attacks on the model's file; with `modelward gate run` only."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

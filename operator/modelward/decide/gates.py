@@ -277,9 +277,7 @@ def times_out_in(situation: Situation) -> Iterator[timedelta]:
     """Yield the time until each gate that runs, or waits for a person, has taken too long."""
     limits = {each.gate.name: each.gate.time_limit for each in situation.observation.gates_in_force}
     for gate in situation.status.gates if situation.status.phase is Phase.GATING else ():
-        limit = limits.get(gate.name)
-        if limit is None:
-            continue
+        limit = limits.get(gate.name, timedelta(0))
         if gate.result is GateResultName.RUNNING:
             yield limit + ANSWER_WAIT - elapsed(gate.started_at, situation.now)
         if gate.result is GateResultName.AWAITING:

@@ -156,9 +156,7 @@ def control_is_alone(situation: Situation) -> Finding | None:
 def probe_is_over(situation: Situation) -> Finding | None:
     """Is the breach over or explained, the suspect not worse, spec changed, time over, or a veto there?"""
     control = situation.status.control
-    if control is None:
-        return None
-    return _vetoed(situation, control) or _shown(situation, control)
+    return (_vetoed(situation, control) or _shown(situation, control)) if control else None
 
 
 def _vetoed(situation: Situation, control: ControlStatus) -> Finding | None:
