@@ -37,7 +37,7 @@ ROWS = {row.name: row for row in TABLE}
         ),
         (
             Signs("m-2", "m-1", breached=(BREACHED,), pressed=THROTTLED),
-            "BothLackResources",
+            "PodsLackResources",
             Cause.INFRASTRUCTURE,
         ),
         (Signs("m-2", breached=(BREACHED,), drifted=(DRIFT,)), "InputsDrifted", Cause.DRIFT),
@@ -130,8 +130,8 @@ def test_one_breach_that_slow_storage_does_not_explain_is_enough_to_look_further
         ("SlowStorageExplains", OnUnknownCause.ROLLBACK, Action.STAY),
         ("InfrastructureBreached", OnUnknownCause.PROBE, Action.PROBE),
         ("InfrastructureBreached", OnUnknownCause.ROLLBACK, Action.STAY),
-        ("BothLackResources", OnUnknownCause.PROBE, Action.PROBE),
-        ("BothLackResources", OnUnknownCause.ROLLBACK, Action.STAY),
+        ("PodsLackResources", OnUnknownCause.PROBE, Action.PROBE),
+        ("PodsLackResources", OnUnknownCause.ROLLBACK, Action.STAY),
         ("InputsDrifted", OnUnknownCause.PROBE, Action.PROBE),
         ("InputsDrifted", OnUnknownCause.ROLLBACK, Action.STAY),
         ("NothingKnown", OnUnknownCause.PROBE, Action.PROBE),
@@ -144,3 +144,19 @@ def test_after_promotion_the_policy_decides_where_nothing_is_shown(
 ) -> None:
     """Only a comparison, or the team's own policy for an unknown cause, moves traffic."""
     assert after_promotion(ROWS[name], policy) is action
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "is_seen_coming"),
+    [((19, 1), (8, 2), True), ((18, 1), (8, 2), False), ((18, 2), (8, 2), False), ((38, 2), (8, 2), False)],
+)
+def test_slow_storage_is_seen_coming(
+    fast: tuple[int, int], slow: tuple[int, int], *, is_seen_coming: bool
+) -> None:
+    """From twenty fast events on, a quarter as bad as the slow ones or better, and most bad ones slow."""
+    found = replace(
+        BREACHED, fast_good=fast[0], fast_total=sum(fast), slow_good=slow[0], slow_total=sum(slow)
+    )
+    row = attribute(Signs("m-2", breached=(found,)))
+    assert row is not None
+    assert (row.name == "SlowStorageMayExplain") is is_seen_coming

@@ -199,6 +199,17 @@ def test_a_status_that_fits_is_left_alone() -> None:
     assert bounded(small) == small
 
 
+def test_a_status_of_just_the_most_bytes_fits() -> None:
+    """One byte more, and it is shortened."""
+    status = longest_status("").model_copy(update={"objectives": (), "selector": ""})
+    left = MAX_BYTES - size(status)
+    most = status.model_copy(update={"selector": "x" * left})
+    assert size(most) == MAX_BYTES
+    assert bounded(most) == most
+    more = status.model_copy(update={"selector": "x" * (left + 1)})
+    assert bounded(more) != more
+
+
 def test_what_is_bounded_elsewhere_is_left_alone() -> None:
     """Where no message is left to shorten nothing else is touched."""
     status = ModelDeploymentStatus(selector="s" * MAX_BYTES)

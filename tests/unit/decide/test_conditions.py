@@ -49,6 +49,20 @@ def test_never_scraped_is_told_apart_from_away() -> None:
     assert world.conditions()["ObjectivesMet"] == ("Unknown", "NotScraped")
 
 
+def test_every_objective_that_is_not_met_is_named() -> None:
+    """Those of the worst verdict, in the order of their names."""
+    world = stepping()
+    for verdict, said in (
+        (Verdict.INCONCLUSIVE, "not enough evidence yet for: accuracy, availability"),
+        (Verdict.UNKNOWN, "no data for: accuracy, availability"),
+        (Verdict.BREACHED, "breached: accuracy, availability"),
+    ):
+        world.see(*(assessment("m-2", name, target=verdict) for name in ("availability", "accuracy")))
+        world.step()
+        told = next(each.message for each in world.status.conditions if each.type == "ObjectivesMet")
+        assert told == said
+
+
 def test_objectives_met_follows_the_worst_verdict() -> None:
     """Breached before Unknown before Inconclusive before Met."""
     world = serving()

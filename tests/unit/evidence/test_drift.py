@@ -155,3 +155,8 @@ def test_a_quantile_that_cannot_be_is_refused(tail: float, degrees: int) -> None
     """A tail of nothing or all has none."""
     with pytest.raises(ValueError, match="a quantile is of a tail between 0 and 1 and a degree or more"):
         chi_squared_quantile(tail, degrees)
+
+
+def test_the_largest_count_is_taken() -> None:
+    """And one bin of it beside an empty one is the largest index of all."""
+    assert psi([1e12, 0], [0, 1e12]) > psi([1e11, 0], [0, 1e11]) > 0

@@ -1,12 +1,13 @@
 """A ledger as samples, and what is made of samples that are not whole."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from modelward.evidence.counts import Count, StorageSplit
 from modelward.evidence.ledger import Ledger, Sample
-from tests.unit.evidence.deployment import AT_REST, HALF_BAD, SPLIT, both, timed
+from tests.unit.evidence.deployment import AT_REST, HALF_BAD, LATENCY, SPLIT, both, plan, timed
 
 LEDGER = Ledger().advance(SPLIT, timed(*[both("old", Count(89, 1)) | both("new", HALF_BAD)] * 20))
 
@@ -38,6 +39,13 @@ def test_round_trip_is_exact() -> None:
         )
         == LEDGER
     )
+
+
+def test_what_has_no_label_is_read_as_an_empty_one() -> None:
+    """An objective whose events have no configuration comes back as it went."""
+    asked = plan(replace(LATENCY, config=""))
+    ledger = Ledger().advance(asked, timed(*[both("old", HALF_BAD)] * 3))
+    assert Ledger.from_samples(ledger.to_samples()) == ledger
 
 
 def test_no_two_samples_are_of_one_series() -> None:

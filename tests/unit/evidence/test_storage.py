@@ -156,9 +156,9 @@ def test_twice_what_is_allowed_is_never_fine() -> None:
 
 def test_what_is_fine_follows_what_slow_events_did() -> None:
     """A quarter of the way from what is allowed to their bad fraction, by slow events before the block."""
-    state = run([split(fast=(99, 1), slow=(970, 30))] * 3, known(0.004))
-    before = 2 * 1000 + PRIOR_EVENTS
-    slow = (2 * 30 + PRIOR_EVENTS * ALLOWED) / before
+    state = run([split(fast=(99, 1), slow=(97, 3))] * 3, known(0.004))
+    before = 2 * 100 + PRIOR_EVENTS
+    slow = (2 * 3 + PRIOR_EVENTS * ALLOWED) / before
     bound, rate, effect = ALLOWED + (slow - ALLOWED) / 4, 0.004, 1 + 99 * 0.001
     ratio = math.log(rate / bound) + 99 * math.log((1 - rate) / (1 - bound))
     assert episode(state).fast_bets == 1
