@@ -8,8 +8,10 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from modelward.api.approval import ApprovalDecision
+from modelward.api.gateverdict import ErrorReason, Result
 from modelward.api.spec import ModelDeploymentSpec, OnInconclusive, OnUnknownCause
-from modelward.api.status import ModelDeploymentStatus, Phase
+from modelward.api.status import GateResultName, ModelDeploymentStatus, Phase
 from modelward.decide import decide, targets
 from modelward.decide.observation import (
     Commands,
@@ -21,7 +23,16 @@ from modelward.decide.observation import (
 )
 from modelward.decide.situation import Situation
 from modelward.decide.transitions import TABLE
-from tests.unit.decide.world import World, assessment, breached, explained, spec_of, worse
+from tests.unit.decide.world import (
+    MEASURED_BY,
+    NOISE,
+    World,
+    assessment,
+    breached,
+    explained,
+    spec_of,
+    worse,
+)
 
 REVISIONS = st.sampled_from(["m-1", "m-2", "m-3"])
 OBJECTIVES = st.sampled_from(["availability", "accuracy"])
@@ -44,7 +55,15 @@ MAX_STATUS_BYTES = 16 * 1024
 def spec_with_storage() -> ModelDeploymentSpec:
     """Two objectives of the model, and one of its storage."""
     known = [objective.model_dump(by_alias=True, mode="json") for objective in spec_of().objectives]
-    return spec_of(objectives=[*known, STORAGE])
+    return spec_of(objectives=[*known, STORAGE], **MEASURED_BY)
+
+
+GATES = (
+    {"name": "calm", **NOISE},
+    {"name": "told", **NOISE, "onFailure": "Warn"},
+    {"name": "waits", **NOISE, "onFailure": "Hold"},
+    {"name": "people", "approval": {"required": 2}, "timeout": "1h"},
+)
 
 
 class Deployment(RuleBasedStateMachine):
@@ -56,6 +75,7 @@ class Deployment(RuleBasedStateMachine):
         self.world = World(spec=spec_with_storage())
         self.before = self.world.status
         self.rolled_back_at: list[datetime] = []
+        self.passed: set[tuple[str, str, str]] = set()
 
     @initialize()
     def first_reconcile(self) -> None:
@@ -68,6 +88,7 @@ class Deployment(RuleBasedStateMachine):
         self.before = self.world.status
         self.world.step()
         self.check_the_row()
+        self.check_new_traffic()
         if self.world.rules[-1] == "RollBack":
             self.check_the_budget()
             self.rolled_back_at.append(self.world.now)
@@ -93,6 +114,19 @@ class Deployment(RuleBasedStateMachine):
             assert self.world.status.phase == self.before.phase
         else:
             assert self.world.status.phase in ROWS[fired].phases[self.before.phase], fired
+
+    def check_new_traffic(self) -> None:
+        """A candidate's first traffic comes after all its gates; what is vetoed gets none.
+
+        But for stable, to which a withdrawn candidate's traffic goes whatever is said of it.
+        """
+        world, status = self.world, self.world.status
+        new = {*targets(world.spec, status).selected} - {*targets(world.spec, self.before).selected}
+        vetoed = {a.revision for a in world.approvals if a.decision is ApprovalDecision.VETO}
+        assert not (new & vetoed) - {self.before.stable_revision}, self.world.rules[-1]
+        if status.candidate_revision in new:
+            results = {gate.result for gate in status.gates}
+            assert results <= {GateResultName.PASSED, GateResultName.WARNED}
 
     @rule(revision=REVISIONS)
     def spec_changes(self, revision: str) -> None:
@@ -216,6 +250,47 @@ class Deployment(RuleBasedStateMachine):
         """The alerts resolve."""
         self.world.alerts = ()
 
+    @rule(
+        names=st.sets(st.sampled_from([gate["name"] for gate in GATES])),
+        rollout=st.booleans(),
+        rollback=st.booleans(),
+    )
+    def gates_change(self, names: set[str], rollout: bool, rollback: bool) -> None:
+        """Spec asks for other gates, and for people elsewhere."""
+        spec = spec_of(
+            **MEASURED_BY,
+            gates=[gate for gate in GATES if gate["name"] in names],
+            requireApproval={"rollout": rollout, "rollback": rollback},
+        )
+        update = {"gates": spec.gates, "require_approval": spec.require_approval}
+        self.world.spec = self.world.spec.model_copy(update=update)
+
+    @precondition(lambda self: targets(self.world.spec, self.world.status).gate_jobs)
+    @rule(
+        number=st.integers(0, 1),
+        result=st.none() | st.sampled_from(Result),
+        reason=st.none() | st.sampled_from(ErrorReason),
+    )
+    def a_gate_says(self, number: int, result: Result | None, reason: ErrorReason | None) -> None:
+        """The Job of a gate ends, or says what keeps it."""
+        jobs = targets(self.world.spec, self.world.status).gate_jobs
+        job = jobs[number % len(jobs)]
+        self.world.gate_says(job.name, result, reason if result is Result.ERROR else None)
+        key = (job.revision, job.name, job.configuration)
+        if result is Result.PASSED:
+            self.passed.add(key)
+
+    @rule(revision=REVISIONS, decision=st.sampled_from(ApprovalDecision), by=st.sampled_from(["ann", "bob"]))
+    def person_says(self, revision: str, decision: ApprovalDecision, by: str) -> None:
+        """A person makes a ModelApproval."""
+        if len(self.world.approvals) < 8:
+            self.world.says(decision.value, revision, by)
+
+    @rule(revision=REVISIONS, by=st.sampled_from(["ann", "bob"]))
+    def person_takes_back(self, revision: str, by: str) -> None:
+        """A person deletes what was said of a revision."""
+        self.world.takes_back(revision, by)
+
     @rule(revision=REVISIONS, token=st.integers(0, 2), kind=st.sampled_from(["retry", "abort", "undo"]))
     def person_asks(self, revision: str, token: int, kind: str) -> None:
         """A person sets one of the annotations."""
@@ -225,6 +300,24 @@ class Deployment(RuleBasedStateMachine):
     def clock_moves(self, seconds: int) -> None:
         """Time passes, or a clock is put back."""
         self.world.pass_time(seconds=seconds)
+
+    @precondition(lambda self: self.world.last is not None and self.world.last.rule == "BeginSteps")
+    @invariant()
+    def gates_in_force_are_those_recorded(self) -> None:
+        """Whatever spec has become, each recorded gate was asked of the candidate before its first step."""
+        status = self.world.status
+        record = self.world.records[status.candidate_revision]
+        assert record is not None
+        assert {gate.name for gate in record.gates} <= {gate.name for gate in status.gates}
+
+    @invariant()
+    def no_result_is_guessed(self) -> None:
+        """What is Passed was passed by a Job of the same revision and configuration, or by enough people."""
+        status = self.world.status
+        of = status.candidate_revision
+        for gate in status.gates if of else ():
+            if gate.result is GateResultName.PASSED and gate.kind != "approval":
+                assert (of, gate.name, gate.configuration) in self.passed
 
     @precondition(lambda self: self.world.last is not None)
     @invariant()
@@ -284,6 +377,8 @@ class Deployment(RuleBasedStateMachine):
             drift=tuple(order.sample(seen.drift, len(seen.drift))),
             drift_unknown=tuple(order.sample(seen.drift_unknown, len(seen.drift_unknown))),
             query_problems=tuple(order.sample(seen.query_problems, len(seen.query_problems))),
+            gates=tuple(order.sample(seen.gates, len(seen.gates))),
+            approvals=tuple(order.sample(seen.approvals, len(seen.approvals))),
         )
         decisions = [decide(world.spec, world.status, each, world.now) for each in (seen, shuffled)]
         assert decisions[0] == decisions[1]
