@@ -219,6 +219,8 @@ METRIC_APPROVAL_AWAITED: Final = "modelward_approval_awaited_since_timestamp_sec
 ALERT_APPROVAL_AWAITED: Final = "ModelwardApprovalAwaited"
 VERB_APPROVE: Final = "approve"
 """Who has it may make a ModelApproval for that ModelDeployment, in their own name."""
+VERB_RUN_GATES: Final = "rungates"
+"""Who has it may make the Jobs of gates, and their pods: the operator."""
 VERB_SET_GATES: Final = "setgates"
 """Who has it may say what a candidate must pass: spec.gates, spec.requireApproval, what they measure by."""
 

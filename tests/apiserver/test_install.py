@@ -54,6 +54,7 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
     [
         ("get list watch", "modeldeployments.modelward.dev"),
         ("get list watch", "modelapprovals.modelward.dev"),
+        ("rungates", "modeldeployments.modelward.dev"),
         ("update", "modeldeployments.modelward.dev:status"),
         ("get list watch create patch delete", "controllerrevisions.apps"),
         ("get list watch create patch delete", "deployments.apps"),

@@ -69,6 +69,8 @@ class GateJobs:
                 job is not None
                 and owner is not None
                 and record.name == job_name(job)
+                # The API server lets nobody else write this label (helm/modelward/templates/policies.yaml).
+                and manifest["metadata"]["labels"].get(names.LABEL_GATE) == job.name
                 and _is_owned(manifest, owner.uid)
             ):
                 yield job, record
@@ -115,7 +117,7 @@ class GateJobs:
 
     async def _pod(self, record: Record) -> Manifest | None:
         """Return the Job's pod, the newest if there are several; made by the Job's controller alone."""
-        query = {"labelSelector": f"{_OF_JOB}={record.uid}"}
+        query = {"labelSelector": f"{_OF_JOB}={record.uid},{names.LABEL_GATE}"}
         listed = await self.client.request("GET", kinds.POD.path(record.namespace), query=query)
         own = [pod for pod in listed["items"] if _is_owned(pod, record.uid)]
         return max(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
