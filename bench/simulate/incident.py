@@ -23,6 +23,8 @@ RESTING_SECONDS: Final = 30
 EARLIEST_ONSET_SECONDS: Final = 60
 DRIFT_SECONDS: Final = 60
 """From the onset of drift until its detector says so."""
+THROTTLING_SEEN_SECONDS: Final = 120
+"""From the onset until the recorded share of five minutes is above what is told people of, and read."""
 SPELL_SECONDS: Final = 40
 """Length of a slow spell of storage, and of the pause after it."""
 
@@ -57,6 +59,10 @@ class Fault(Enum):
     DRIFT = "drift"
     UNKNOWN = "unknown to all"
     """Something that every revision suffers from and nothing explains."""
+    THROTTLED = "throttled pods"
+    """Pods of every revision are held back by their CPU limit."""
+    HEAVY_MODEL = "heavier model"
+    """The newer revision's pods alone are held back: its model takes more of the processor."""
     OWN_SLOW_READS = "own slow reads"
     """The newer revision reads more from storage, and reports itself that it waits for it."""
 
@@ -65,6 +71,7 @@ class Fault(Enum):
         """The cause that is right."""
         return {
             Fault.SLOW_STORAGE: Cause.INFRASTRUCTURE,
+            Fault.THROTTLED: Cause.INFRASTRUCTURE,
             Fault.DRIFT: Cause.DRIFT,
             Fault.UNKNOWN: Cause.UNKNOWN,
         }.get(self, Cause.MODEL)
@@ -103,7 +110,7 @@ class Incident:
     @property
     def objective(self) -> str:
         """The objective that suffers."""
-        if self.fault in {Fault.SLOW_STORAGE, Fault.OWN_SLOW_READS}:
+        if self.fault in {Fault.SLOW_STORAGE, Fault.OWN_SLOW_READS, Fault.THROTTLED, Fault.HEAVY_MODEL}:
             return "latency"
         if self.fault is Fault.DRIFT:
             return "accuracy"
@@ -128,6 +135,8 @@ class Incident:
             Fault.SLOW_STORAGE: slow,
             Fault.DRIFT: True,
             Fault.UNKNOWN: True,
+            Fault.THROTTLED: True,
+            Fault.HEAVY_MODEL: newer,
             Fault.OWN_SLOW_READS: slow,
         }[self.fault]
         if objective != self.objective or not suffers:
@@ -145,6 +154,11 @@ class Incident:
     def has_drifted(self, since_onset_seconds: int) -> bool:
         """Whether the drift detector is above its threshold."""
         return self.fault is Fault.DRIFT and since_onset_seconds >= DRIFT_SECONDS
+
+    def is_throttled(self, newer: bool, since_onset_seconds: int) -> bool:  # noqa: FBT001 - a fact, no switch
+        """Whether a revision's pods are seen to be held back: some minutes of it are looked at."""
+        suffers = self.fault is Fault.THROTTLED or (self.fault is Fault.HEAVY_MODEL and newer)
+        return suffers and since_onset_seconds >= THROTTLING_SEEN_SECONDS
 
     def reported_slow(self, newer: bool) -> float | None:  # noqa: FBT001 - a fact, no switch
         """Share of its events that a revision reports as slow once it has begun; None: it reports nothing."""

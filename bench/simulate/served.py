@@ -1,6 +1,7 @@
 """A deployment that lives block by block: the shipping evidence and decisions.
 
-Pods are ready at once, unless storage is slow when they have to fetch their model. Traffic follows the decisions within a block. What goes wrong is an `Incident`; before it, nothing does.
+Pods are ready at once, unless storage is slow when they have to fetch their model. Traffic follows the
+decisions within a block. What goes wrong is an `Incident`; before it, nothing does.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,14 @@ from modelward.api.status import ModelDeploymentStatus, Phase
 from modelward.conventions import STORAGE_FAST, STORAGE_SLOW
 from modelward.decide import decide, evidence_plan, targets
 from modelward.decide.engine import STAY
-from modelward.decide.observation import DriftSignal, MetricsState, Observation, RevisionObservation
+from modelward.decide.observation import (
+    DriftSignal,
+    MetricsState,
+    Observation,
+    PodPressure,
+    PressureKind,
+    RevisionObservation,
+)
 from modelward.evidence.counts import Block, Count, StorageSplit
 from modelward.evidence.ledger import Key, Ledger
 
@@ -235,5 +243,10 @@ class Served:
             },
             assessments=self.ledger.assess(evidence_plan(self.spec, self.status)),
             metrics=MetricsState.AVAILABLE,
+            pressures=tuple(
+                PodPressure(revision, PressureKind.THROTTLED, 0.5)
+                for revision in sorted(self._started)
+                if self.incident and self.incident.is_throttled(revision == NEWER, self.time - self.onset)
+            ),
             drift=(DriftSignal("psi", 0.5 if drifted else 0.05, 0.2),),
         )

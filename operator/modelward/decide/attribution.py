@@ -45,7 +45,8 @@ class Signs:
         worse: objectives by which it is shown to be worse than the other in the same blocks.
         alone: those of `breached` that the other, judged in the same blocks, is good by.
         infrastructure: breached objectives of infrastructure, of whichever revision has traffic.
-        pressed: what the pods of both lack, where that can spoil all that speaks against the suspect.
+        pressed: what the pods of both lack, or of a suspect that was compared, where that can spoil all that
+            speaks against it.
         drifted: drift detectors above their thresholds.
         slow_for_both: objectives by which also the other's events are bad that came while storage was slow.
     """
@@ -164,8 +165,9 @@ TABLE: Final = (
         after_promotion=Action.PROBE_OR_STAY,
     ),
     Attribution(
-        "BothLackResources",
-        "Are pods of both throttled, short of memory or restarting, and only latency or availability bad?",
+        "PodsLackResources",
+        "Do pods of both, or of one seen to be no worse, lack processor or memory or restart, and are only "
+        "latency or availability breached?",
         lambda signs: bool(signs.pressed),
         Cause.INFRASTRUCTURE,
         in_rollout=Action.STAY,

@@ -104,6 +104,15 @@ def rollout_must_wait(situation: Situation) -> Finding | None:
     return None
 
 
+def cause_of_hold_is_known(situation: Situation) -> Finding | None:
+    """Is a cause seen by now of the breach that holds the rollout, of which nothing was known at first?"""
+    held = situation.status.rollout.held if situation.status.rollout else ""
+    if held != SUSPECTED[Cause.UNKNOWN]:
+        return None
+    found = rollout_must_wait(situation)
+    return found if found and found.cause in {Cause.INFRASTRUCTURE, Cause.DRIFT} else None
+
+
 def hold_is_over(situation: Situation) -> Finding | None:
     """Has what held the rollout passed, clearly enough not to hold it again at once?"""
     held = situation.status.rollout.held if situation.status.rollout else ""

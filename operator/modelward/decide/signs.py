@@ -107,17 +107,29 @@ def drifted(situation: Situation) -> tuple[DriftSignal, ...]:
 def _with_pressures(situation: Situation, found: Signs) -> Signs:
     """Add what the pods of both lack, if that can spoil all that speaks against the suspect.
 
-    What the suspect alone lacks may be its own fault, as with a heavier model: that excuses nothing.
+    What the suspect alone lacks may be its own fault, as with a heavier model: that excuses nothing, until a
+    comparison in the same incident has not shown it to be worse.
     """
     kinds = {kind_of(objective(situation, each)) for each in found.against}
     known = situation.observation.pressures
+    beside = found.suspect if not found.other and _was_compared(situation) else found.other
     shared = {p.kind for p in known if p.revision == found.suspect} & {
-        p.kind for p in known if p.revision == found.other
+        p.kind for p in known if p.revision == beside
     }
     if not shared or not kinds <= _SPOILT_BY_PRESSURE:
         return found
     of_both = (p for p in known if p.kind in shared and p.revision in {found.suspect, found.other})
     return replace(found, pressed=tuple(sorted(of_both, key=lambda p: (p.kind, p.revision))))
+
+
+def _was_compared(situation: Situation) -> bool:
+    """Return whether the serving revision was compared with a good one since it was breached, and stayed."""
+    incident = situation.status.incident
+    return (
+        incident is not None
+        and incident.revision == situation.status.stable_revision
+        and incident.probed_at is not None
+    )
 
 
 def is_calm(assessment: Assessment | None) -> bool:

@@ -75,6 +75,16 @@ def hold(situation: Situation, finding: Finding) -> Change:
     return recorded(situation, status, "Held", finding, "Warning")
 
 
+def explain_hold(situation: Situation, finding: Finding) -> Change:
+    """Say what the rollout is held for; it waits as before."""
+    rollout = situation.status.rollout
+    assert rollout is not None  # noqa: S101 - the table calls this only in phases that have a rollout
+    status = changed(
+        situation.status, rollout=rollout.model_copy(update={"held": finding.reason}), cause=finding.cause
+    )
+    return recorded(situation, status, "Held", finding, "Warning")
+
+
 def resume(situation: Situation, finding: Finding) -> Change:
     """Go on with a held rollout; its step starts over, and its deadline is put off by the time held."""
     rollout = situation.status.rollout

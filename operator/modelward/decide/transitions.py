@@ -292,6 +292,13 @@ TABLE: Final[tuple[Transition, ...]] = (
     ),
     Transition("Resume", judgement.hold_is_over, steps.resume, _from(_HELD, to=_STEPPING), needs_split=True),
     Transition(
+        "ExplainHold",
+        judgement.cause_of_hold_is_known,
+        steps.explain_hold,
+        _staying_in(_HELD),
+        needs_split=True,
+    ),
+    Transition(
         "HoldAtDeadline",
         guards.deadline_is_over,
         steps.hold,

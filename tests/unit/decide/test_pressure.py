@@ -1,5 +1,7 @@
 """Pods that are throttled, short of memory or restarting: an excuse only where both revisions' are."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelward.api.objectives import OnBreach
@@ -8,7 +10,7 @@ from modelward.decide import signs
 from modelward.decide.observation import PodPressure, PressureKind
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
-from tests.unit.decide.world import World, assessment, breached, probing, stepping, worse
+from tests.unit.decide.world import World, assessment, breached, probing, promoted, stepping, worse
 
 LATENCY = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}
 ACCURACY = {"name": "accuracy", "accuracy": {}, "target": "65%"}
@@ -89,6 +91,44 @@ def test_a_worse_candidate_goes_although_the_pods_of_both_lack_something(found: 
     world.step()
     (rejected,) = world.status.rejected_revisions
     assert (rejected.revision, rejected.cause) == ("m-2", Cause.MODEL)
+
+
+def test_a_cause_that_shows_while_a_rollout_is_held_is_told() -> None:
+    """Shares of five minutes rise later than a breach is seen; the hold goes on as it was."""
+    world = both_breached()
+    world.step()
+    assert world.status.rollout is not None
+    since = world.status.rollout.held_since
+    assert (world.status.rollout.held, world.status.cause) == ("StableAlsoBreached", Cause.UNKNOWN)
+    world.pressures = lacking(PressureKind.THROTTLED, 0.4, "m-1", "m-2")
+    world.pass_time(minutes=2)
+    assert world.settle() == ["ExplainHold"]
+    assert world.status.rollout is not None
+    assert (world.status.rollout.held, world.status.cause) == (
+        "InfrastructureSuspected",
+        Cause.INFRASTRUCTURE,
+    )
+    assert world.status.rollout.held_since == since
+    world.pressures = ()
+    assert world.settle() == []
+
+
+def test_what_it_lacks_is_told_of_a_revision_that_was_compared() -> None:
+    """A comparison has not shown it to be worse, so that it is no fault of its own; before, it may be."""
+    world = promoted(objectives=[{"name": "availability", "availability": {}, "target": "99%"}, ACCURACY])
+    world.pressures = lacking(PressureKind.THROTTLED, 0.4, "m-2")
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe", "ShareTraffic"]
+    world.let_pods_follow()
+    world.step()
+    world.see(replace(breached("m-2"), not_worse=True))
+    assert "EndProbe" in world.settle()
+    assert world.status.cause is Cause.UNKNOWN
+    world.drain("m-1")
+    world.settle()
+    assert world.status.incident is not None
+    assert world.status.incident.reason == "InfrastructureSuspected"
+    assert "pods of m-2 throttled in 40% of scheduling periods" in world.status.incident.message
 
 
 def test_after_a_promotion_it_is_told_beside_the_revision_that_is_compared() -> None:
