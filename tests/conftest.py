@@ -1,6 +1,7 @@
 """What tests of several parts share: a real API server, a namespace for each test, and how a run ends."""
 
 import ctypes
+import json
 import os
 import re
 import signal
@@ -50,8 +51,15 @@ def api_server() -> Iterator[controlplane.ControlPlane]:
 def namespace(api_server: controlplane.ControlPlane, request: pytest.FixtureRequest) -> str:
     """Make a namespace of the test's own; it goes with the API server at the end of the session."""
     readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
-    name = f"{readable}-{uuid.uuid4().hex[:8]}"
-    api_server.kubectl("create", "namespace", name)
-    # kube-controller-manager, which would make it, is not running; pods need it to be admitted.
-    api_server.kubectl("create", "serviceaccount", "default", "--namespace", name)
+    return make_namespace(api_server, f"{readable}-{uuid.uuid4().hex[:8]}")
+
+
+def make_namespace(api_server: controlplane.ControlPlane, name: str) -> str:
+    """Make a namespace that pods are admitted to; return its name.
+
+    kube-controller-manager, which would make the service account that they need, is not running.
+    """
+    made = (("Namespace", {"name": name}), ("ServiceAccount", {"name": "default", "namespace": name}))
+    objects = [{"apiVersion": "v1", "kind": kind, "metadata": metadata} for kind, metadata in made]
+    api_server.kubectl("create", "-f", "-", input="\n---\n".join(map(json.dumps, objects)))
     return name

@@ -10,6 +10,7 @@ from modelward.control.client import Client
 from modelward.control.faults import Faults
 from tests.apiserver.operators import Nursery, World, administrator
 from tests.apiserver.serving_pods import ServingPods, Stage, observed_pods, played
+from tests.conftest import make_namespace
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +38,7 @@ async def another_world(
     api_server: ControlPlane, nursery: Nursery, namespace: str, tmp_path: Path
 ) -> AsyncIterator[World]:
     """Give a test a second namespace, to compare the first with."""
-    other = f"{namespace}-other"
-    api_server.kubectl("create", "namespace", other)
-    api_server.kubectl("create", "serviceaccount", "default", "--namespace", other)
+    other = make_namespace(api_server, f"{namespace}-other")
     folder = tmp_path / "other"
     folder.mkdir()
     client = Client(administrator(api_server), Faults(), "test")
