@@ -1,12 +1,13 @@
 """A gate of one's own: the model must be right as often in each group as in the others.
 
-Usage: job.py ENDPOINT VALIDATION.csv LABEL GROUP MODEL. Ends with 0 or 3 and writes verdict.json, as a job
-gate does; any other end is an error (docs/gates.md).
+Usage: job.py ENDPOINT VALIDATION.csv LABEL GROUP MODEL. Ends with 0 or 3 and writes its verdict to the file
+that MODELWARD_VERDICT names (verdict.json), as a job gate does; any other end is an error (docs/gates.md).
 """
 
 import csv
 import http.client
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -49,7 +50,7 @@ def main(endpoint: str, table: str, label: str, group: str, model: str) -> int:
         "message": ", ".join(f"{name} {share:.1%}" for name, share in sorted(shares.items())),
     }
     verdict = {"schemaVersion": 1, "result": "Passed" if passed else "Failed", "checks": [check]}
-    Path("verdict.json").write_text(json.dumps(verdict))
+    Path(os.environ.get("MODELWARD_VERDICT", "verdict.json")).write_text(json.dumps(verdict))
     return 0 if passed else EXIT_FAILED
 
 

@@ -1,7 +1,6 @@
 """Gates of one deployment: what is in force, what came of it so far, and the Jobs that should exist now."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -53,13 +52,13 @@ class Gated:
         key: the deployment.
         identity: the same, as owner.
         spec: what it asks for.
-        records: its revisions, by name.
+        record: the candidate, or the revision that is wanted; None if it cannot be rendered.
     """
 
     key: Key
     identity: DeploymentIdentity
     spec: ModelDeploymentSpec
-    records: Mapping[str, RevisionRecord]
+    record: RevisionRecord | None
 
 
 @dataclass(slots=True)
@@ -85,25 +84,21 @@ class Gates:
         self.reports.forget(key)
         self._refused.pop(key, None)
 
-    async def look(
-        self, gated: Gated, status: ModelDeploymentStatus, revision: str, now: datetime
-    ) -> GatesSeen:
-        """Return what is in force for a revision, and what came of its gates.
+    async def look(self, gated: Gated, status: ModelDeploymentStatus, now: datetime) -> GatesSeen:
+        """Return what is in force for the candidate, and what came of its gates.
 
         Raises:
             ApiError: the API server could not be asked.
         """
-        record = gated.records.get(revision)
-        if record is None:
+        record = gated.record
+        asked = in_force(record.gates, gated.spec) if record else ()
+        if record is None or not asked:
             return GatesSeen()
-        asked = in_force(record.gates, gated.spec)
-        if not asked:
-            return GatesSeen()
-        seen = await self.jobs.look(gated.key, revision)
+        seen = await self.jobs.look(gated.key, record.name)
         observed = [await self._observed(gated, each) for each in seen]
         refused = self._refused.get(gated.key, {})
         late = (_refusal(job, error, status, asked, now) for job, error in refused.items())
-        passes = passedgates.passed(self.cache, gated.key, revision)
+        passes = passedgates.passed(self.cache, gated.key, record.name)
         return GatesSeen(asked, (*passes, *observed, *late))
 
     async def bring_about(
@@ -125,11 +120,15 @@ class Gates:
         await self._clear(gated.key, {job_name(job) for job in targets.gate_jobs})
 
     async def remember(
-        self, gated: Gated, revision: str, status: ModelDeploymentStatus, refusals: Refusals
+        self, gated: Gated, before: ModelDeploymentStatus, after: ModelDeploymentStatus, refusals: Refusals
     ) -> None:
-        """Remember what `revision` has passed."""
-        if revision and status.gates:
-            await passedgates.remember(self.applier, self.cache, gated.key, revision, status, refusals)
+        """Remember what the candidate has passed, also where this decision has ended its rollout.
+
+        Without a candidate status.gates are those of an earlier one, which need not be what is wanted now.
+        """
+        candidate = after.candidate_revision or before.candidate_revision
+        if candidate and after.gates:
+            await passedgates.remember(self.applier, self.cache, gated.key, candidate, after, refusals)
 
     async def _observed(self, gated: Gated, seen: Seen) -> GateObservation:
         observation = GateObservation(
@@ -164,10 +163,10 @@ class Gates:
 
     async def _make(self, gated: Gated, stable: str, job: GateJob) -> RefusedError | None:
         """Make what one gate needs; return why it was not taken, if so."""
-        record = gated.records.get(job.revision)
+        record = gated.record
         asked = in_force(record.gates, gated.spec) if record else ()
         gate = next((each for each in asked if _is_asked(each, job)), None)
-        if record is None or gate is None:
+        if record is None or record.name != job.revision or gate is None:
             return None
         run = GateRun(
             job=job,

@@ -141,9 +141,9 @@ class Reconciler:
         await decisions.keep(self.applier, key, identity, deployment.status.last_decision, refusals)
         found = observe.revisions(self.cache, key, _with_traffic(deployment.status))
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
-        gated = Gated(key, identity, spec, self.revisions.records(key))
         candidate = deployment.status.candidate_revision or wanted
-        gates = await self.gates.look(gated, deployment.status, candidate, self.clock())
+        gated = Gated(key, identity, spec, self.revisions.record(key, candidate))
+        gates = await self.gates.look(gated, deployment.status, self.clock())
         observation = self._observation(deployment, wanted, found, readings, gates)
         status = _above_what_was_told(deployment.status, found, readings)
         decision = decide(spec, status, observation, self.clock())
@@ -155,7 +155,7 @@ class Reconciler:
         asked = Wanted(identity, spec, placed, keys, profile.config if profile else None)
         await self.children.bring_about(key, asked, readings, refusals)
         await self.gates.bring_about(gated, decision.status, placed, refusals)
-        await self.gates.remember(gated, candidate, decision.status, refusals)
+        await self.gates.remember(gated, deployment.status, decision.status, refusals)
         await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
         is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message

@@ -46,6 +46,13 @@ class Revisions:
                 found[stored.name] = read_record(stored.manifest())
         return found
 
+    def record(self, key: Key, name: str) -> RevisionRecord | None:
+        """Return one revision, if there is one of that name and this operator can render it."""
+        stored = self._cache.get(key, kinds.CONTROLLER_REVISION, name)
+        with contextlib.suppress(InvalidRevisionError):
+            return read_record(stored.manifest()) if stored else None
+        return None
+
     def problem(self, key: Key, name: str) -> str:
         """Say why a revision cannot be rendered, and what to do; empty if it can."""
         stored = self._cache.get(key, kinds.CONTROLLER_REVISION, name)

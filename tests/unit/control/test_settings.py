@@ -8,7 +8,7 @@ from modelward.control.settings import SettingsError, read
 
 SMALLEST = """
 prometheus: {url: "http://prometheus:9090"}
-images: {monitor: m, fetch: f, collector: c}
+images: {monitor: m, fetch: f, collector: c, gates: g:1}
 """
 
 
@@ -29,7 +29,7 @@ def test_smallest_has_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("images: {monitor: m, fetch: f, collector: c}", "prometheus: Field required"),
+        ("images: {monitor: m, fetch: f, collector: c, gates: g:1}", "prometheus: Field required"),
         (SMALLEST + "promtheus: {}", "promtheus: Extra inputs are not permitted"),
         (SMALLEST.replace("http://", "tcp://"), "prometheus.url: String should match pattern"),
         (SMALLEST + "workers: 0", "workers: Input should be greater than or equal to 1"),
