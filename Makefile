@@ -71,6 +71,10 @@ demo: setup cluster ## two bad versions of a model and a good one, under live tr
 demo-infrastructure: setup cluster ## slow storage told from a bad model, under live traffic on a real cluster
 	$(PYTHON) -m dev.demo.infrastructure
 
+.PHONY: demo-gates
+demo-gates: setup cluster ## candidates that fail a gate, two people's approval and a veto, on a real cluster
+	$(PYTHON) -m dev.demo.gates
+
 # Minutes on two cores; `$(PYTHON) -m bench.simulate --quick` takes seconds, `--write` updates docs/evidence.md.
 .PHONY: simulate
 simulate: setup ## operating characteristics of the evidence, by simulation; fails outside the stated limits

@@ -61,6 +61,7 @@ class Stage:
             "images.operator": self.cluster.images["operator"],
             "images.monitor": self.cluster.images["monitor"],
             "images.collector": self.cluster.images["otel-collector"],
+            **({"images.gates": gates} if (gates := self.cluster.images.get("gates")) else {}),
             "prometheus.url": PROMETHEUS,
             "alertmanagerWebhook.alertmanagerConfig.enabled": "true",
             **(more or {}),

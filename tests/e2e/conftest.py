@@ -29,7 +29,7 @@ from tests.e2e.together import made_once
 UP_SECONDS = 5400
 """The first time every program is built."""
 DOWN_SECONDS = 600
-IMAGES = ("operator", "monitor")
+IMAGES = ("operator", "monitor", "gates", "mlserver")
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def _bring_up(folder: Path) -> None:
     if os.environ.get("CLUSTER") != "current" and not layout.of_checkout().kubeconfig.exists():
         _ours(folder).touch()
     subprocess.run([sys.executable, "-m", "dev.cluster", "up"], cwd=CHECKOUT, check=True, timeout=UP_SECONDS)
-    stage = _stage(this_cluster(*IMAGES), "e2e")
+    stage = stage_of(this_cluster(*IMAGES), "e2e")
     stage.install_operator({**own_prometheus.CHART_VALUES, "resources.requests.cpu": "10m"})
     stage.clear()
     server = Faulty(stage)
@@ -67,7 +67,7 @@ def _ours(folder: Path) -> Path:
 @pytest.fixture
 def faulty(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Faulty]:
     """A namespace of the test's own, to serve the faulty server in; it is deleted afterwards."""
-    stage = _stage(cluster, namespace_of(request.node.name))
+    stage = stage_of(cluster, namespace_of(request.node.name))
     stage.clear()
     server = Faulty(stage)
     server.furnish()
@@ -88,5 +88,6 @@ def namespace_of(test: str) -> str:
     return "e2e-" + re.sub("[^a-z0-9]+", "-", test.removeprefix("test_"))[:40].strip("-")
 
 
-def _stage(cluster: Cluster, namespace: str) -> Stage:
+def stage_of(cluster: Cluster, namespace: str) -> Stage:
+    """Return a namespace's stage, whose screen is not shown."""
     return Stage(cluster, namespace, Screen(Console(file=io.StringIO())))

@@ -1,19 +1,18 @@
 """Run the demonstration: `make demo-infrastructure`, or `python -m dev.demo.infrastructure` on a cluster."""
 
 import sys
-from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dev.cluster.errors import ClusterError
 from dev.demo.cluster import DemoError, this_cluster
-from dev.demo.infrastructure.story import AS_ON_A_QUIET_MACHINE, BENCH, Step, Story
+from dev.demo.infrastructure.story import AS_ON_A_QUIET_MACHINE, BENCH, Story
 from dev.demo.screen import Screen
 from dev.demo.slow_store import SlowStore
 from dev.demo.stage import EXAMPLE, SYSTEM, Stage
+from dev.demo.steps import table
 from modelward.cli.failure import CommandError
 
 NAMESPACE: Final = "features"
@@ -63,18 +62,6 @@ def prepare(story: Story) -> None:
     stage.provide_files("bench-files", BENCH)
     story.store.furnish()
     stage.run_job(BENCH / "upload.yaml")
-
-
-def table(steps: Sequence[Step]) -> Table:
-    """Return what came, in order."""
-    shown = Table(
-        title="\nWhat happened", title_justify="left", box=None, padding=(0, 3, 1, 0), header_style="dim"
-    )
-    for column in ("WHAT", "WHAT HAD TO FOLLOW", "AFTER", "WHAT WAS SEEN"):
-        shown.add_column(column)
-    for step in steps:
-        shown.add_row(step.what, step.expected, f"{step.seconds:.0f} s", step.seen)
-    return shown
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dev.demo.cluster import DemoError
 from dev.demo.infrastructure import states
 from dev.demo.slow_store import SlowStore
 from dev.demo.stage import CHECKOUT, REPLAY, Stage, serves
+from dev.demo.steps import Step
 from dev.demo.watchers import StatusWatcher, TrafficWatcher
 from modelward.conventions import ALERT_INFRASTRUCTURE, LABEL_REVISION
 
@@ -40,16 +41,6 @@ class Pace:
 AS_ON_A_QUIET_MACHINE: Final = Pace(22, 500, storage_within="300ms", latency_within="400ms")
 AS_ON_A_BUSY_MACHINE: Final = Pace(10, 2000, storage_within="1s", latency_within="1500ms")
 """Other work makes some reads late, which is not what this is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that came as expected."""
-
-    what: str
-    expected: str
-    seen: str
-    seconds: float
 
 
 @dataclass(slots=True)
