@@ -15,7 +15,7 @@ from modelward.api.robustness import Robustness
 from modelward.api.rules import Distinct, ListMap, Rule, matches
 from modelward.api.template import JOB_TEMPLATE_RULES, PodTemplate
 
-MAX_GATES: Final = 20
+MAX_GATES: Final = 10
 TIME_LIMIT: Final = timedelta(minutes=10)
 """Of a gate that names none."""
 

@@ -14,7 +14,7 @@ import orjson
 
 from modelward.api.base import APIType
 from modelward.api.gatepolicy import ROLLOUT_APPROVAL
-from modelward.api.gates import Approval, Gate, GateFile, GateList, Table, Validation
+from modelward.api.gates import Approval, Gate, GateFile, Table, Validation
 from modelward.api.inference import Inference
 from modelward.api.spec import ModelDeploymentSpec
 
@@ -27,7 +27,7 @@ class RecordedGates(APIType):
     inference: Inference | None = None
     validation: Validation | None = None
     training: Table | None = None
-    gates: GateList = ()
+    gates: tuple[Gate, ...] = ()
 
     def stored(self) -> dict[str, Any]:
         """Return it as JSON, defaults left out; `RecordedGates.model_validate` reads it."""

@@ -85,6 +85,9 @@ def _trying(deployment: Deployment, now: datetime) -> Iterator[str]:
         step = deployment.spec.rollout.steps[rollout.step]
         number = f"step {rollout.step + 1} of {len(deployment.spec.rollout.steps)}"
         yield f"It is in {number}: {step.weight}% asked for, {status.weight}% real."
+    for gate in status.gates:
+        why = f": {gate.message}" if gate.message else ""
+        yield f"- gate {gate.name} ({gate.kind}): {gate.result}{why}"
     if rollout is not None and rollout.held:
         yield f"It is held: {rollout.held}."
     yield from _numbers(deployment, status.candidate_revision)
@@ -143,6 +146,8 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
         case Phase.STARTING:
             limit = format_duration(deployment.spec.rollout.progress_deadline)
             yield f"The candidate gets traffic when its pods are ready; if not in {limit}, it is rejected."
+        case Phase.GATING:
+            yield "The candidate gets traffic when it has passed its gates and everyone has approved who must."
         case Phase.STEPPING:
             yield from _after_step(deployment, now)
         case Phase.PROMOTING:

@@ -25,6 +25,7 @@ _VERDICT_STYLES: Final[dict[VerdictName, str]] = {
 _PHASE_STYLES: Final = {
     Phase.SERVING: "green",
     Phase.ROLLING_BACK: "bold red",
+    Phase.GATING: "cyan",
     Phase.HELD: "bold yellow",
     Phase.PROBING: "bold yellow",
 }

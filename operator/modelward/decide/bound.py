@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from modelward.api.status import ModelDeploymentStatus
+from modelward.api.status import GateResultName, ModelDeploymentStatus
 
 MAX_BYTES: Final = 16 * 1024
+_NEWEST: Final = 2
+"""Entries of history that stay whatever else is there, beside the promotions, which may be gone back to."""
+_TIMED: Final = frozenset({GateResultName.RUNNING, GateResultName.AWAITING})
+"""Results of gates that are waited for, each for a limited time."""
 _GIST: Final = 128
 """Characters of a message that still say what it is about."""
 
@@ -15,11 +19,12 @@ def bounded(status: ModelDeploymentStatus) -> ModelDeploymentStatus:
 
     First the oldest messages of what was decided, but the newest of each list; then the last decision's
     evidence, least weight first, and its drift; then what is left of messages, cut to their beginnings and
-    at last to nothing. All else has bounds of its own, so that the rest always fits.
+    at last to nothing; then where gates' reports are, and old history. All else has bounds of its own, so
+    that the rest always fits.
     """
     for smaller in _shortened(status):
         status = smaller
-        if len(status.model_dump_json(by_alias=True).encode()) <= MAX_BYTES:
+        if len(status.model_dump_json(by_alias=True, exclude_none=True).encode()) <= MAX_BYTES:
             break
     return status
 
@@ -46,6 +51,22 @@ def _shortened(status: ModelDeploymentStatus) -> Iterator[ModelDeploymentStatus]
             for index in range(len(getattr(status, field))):
                 status = _cut(status, field, index, length)
                 yield status
+    yield from _without_what_is_only_told(status)
+
+
+def _without_what_is_only_told(status: ModelDeploymentStatus) -> Iterator[ModelDeploymentStatus]:
+    """Yield the status without what no decision needs: reports and times of gates, old history."""
+    for index, gate in enumerate(status.gates):
+        times = {} if gate.result in _TIMED else {"started_at": None, "finished_at": None}
+        smaller = gate.model_copy(update={"report": "", **times})
+        gates = (*status.gates[:index], smaller, *status.gates[index + 1 :])
+        status = status.model_copy(update={"gates": gates})
+        yield status
+    for entry in reversed(status.history[_NEWEST:]):
+        if entry.action != "Promoted":
+            history = tuple(each for each in status.history if each is not entry)
+            status = status.model_copy(update={"history": history})
+            yield status
 
 
 def _cut(status: ModelDeploymentStatus, field: str, index: int, length: int) -> ModelDeploymentStatus:

@@ -9,7 +9,7 @@ from modelward.decide.bound import bounded
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.conditions import with_conditions
 from modelward.decide.decision import Announcement, Decision
-from modelward.decide.gates import times_out_in
+from modelward.decide.gates import times_out_in, with_words
 from modelward.decide.incident import LOOK_AGAIN, with_doubt
 from modelward.decide.observation import Observation
 from modelward.decide.placement import targets
@@ -47,6 +47,7 @@ def decide(
             after = after.model_copy(update={"last_decision": newest})
     after = _with_readiness(Situation(spec, after, observation, now))
     after = with_doubt(Situation(spec, after, observation, now))
+    after = with_words(Situation(spec, after, observation, now))
     if targets(spec, after).routing != targets(spec, status).routing:
         after = after.model_copy(update={"traffic_generation": status.traffic_generation + 1})
     after = bounded(with_conditions(situation, summarized(situation, after)))

@@ -135,6 +135,19 @@ def advanced(situation: Situation) -> tuple[GateStatus, ...]:
     return _started(situation, now)
 
 
+def without_words(gates: Sequence[GateStatus]) -> tuple[GateStatus, ...]:
+    """Return gates without what is only told of them: it may be cut where a status has no room."""
+    return tuple(gate.model_copy(update={"message": "", "report": ""}) for gate in gates)
+
+
+def with_words(situation: Situation) -> ModelDeploymentStatus:
+    """Return the status with what is told of its gates now, where nothing else of them is news."""
+    now, status = advanced(situation), situation.status
+    if now == status.gates or without_words(now) != without_words(status.gates):
+        return status
+    return status.model_copy(update={"gates": now})
+
+
 def _new(each: GateInForce) -> GateStatus:
     return GateStatus(
         name=each.gate.name,

@@ -27,7 +27,7 @@ _ENDED = frozenset(
 def gates_have_news(situation: Situation) -> Finding | None:
     """Is there news of the candidate's gates or of who has approved, or may another gate run?"""
     now = gates.advanced(situation)
-    if now == situation.status.gates:
+    if gates.without_words(now) == gates.without_words(situation.status.gates):
         return None
     news = [each for before, each in _changes(situation.status.gates, now) if before != each]
     ended = [each for each in news if each.result in _ENDED]

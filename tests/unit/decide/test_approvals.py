@@ -8,7 +8,9 @@ import pytest
 from modelward.api.gateverdict import Result
 from modelward.api.status import Phase
 from modelward.decide import awaited, targets
+from modelward.decide.incident import breach_is_borne
 from modelward.decide.observation import Commands, DriftSignal, FiringAlert
+from modelward.decide.situation import Situation
 from tests.unit.decide.world import (
     NOISE,
     World,
@@ -38,7 +40,7 @@ def test_two_different_people_must_approve() -> None:
     world.pass_time(minutes=1)
     world.says("Approve", "m-2", "alice", "looks right")
     world.says("Approve", "m-2", "alice", "still")
-    assert world.settle() == ["ReadGates"]
+    assert world.settle() == []
     assert world.conditions()["Approved"] == ("False", "AwaitingApproval")
     assert said(world) == f"people Awaiting: 1 of 2 have approved; {HOW}"
     world.says("Approve", "m-2", "bob", "agreed")
@@ -261,6 +263,12 @@ def test_a_rollback_of_a_model_at_fault_waits_for_nobody() -> None:
     world.let_pods_follow()
     world.see(worse("m-2"))
     assert "RollBack" in world.settle()
+
+
+def test_a_breach_that_a_rollback_answers_is_not_borne() -> None:
+    """Whoever asks first: with a person's yes, or without the need for one, there is nothing to wait for."""
+    world = suspect(requireApproval={"rollback": False})
+    assert breach_is_borne(Situation(world.spec, world.status, world.observation(), world.now)) is None
 
 
 @pytest.mark.parametrize("spec", [{}, {"requireApproval": {"rollout": True}}])

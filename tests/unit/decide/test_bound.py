@@ -1,15 +1,23 @@
 """A status stays small, whatever is said in it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
+from modelward.api.reasons import ConditionType
 from modelward.api.status import (
     MOST_EVIDENCE,
+    MOST_GATE_MESSAGE,
+    MOST_GATES,
     Cause,
     Condition,
     ControlPurpose,
     ControlStatus,
     DecisionRecord,
     EvidenceRecord,
+    GateResultName,
+    GateStatus,
     HistoryEntry,
     IncidentStatus,
     ModelDeploymentStatus,
@@ -31,8 +39,8 @@ WHY = "é" * 512
 
 
 def size(status: ModelDeploymentStatus) -> int:
-    """Return the size of a status in bytes, as JSON."""
-    return len(status.model_dump_json(by_alias=True).encode())
+    """Return the size of a status in bytes, as it is written in JSON."""
+    return len(status.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 def longest_status(why: str = WHY) -> ModelDeploymentStatus:
@@ -131,7 +139,7 @@ def test_no_more_evidence_is_left_out_than_need_be(length: int) -> None:
 def fullest_status(character: str) -> ModelDeploymentStatus:
     """Build the longest status in a rollout, with every further part, all of whose messages are alike."""
     time = "2026-01-01T00:00:00Z"
-    types = ("Ready", "Reconciling", "Stalled", "Progressing", "ObjectivesMet", "QueriesValid")
+    types = [each.value for each in ConditionType]
     return longest_status(character * 512).model_copy(
         update={
             "candidate_revision": REVISIONS[1],
@@ -160,11 +168,50 @@ def fullest_status(character: str) -> ModelDeploymentStatus:
                 )
                 for name in types
             ),
+            "gates": tuple(
+                GateStatus(
+                    name=f"{number:040d}",
+                    kind="interpretability",
+                    configuration="0" * 12,
+                    result=GateResultName.FAILED,
+                    reason="ImagePullFailed",
+                    message=character * MOST_GATE_MESSAGE,
+                    attempt=1,
+                    started_at=time,
+                    finished_at=time,
+                    report=f"s3://{'b' * 251}",
+                )
+                for number in range(MOST_GATES)
+            ),
+            "vetoed_revision": REVISIONS[0],
             "last_handled_retry": character * LONGEST_KEPT,
             "last_handled_abort": character * LONGEST_KEPT,
             "last_handled_undo": character * LONGEST_KEPT,
         }
     )
+
+
+_UNTOLD = {"message": "", "report": "", "started_at": None, "finished_at": None}
+
+
+def without_messages(entries: Sequence[Any]) -> list[Any]:
+    """Return what is left of entries when their messages are cut."""
+    return [each.model_copy(update={"message": ""}) for each in entries]
+
+
+def test_a_promotion_and_a_gate_that_is_waited_for_stay_whole() -> None:
+    """What may be gone back to, and since when a gate runs or a person is awaited, is needed to decide."""
+    full = fullest_status("a")
+    waits = full.gates[0].model_copy(update={"result": GateResultName.AWAITING, "finished_at": None})
+    oldest = full.history[-1].model_copy(update={"action": "Promoted"})
+    full = full.model_copy(
+        update={"gates": (waits, *full.gates[1:]), "history": (*full.history[:-1], oldest)}
+    )
+    status = bounded(full)
+    assert size(status) <= MAX_BYTES
+    assert status.gates[0].started_at == waits.started_at
+    assert {gate.started_at for gate in status.gates[1:]} == {None}
+    assert status.history[-1].revision == oldest.revision
 
 
 @pytest.mark.parametrize("character", ["a", '"', "é", "漢", "\\"])
@@ -175,19 +222,23 @@ def test_the_fullest_status_fits(character: str) -> None:
     assert size(full) > MAX_BYTES
     assert size(status) <= MAX_BYTES
     assert bounded(status) == status
-    shortened = {"history", "rejected_revisions", "last_decision", "incident", "conditions"}
+    shortened = {"history", "rejected_revisions", "last_decision", "incident", "conditions", "gates"}
     assert status.model_dump(exclude=shortened) == full.model_dump(exclude=shortened)
-    for kept in ("history", "rejected_revisions", "conditions"):
-        entries = [each.model_copy(update={"message": ""}) for each in getattr(full, kept)]
-        assert [each.model_copy(update={"message": ""}) for each in getattr(status, kept)] == entries
+    gates = [each.model_copy(update=_UNTOLD) for each in full.gates]
+    assert [each.model_copy(update=_UNTOLD) for each in status.gates] == gates
+    for kept in ("rejected_revisions", "conditions"):
+        assert without_messages(getattr(status, kept)) == without_messages(getattr(full, kept))
+    newest, history = without_messages(full.history), without_messages(status.history)
+    assert len(history) > 1
+    assert history == newest[: len(history)]
 
 
 def test_even_messages_that_json_writes_at_length_fit() -> None:
     """Of characters that take six bytes each hardly a message is left, but every reason is."""
     status = bounded(fullest_status("\x01"))
     assert size(status) <= MAX_BYTES
-    assert [each.reason for each in status.conditions] == ["RollbackBudgetExhausted"] * 6
-    assert [each.reason for each in status.history] == ["A" * 40 + "WorseThanStable"] * 10
+    assert [each.reason for each in status.conditions] == ["RollbackBudgetExhausted"] * len(ConditionType)
+    assert {each.reason for each in status.history} == {"A" * 40 + "WorseThanStable"}
 
 
 def test_a_status_that_fits_is_left_alone() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from modelward.api.gateverdict import ErrorReason, Result
 from modelward.api.status import ModelDeploymentStatus
 from modelward.decide.observation import (
     Commands,
@@ -21,7 +22,18 @@ from modelward.decide.observation import (
     ProblemReason,
 )
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, breached, promoted, serving, stepping, worse
+from tests.unit.decide.world import (
+    NOISE,
+    World,
+    breached,
+    gated,
+    gating,
+    promoted,
+    serving,
+    spec_of,
+    stepping,
+    worse,
+)
 
 OBJECTIVES = [
     {"name": "availability", "availability": {}, "target": "99%"},
@@ -253,7 +265,60 @@ def a_target_with_half_of_its_pods() -> World:
     return world
 
 
+GATES = (
+    {"name": "data", "dataQuality": {}},
+    {"name": "calm", **NOISE},
+    {"name": "people", "approval": {"required": 2}},
+)
+
+
+def a_candidate_that_fails_a_gate() -> World:
+    """One gate's Job is evicted and passes at its second try, another fails: it never has traffic."""
+    world = gating(*GATES)
+    world.decisions.clear()
+    world.gate_says("data", Result.ERROR, ErrorReason.EVICTED, "the node was full")
+    world.settle()
+    world.gate_says("data", Result.PASSED, message="all 3 checks passed")
+    world.gate_says("calm", Result.FAILED, message="noise 0.1 flips 31%, at most 5% is asked for")
+    world.settle()
+    return world
+
+
+def a_candidate_that_two_people_approve_and_one_vetoes() -> World:
+    """It passes its gates, is held until the second person says yes, serves, and is rolled back."""
+    world = gating(*GATES)
+    world.decisions.clear()
+    for name in ("data", "calm"):
+        world.gate_says(name, Result.PASSED)
+    world.says("Approve", "m-2", "alice", "better on every slice")
+    world.settle()
+    world.pass_time(days=7)
+    world.settle()
+    world.says("Approve", "m-2", "bob", "agreed")
+    world.settle()
+    world.all_healthy("m-1", "m-2", not_worse=True)
+    follow(world, rounds=8)
+    world.drain("m-1")
+    world.pass_time(minutes=10)
+    world.says("Veto", "m-2", "carol", "a customer complained")
+    follow(world)
+    world.drain("m-2")
+    return world
+
+
+def a_first_revision_with_gates() -> World:
+    """No client reaches it before."""
+    world = World(spec=spec_of(**gated(GATES[1])))
+    follow(world)
+    world.gate_says("calm", Result.PASSED)
+    follow(world)
+    return world
+
+
 STORIES = (
+    a_candidate_that_fails_a_gate,
+    a_candidate_that_two_people_approve_and_one_vetoes,
+    a_first_revision_with_gates,
     a_rollout_that_ends_well,
     a_second_rollout_while_a_standby_is_kept,
     a_spec_that_asks_for_the_standby,
