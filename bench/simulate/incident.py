@@ -13,11 +13,13 @@ USUAL: Final = {"latency": 0.002, "availability": 0.001, "accuracy": 0.28}
 """Bad fractions while nothing is wrong."""
 SEVERITIES: Final = (0.05, 0.2, 0.5, 1.0)
 """Share of events that go wrong besides the usual ones."""
+THROTTLED_SEVERITIES: Final = (0.2, 1.0)
+"""Likewise where pods are held back by their CPU limit."""
 DRIFT_SEVERITIES: Final = (0.3, 0.5, 0.75, 1.0)
 """Likewise of drifted inputs: with less, accuracy hardly misses its target, which takes long to show."""
 TRAFFIC: Final = (10, 100)
 """Requests per second in all."""
-REPEATS: Final = 3
+REPEATS: Final = 2
 RESTING_SECONDS: Final = 30
 """Between two reads of a storage probe while nothing bad is seen."""
 EARLIEST_ONSET_SECONDS: Final = 60
@@ -168,7 +170,11 @@ class Incident:
 def incidents(setting: Setting) -> Iterator[Incident]:
     """The incidents of one setting: every fault at every severity."""
     for number, fault in enumerate(Fault):
-        severities = DRIFT_SEVERITIES if fault is Fault.DRIFT else SEVERITIES
+        severities = {
+            Fault.DRIFT: DRIFT_SEVERITIES,
+            Fault.THROTTLED: THROTTLED_SEVERITIES,
+            Fault.HEAVY_MODEL: THROTTLED_SEVERITIES,
+        }.get(fault, SEVERITIES)
         for rank, severity in enumerate(severities):
             onset = EARLIEST_ONSET_SECONDS + (7 * (4 * number + rank) + 11 * setting.repeat) % RESTING_SECONDS
             yield Incident(setting, fault, severity, onset)

@@ -84,8 +84,12 @@ def breach_is_borne(situation: Situation) -> Finding | None:
     incident = situation.status.incident
     if found is None or incident is None or incident.revision != found.revision:
         return found
-    news = incident.reason != found.reason and _is_weightier(situation, incident, found)
-    return found if news else None
+    is_told = incident.reason == found.reason and not _names_a_cause(incident, found)
+    return found if not is_told and _is_weightier(situation, incident, found) else None
+
+
+def _names_a_cause(incident: IncidentStatus, found: Finding) -> bool:
+    return incident.cause is Cause.UNKNOWN and found.cause is not Cause.UNKNOWN
 
 
 def _borne(situation: Situation) -> Finding | None:

@@ -7,10 +7,10 @@ import pytest
 from modelward.api.objectives import OnBreach
 from modelward.api.status import Cause
 from modelward.decide import signs
-from modelward.decide.observation import PodPressure, PressureKind
+from modelward.decide.observation import DriftSignal, PodPressure, PressureKind
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
-from tests.unit.decide.world import World, assessment, breached, probing, promoted, stepping, worse
+from tests.unit.decide.world import World, assessment, breached, probing, promoted, serving, stepping, worse
 
 LATENCY = {"name": "latency", "latency": {"within": "200ms"}, "target": "99%"}
 ACCURACY = {"name": "accuracy", "accuracy": {}, "target": "65%"}
@@ -129,6 +129,21 @@ def test_what_it_lacks_is_told_of_a_revision_that_was_compared() -> None:
     assert world.status.incident is not None
     assert world.status.incident.reason == "InfrastructureSuspected"
     assert "pods of m-2 throttled in 40% of scheduling periods" in world.status.incident.message
+
+
+def test_a_cause_that_shows_is_told_also_where_there_is_nothing_to_go_back_to() -> None:
+    """The reason why nothing is done stays, and the cause is named once; it is not taken back."""
+    world = serving(objectives=[LATENCY])
+    world.see(breached("m-1", "latency"))
+    world.settle()
+    assert world.status.incident is not None
+    assert (world.status.incident.reason, world.status.cause) == ("NothingToGoBackTo", Cause.UNKNOWN)
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    assert world.settle() == ["BearBreach"]
+    assert (world.status.incident.reason, world.status.cause) == ("NothingToGoBackTo", Cause.DRIFT)
+    world.drift = ()
+    assert world.settle() == []
+    assert world.status.cause is Cause.DRIFT
 
 
 def test_after_a_promotion_it_is_told_beside_the_revision_that_is_compared() -> None:
