@@ -2,7 +2,7 @@
 
 The store's latency is judged as people think of it, the mean of five minutes against the objective, looked at
 every minute. That there are no reads, and that Prometheus cannot evaluate the rules, are alerts of their own:
-neither is taken for a fast store. The operator's own decisions do not depend on any of these.
+neither is taken for a fast store. The operator reads what is recorded of pods, and no alert.
 """
 
 from datetime import timedelta
