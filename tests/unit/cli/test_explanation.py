@@ -215,3 +215,16 @@ def test_what_follows_a_breach_is_what_the_policy_says(policy: str, said: str) -
         {"phase": "Serving", "standbyRevision": "iris-old"},
     )
     assert said in section(manifest, "What happens next")
+
+
+def test_a_candidate_at_its_gates_is_told_with_each_of_them() -> None:
+    """How each stands, and what is waited for."""
+    gates = [
+        {"name": "calm", "kind": "robustness", "configuration": "0", "result": "Passed", "message": "well"},
+        {"name": "people", "kind": "approval", "configuration": "0", "result": "Awaiting"},
+    ]
+    manifest = changed(recorded.STEPPING, {}, {"phase": "Gating", "gates": gates})
+    text = section(manifest, "What is being tried")
+    assert "- gate calm (robustness): Passed: well" in text
+    assert "- gate people (approval): Awaiting" in text
+    assert "has passed its gates and everyone has approved who must" in section(manifest, "What happens next")
