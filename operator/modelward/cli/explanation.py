@@ -146,8 +146,6 @@ def _next(deployment: Deployment, now: datetime) -> Iterator[str]:
         case Phase.STARTING:
             limit = format_duration(deployment.spec.rollout.progress_deadline)
             yield f"The candidate gets traffic when its pods are ready; if not in {limit}, it is rejected."
-        case Phase.GATING:
-            yield "The candidate gets traffic when it has passed its gates and everyone has approved who must."
         case Phase.STEPPING:
             yield from _after_step(deployment, now)
         case Phase.PROMOTING:

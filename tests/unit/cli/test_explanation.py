@@ -89,7 +89,7 @@ def test_next_of_the_last_step_is_promotion() -> None:
 @pytest.mark.parametrize(
     ("phase", "sentence"),
     [
-        ("Initializing", "first revision serves as soon as"),
+        ("Initializing", "first revision serves once its pods are ready and it has passed its gates"),
         ("Serving", "Nothing while the stable revision meets its objectives"),
         ("Starting", "if not in 10m, it is rejected"),
         ("Promoting", f"{recorded.CANDIDATE} becomes stable"),
@@ -227,4 +227,4 @@ def test_a_candidate_at_its_gates_is_told_with_each_of_them() -> None:
     text = section(manifest, "What is being tried")
     assert "- gate calm (robustness): Passed: well" in text
     assert "- gate people (approval): Awaiting" in text
-    assert "has passed its gates and everyone has approved who must" in section(manifest, "What happens next")
+    assert "gets traffic once it has passed its gates" in section(manifest, "What happens next")
