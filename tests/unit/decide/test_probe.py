@@ -298,7 +298,9 @@ def test_storage_that_is_slow_for_both_ends_the_probe() -> None:
     world.let_pods_follow()
     assert world.settle() == [], "the reads that are slow may be its own"
     world.see(explained(assessment("m-1", good=100)))
-    world.step()
+    said = world.step().announcements[0].message
+    assert said.startswith("m-2: storage was slow for both; availability: 500 of 1000 bad")
+    assert "; availability: 400 of 500 bad (80.00%) while storage was slow, 5 of 500 bad" in said
     assert (world.status.phase, world.status.cause) == (Phase.RESTORING, Cause.INFRASTRUCTURE)
     world.drain("m-1")
     assert targets(world.spec, world.status).selected == ("m-2",)
@@ -914,3 +916,13 @@ def test_a_cause_in_mind_stays_when_a_rollout_begins() -> None:
     assert world.settle() == ["Begin"]
     assert world.status.incident is not None
     assert world.status.cause is Cause.DRIFT
+
+
+def test_what_a_comparison_is_begun_for_is_in_its_record() -> None:
+    """The cause that is suspected, which the comparison may show to be another."""
+    world = promoted()
+    world.drift = (DriftSignal("psi", 0.31, 0.2),)
+    world.see(breached("m-2"))
+    assert world.step().rule == "Probe"
+    assert world.status.last_decision is not None
+    assert (world.status.last_decision.rule, world.status.last_decision.cause) == ("Probe", Cause.DRIFT)

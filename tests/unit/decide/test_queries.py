@@ -24,6 +24,8 @@ def test_a_query_that_fails_is_told_in_prometheus_own_words() -> None:
     """A person must see whose query it is and what is wrong with it."""
     world = serving("m-1", objectives=[LATENCY, ANSWERS])
     assert world.conditions()["QueriesValid"] == ("True", "QueriesAnswered")
+    said = next(each.message for each in world.status.conditions if each.type == "QueriesValid")
+    assert said == "every query of the team gives one series"
     world.query_problems = (QueryProblem("objective answers", "query.good: parse error"),)
     world.step()
     assert world.conditions()["QueriesValid"] == ("False", "QueryFailed")

@@ -10,6 +10,7 @@ from modelward.decide import evidence_plan, targets
 from modelward.decide.clock import read
 from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
+from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import World, assessment, breached, promoted, serving, spec_of, stepping
 
@@ -272,8 +273,7 @@ def test_the_evidence_plan_follows_the_split() -> None:
     world = stepping()
     plan = evidence_plan(world.spec, world.status)
     assert plan.watched == ("m-1", "m-2")
-    assert plan.comparison is not None
-    assert (plan.comparison.candidate, plan.comparison.step, plan.comparison.parts) == ("m-2", 0, 2)
+    assert plan.comparison == Comparison("m-2", "m-1", step=0, parts=2)
     rest = serving()
     plan = evidence_plan(rest.spec, rest.status)
     assert (plan.watched, plan.comparison) == (("m-1",), None)

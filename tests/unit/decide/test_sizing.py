@@ -23,7 +23,11 @@ def test_the_share_is_that_of_ready_pods() -> None:
 def test_a_weight_above_one_half_says_that_one_half_is_the_most() -> None:
     """More than half cannot be had without taking pods from stable."""
     rollout = {"steps": [{"weight": 90, "duration": "5m"}]}
-    assert "a weight of at most 50" in unmet_weight(spec_of(rollout=rollout), 0)
+    said = (
+        "spec.rollout.steps[0].weight is 90 but 2 stable and 2 candidate pods give 50; "
+        "write weight: 50, or a weight of at most 50"
+    )
+    assert unmet_weight(spec_of(rollout=rollout), 0) == said
 
 
 def test_a_weight_within_five_points_is_met() -> None:

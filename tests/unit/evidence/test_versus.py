@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,17 @@ def test_a_shared_incident_is_no_evidence(policy: VersusPolicy) -> None:
     """When both arms have 60% bad at once, even after an hour of health, nothing is held against one."""
     state = run(policy, [FINE] * 100)
     assert not versus.breached(policy, run(policy, [BOTH] * 60, state))
+
+
+def test_a_verdict_is_at_the_threshold_and_above() -> None:
+    """With four blocks of traffic, three of them bad."""
+    policy = VersusPolicy(1.5, 1e-6, bets=Bets.BOUNDED)
+    at = VersusState((policy.log_threshold,) * 4, blocks=4, bad_blocks=0b10101)
+    assert versus.log_evidence(policy, at) == policy.log_threshold
+    assert versus.breached(policy, at)
+    below = (policy.log_threshold - 1e-9,) * 4
+    for less in (replace(at, log_bounded=below), replace(at, blocks=3), replace(at, bad_blocks=0b10100)):
+        assert not versus.breached(policy, less)
 
 
 def test_three_of_six_blocks_must_be_bad() -> None:
