@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# Those on the cluster wait most of the time, and what they wait for takes its time: the other parts run meanwhile, one
-# after the other, and give way to them. Programs are built first, so that no test's time is spent on that; a cluster
-# that was brought up goes again, however the tests end.
+# All at once: those on the cluster wait most of the time and take longest, and the others give way to them. Programs
+# are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
+# end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,17 +18,11 @@ begin() {
     process[$1]=$!
 }
 
-# meanwhile COMMAND... - gives way to the cluster's processes. In a session of its own, for where the kernel shares out
-# processors by session first (sched_autogroup in sched(7)).
-meanwhile() {
-    exec setsid nice --adjustment=10 bash -c \
-        '{ echo 10 >/proc/self/autogroup; } 2>/dev/null || true; exec "$@"' meanwhile "$@"
-}
-
-# after PART COMMAND... - when that part has ended, if it has begun.
-after() {
-    [[ ! -v process[$1] ]] || tail --follow --pid="${process[$1]}" /dev/null
-    "${@:2}"
+# behind NICENESS COMMAND... - gives way to the cluster's processes. In a session of its own, for where the kernel
+# shares out processors by session first (sched_autogroup in sched(7)).
+behind() {
+    exec setsid nice --adjustment="$1" bash -c \
+        '{ echo "$0" >/proc/self/autogroup; } 2>/dev/null || true; exec "$@"' "$@"
 }
 
 # show PART... - the output of each that has begun as it comes, to its end. In the background as well: a signal then
@@ -79,10 +73,10 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
-[[ $# -gt 0 ]] || begin check meanwhile make --no-print-directory check verify
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver after check meanwhile \
-    "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others after apiserver meanwhile \
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 \
+    "${tests[@]}" --numprocesses=3 --dist=worksteal "${on_api_server[@]}"
+[[ ${#others[@]} -eq 0 ]] || begin others behind 10 \
     "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
-show check apiserver others cluster
+[[ $# -gt 0 ]] || begin check behind 10 make --no-print-directory check verify
+show check others apiserver cluster # the longest last
 [[ -z "$failed" ]]
