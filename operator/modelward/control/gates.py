@@ -40,7 +40,8 @@ _NEVER_TAKEN: Final = frozenset({400, UNPROCESSABLE})
 class GatesSeen:
     """What a decision is made from."""
 
-    in_force: tuple[GateInForce, ...] = ()
+    in_force: tuple[GateInForce, ...] | None = None
+    """None: the revision cannot be read, so that nobody knows what it must pass."""
     observations: tuple[GateObservation, ...] = ()
 
 
@@ -91,9 +92,11 @@ class Gates:
             ApiError: the API server could not be asked.
         """
         record = gated.record
-        asked = in_force(record.gates, gated.spec) if record else ()
-        if record is None or not asked:
+        if record is None:
             return GatesSeen()
+        asked = in_force(record.gates, gated.spec)
+        if not asked:
+            return GatesSeen(asked)
         seen = await self.jobs.look(gated.key, record.name)
         observed = [await self._observed(gated, each) for each in seen]
         refused = self._refused.get(gated.key, {})

@@ -53,6 +53,11 @@ def are_passed(status: ModelDeploymentStatus) -> bool:
     return all(map(is_settled, status.gates))
 
 
+def let_through(situation: Situation) -> bool:
+    """Return whether it is known what the candidate must pass, and all of that lets it through."""
+    return situation.observation.gates_in_force is not None and are_passed(situation.status)
+
+
 def are_measured(status: ModelDeploymentStatus) -> bool:
     """Return whether every gate that a program answers has an answer."""
     going = {GateResultName.PENDING, GateResultName.RUNNING}
@@ -93,7 +98,7 @@ def awaited(status: ModelDeploymentStatus) -> Awaited | None:
 
 def asked(situation: Situation) -> tuple[GateStatus, ...]:
     """Return the gates in force for a candidate that begins, none of which has said anything."""
-    return tuple(_new(each) for each in situation.observation.gates_in_force)
+    return tuple(_new(each) for each in situation.observation.gates_in_force or ())
 
 
 def anew(situation: Situation) -> tuple[GateStatus, ...]:
@@ -113,12 +118,12 @@ def advanced(situation: Situation) -> tuple[GateStatus, ...]:
 
     Once it has traffic only approvals are looked at: gates that spec adds then are for the next candidate.
     """
-    status = situation.status
-    if not status.candidate_revision or status.rollout is None:
+    status, all_in_force = situation.status, situation.observation.gates_in_force
+    if not status.candidate_revision or status.rollout is None or all_in_force is None:
         return status.gates
     before = {gate.name: gate for gate in status.gates}
     if status.rollout.step >= 0:
-        in_force = {each.gate.name: each for each in situation.observation.gates_in_force}
+        in_force = {each.gate.name: each for each in all_in_force}
         return tuple(
             _counted(situation, in_force[gate.name], gate)
             if is_approval(gate) and gate.name in in_force
@@ -126,7 +131,7 @@ def advanced(situation: Situation) -> tuple[GateStatus, ...]:
             for gate in status.gates
         )
     now = []
-    for each in situation.observation.gates_in_force:
+    for each in all_in_force:
         gate = before.get(each.gate.name)
         if gate is None or gate.configuration != each.configuration:
             gate = _new(each)
@@ -288,7 +293,8 @@ def _cut(message: str) -> str:
 
 def times_out_in(situation: Situation) -> Iterator[timedelta]:
     """Yield the time until each gate that runs, or waits for a person, has taken too long."""
-    limits = {each.gate.name: each.gate.time_limit for each in situation.observation.gates_in_force}
+    in_force = situation.observation.gates_in_force or ()
+    limits = {each.gate.name: each.gate.time_limit for each in in_force}
     for gate in situation.status.gates if situation.status.phase is Phase.GATING else ():
         limit = limits.get(gate.name, timedelta(0))
         if gate.result is GateResultName.RUNNING:

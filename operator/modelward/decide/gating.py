@@ -119,7 +119,7 @@ def begin_gates(situation: Situation, finding: Finding) -> Change:
 def gates_are_passed(situation: Situation) -> Finding | None:
     """Has the candidate passed every gate, or been warned of it, and has everyone approved who must?"""
     status = situation.status
-    if not gates.are_passed(status):
+    if not gates.let_through(situation):
         return None
     message = "; ".join(map(_said, status.gates)) or "no gate is in force any more"
     return Finding("GatesPassed", message, status.candidate_revision)
@@ -146,12 +146,11 @@ def gates_hold(situation: Situation) -> Finding | None:
 
 def _failure(situation: Situation, policy: OnFailure) -> Finding | None:
     """Return what the gates that were not passed say, if one of them has this policy."""
-    status = situation.status
-    bad = gates.bad(status)
-    if not bad or not gates.are_measured(status):
-        return None
-    policies = {each.gate.name: each.gate.failure_policy for each in situation.observation.gates_in_force}
-    if not any(policies.get(gate.name, OnFailure.REJECT) is policy for gate in bad):
+    status, bad = situation.status, gates.bad(situation.status)
+    in_force = situation.observation.gates_in_force or ()
+    policies = {each.gate.name: each.gate.failure_policy for each in in_force}
+    asks = any(policies.get(gate.name) is policy for gate in bad)
+    if not asks or not gates.are_measured(status):
         return None
     failed = [gate for gate in bad if gate.result is GateResultName.FAILED]
     reason, cause = (Reason.GATE_FAILED, Cause.MODEL) if failed else (Reason.GATE_ERROR, Cause.UNKNOWN)
@@ -166,7 +165,8 @@ def approval_is_late(situation: Situation) -> Finding | None:
     status = situation.status
     if not gates.are_measured(status):
         return None
-    limits = {each.gate.name: each.gate.time_limit for each in situation.observation.gates_in_force}
+    in_force = situation.observation.gates_in_force or ()
+    limits = {each.gate.name: each.gate.time_limit for each in in_force}
     for gate in gates.awaiting(status):
         limit = limits.get(gate.name)
         if limit is not None and elapsed(gate.started_at, situation.now) >= limit:

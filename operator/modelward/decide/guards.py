@@ -3,7 +3,7 @@
 from modelward.api.status import Cause
 from modelward.decide.clock import elapsed, read
 from modelward.decide.findings import Finding
-from modelward.decide.gates import are_passed
+from modelward.decide.gates import let_through
 from modelward.decide.observation import Problem, ProblemReason
 from modelward.decide.situation import Situation
 
@@ -34,7 +34,7 @@ def candidate_is_ready_to_serve(situation: Situation) -> Finding | None:
     """Is every pod of the first revision ready, and has it passed its gates?"""
     candidate = situation.status.candidate_revision
     ready = situation.pods(candidate).ready
-    if not candidate or ready < max(1, situation.spec.replicas) or not are_passed(situation.status):
+    if not candidate or ready < max(1, situation.spec.replicas) or not let_through(situation):
         return None
     return Finding("FirstRevisionReady", f"{ready} of {situation.spec.replicas} pods ready", candidate)
 
@@ -51,7 +51,7 @@ def steps_can_begin(situation: Situation) -> Finding | None:
     """Is the candidate ready and past its gates, and are its pods and stable's the only ones?"""
     status = situation.status
     if (
-        not are_passed(status)
+        not let_through(situation)
         or not _may_move(situation)
         or not situation.candidate_is_up
         or situation.spec.replicas == 0

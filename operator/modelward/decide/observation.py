@@ -204,8 +204,11 @@ class Observation:
     """None: spec names no profile."""
     query_problems: tuple[QueryProblem, ...] = ()
     """By subject, the team's queries that give nothing usable now."""
-    gates_in_force: tuple[GateInForce, ...] = ()
-    """Of the candidate in status; where there is none, of the wanted revision."""
+    gates_in_force: tuple[GateInForce, ...] | None = ()
+    """Of the candidate in status; where there is none, of the wanted revision.
+
+    None: its record cannot be read, so that nobody knows what it must pass; it gets no traffic.
+    """
     gates: tuple[GateObservation, ...] = ()
     """Of the candidate in status, or else the wanted revision: its Jobs, and passes that are kept."""
     approvals: tuple[ApprovalObservation, ...] = ()

@@ -254,7 +254,7 @@ def test_a_pass_that_was_kept_is_not_asked_for_again() -> None:
     """A revision that was tried before runs only what it has not passed, with the same configuration."""
     world = serving("m-1")
     world.spec, world.wanted = spec_of(**gated(A, B)), "m-2"
-    first, second = world.observation().gates_in_force
+    first, second = world.observation().gates_in_force or ()
     world.gates = (
         GateObservation("m-2", "a", first.configuration, result=Result.PASSED, report="configmap/m"),
         GateObservation("m-2", "b", "another", result=Result.PASSED),
@@ -449,3 +449,44 @@ def test_each_end_of_a_gate_is_recorded() -> None:
     record = world.status.last_decision
     assert (record.action, record.reason, record.revision) == ("GateEnded", "GateFailed", "m-2")
     assert record.message == "a Failed: flips 31%"
+
+
+def test_a_candidate_whose_record_cannot_be_read_gets_no_traffic() -> None:
+    """Nobody knows what it must pass; what it has passed stays, and it goes on when it can be read again."""
+    world = gating(A)
+    world.gate_says("a", Result.PASSED)
+    world.step()
+    world.records_are_readable = False
+    assert world.settle() == []
+    assert (world.gate_results(), selected(world)) == ({"a": "Passed"}, ("m-1",))
+    world.records_are_readable = True
+    world.step()
+    assert world.rules[-1] == "PassGates"
+    world.records_are_readable = False
+    assert world.settle() == []
+    assert selected(world) == ("m-1",)
+
+
+def test_what_a_failure_leads_to_waits_for_the_record() -> None:
+    """Nobody knows whether it rejects or holds."""
+    world = gating({**A, "onFailure": "Hold"})
+    world.gate_says("a", Result.FAILED)
+    world.step()
+    world.records_are_readable = False
+    assert world.settle() == []
+    world.records_are_readable = True
+    assert world.settle() == ["HoldGated"]
+
+
+def test_nobodys_time_is_up_while_it_is_not_known_how_long_it_is() -> None:
+    """Nor is a first revision served."""
+    world = gating({"name": "people", "approval": {}, "timeout": "1m"})
+    world.records_are_readable = False
+    world.pass_time(hours=1)
+    assert world.settle() == []
+    first = World(records_are_readable=False)
+    first.settle()
+    first.let_pods_follow()
+    assert first.settle() == []
+    first.records_are_readable = True
+    assert first.settle() == ["ServeFirst"]

@@ -124,6 +124,9 @@ class Deployment(RuleBasedStateMachine):
         new = {*targets(world.spec, status).selected} - {*targets(world.spec, self.before).selected}
         vetoed = {a.revision for a in world.approvals if a.decision is ApprovalDecision.VETO}
         assert not (new & vetoed) - {self.before.stable_revision}, self.world.rules[-1]
+        # The first revision's Service follows its pods from the beginning where no gate is known of.
+        if status.candidate_revision in new and status.stable_revision:
+            assert world.records_are_readable
         if status.candidate_revision in new:
             results = {gate.result for gate in status.gates}
             assert results <= {GateResultName.PASSED, GateResultName.WARNED}
@@ -265,7 +268,7 @@ class Deployment(RuleBasedStateMachine):
         update = {"gates": spec.gates, "require_approval": spec.require_approval}
         self.world.spec = self.world.spec.model_copy(update=update)
 
-    @precondition(lambda self: targets(self.world.spec, self.world.status).gate_jobs)
+    @precondition(lambda self: bool(targets(self.world.spec, self.world.status).gate_jobs))
     @rule(
         number=st.integers(0, 1),
         result=st.none() | st.sampled_from(Result),
@@ -285,6 +288,11 @@ class Deployment(RuleBasedStateMachine):
         """A person makes a ModelApproval."""
         if len(self.world.approvals) < 8:
             self.world.says(decision.value, revision, by)
+
+    @rule(readable=st.booleans())
+    def records_change(self, readable: bool) -> None:
+        """What revisions must pass cannot be read, or can again."""
+        self.world.records_are_readable = readable
 
     @rule(revision=REVISIONS, by=st.sampled_from(["ann", "bob"]))
     def person_takes_back(self, revision: str, by: str) -> None:

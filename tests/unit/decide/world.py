@@ -150,6 +150,7 @@ class World:
     render_problem: str = ""
     records: dict[str, RecordedGates | None] = field(default_factory=dict)
     """Gates as recorded when each revision was first asked for."""
+    records_are_readable: bool = True
     gates: tuple[GateObservation, ...] = ()
     approvals: tuple[ApprovalObservation, ...] = ()
     rules: list[str] = field(default_factory=list)
@@ -234,7 +235,7 @@ class World:
             pressures=self.pressures,
             profile=self.profile,
             query_problems=self.query_problems,
-            gates_in_force=in_force(self.records.get(of), self.spec),
+            gates_in_force=in_force(self.records.get(of), self.spec) if self.records_are_readable else None,
             gates=tuple(seen for seen in self.gates if seen.revision == of),
             approvals=self.approvals,
             commands=self.commands,
