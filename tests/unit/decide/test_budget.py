@@ -1,7 +1,10 @@
 """How often the operator goes back by itself."""
 
+from datetime import timedelta
+
 import pytest
 
+from modelward.decide.clock import read
 from modelward.decide.observation import Commands, FiringAlert
 from tests.unit.decide.world import World, breached, probing, promoted, worse
 
@@ -55,6 +58,17 @@ def test_the_budget_fills_again() -> None:
     assert world.step().rule == "RollBack"
     assert len(world.status.rollbacks) == 2
     assert world.status.incident is None
+
+
+def test_a_rollback_counts_for_just_the_time_of_the_budget() -> None:
+    """To the second."""
+    world = spent(within="10m")
+    world.settle()
+    last = read(world.status.rollbacks[0])
+    world.now = last + timedelta(minutes=10, seconds=-1)
+    assert world.settle() == []
+    world.now = last + timedelta(minutes=10)
+    assert world.step().rule == "RollBack"
 
 
 def test_no_probe_is_begun_that_nothing_could_follow() -> None:

@@ -24,6 +24,13 @@ def test_pods_that_are_being_replaced_are_reconciling() -> None:
     assert world.conditions()["Ready"] == ("True", "Serving")
 
 
+def test_a_condition_is_of_the_generation_that_was_seen() -> None:
+    """Clients tell by it whether what they applied has been looked at."""
+    world = serving()
+    assert {each.observed_generation for each in world.status.conditions} == {1}
+    assert world.status.observed_generation == 1
+
+
 def test_scaled_to_zero_is_said() -> None:
     """No replicas is a wish, not a failure."""
     world = serving()

@@ -926,3 +926,17 @@ def test_what_a_comparison_is_begun_for_is_in_its_record() -> None:
     assert world.step().rule == "Probe"
     assert world.status.last_decision is not None
     assert (world.status.last_decision.rule, world.status.last_decision.cause) == ("Probe", Cause.DRIFT)
+
+
+def test_a_control_without_a_share_is_not_left_alone_with_the_traffic() -> None:
+    """While it was never compared nothing is known of it: without metrics it waits, whatever stable does."""
+    world = promoted()
+    world.pods("m-1", ready=0)
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.metrics = MetricsState.UNAVAILABLE
+    world.pods("m-1", ready=2)
+    world.pods("m-2", ready=0, pods=1)
+    world.step()
+    world.now += world.spec.rollout.progress_deadline
+    assert world.settle() == []

@@ -92,6 +92,9 @@ def test_an_inconclusive_end_follows_the_policy(policy: str, rule_phase: Phase) 
     assert decision.rule == "EndStep"
     assert world.status.phase is rule_phase
     assert "neither worse nor shown as good" in decision.announcements[0].message
+    assert world.status.last_decision is not None
+    assert world.status.last_decision.revision == "m-2"
+    assert [each.revision for each in world.status.rejected_revisions] == ["m-2"] * (policy == "Rollback")
 
 
 def test_no_labels_never_promote() -> None:
