@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from modelward.render import promql
+from modelward.decide.observation import PressureKind
+from modelward.render import infrastructure_promql, promql
 
 ABOUT_DEPLOYMENTS = [
     promql.counts,
@@ -12,6 +13,7 @@ ABOUT_DEPLOYMENTS = [
     promql.sampled_lately,
     promql.evidence_block_times,
     promql.evidence_state,
+    infrastructure_promql.pressures,
 ]
 Question = Callable[[Collection[tuple[str, str]]], str]
 
@@ -47,3 +49,16 @@ def test_labels_that_no_alert_has_are_refused(labels: dict[str, str]) -> None:
     """The error names the label or says that there is none."""
     with pytest.raises(ValueError, match="an alert"):
         promql.firing_since("ns", labels)
+
+
+def test_each_kind_of_pressure_is_asked_for_and_named() -> None:
+    """What comes back is read by these names."""
+    asked = infrastructure_promql.pressures([("ns", "shop")])
+    assert all(f'"pressure", "{kind.value}", "", ""' in asked for kind in PressureKind)
+
+
+def test_requests_of_the_past_are_of_one_deployment_by_revision() -> None:
+    """The block's own counts, and none of another deployment."""
+    asked = promql.requests(("ns", "shop"), 10)
+    series = 'modelward_requests_total{namespace="ns", deployment="shop"}'
+    assert asked == f"sum by (revision) ({series} - {series} offset 10s >= 0 or {series})"
