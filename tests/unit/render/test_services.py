@@ -40,8 +40,9 @@ def test_a_revisions_service_is_where_requests_are_forwarded() -> None:
     assert service["spec"]["selector"] == FIRST
     assert service["metadata"]["name"] == "shop-a"
     assert revision_url(IDENTITY, "shop-a") == "http://shop-a.shops.svc:80"
-    (port,) = service["spec"]["ports"]
-    assert (port["port"], port["targetPort"]) == (80, names.PORT_NAME_SERVING)
+    http, synthetic = service["spec"]["ports"]
+    assert (http["port"], http["targetPort"]) == (80, names.PORT_NAME_SERVING)
+    assert (synthetic["port"], synthetic["targetPort"]) == (9081, names.PORT_NAME_SYNTHETIC)
 
 
 def test_grpc_has_a_port_of_its_own_where_a_placed_server_speaks_it() -> None:
@@ -52,7 +53,7 @@ def test_grpc_has_a_port_of_its_own_where_a_placed_server_speaks_it() -> None:
         deployment_service(IDENTITY, targets, (SERVER, speaks)),
         revision_service(IDENTITY, "shop-a", speaks),
     ):
-        http, grpc = service["spec"]["ports"]
-        assert (http["port"], http["appProtocol"]) == (80, "http")
-        assert (grpc["port"], grpc["appProtocol"]) == (8081, "kubernetes.io/h2c")
-        assert http["targetPort"] == grpc["targetPort"] == names.PORT_NAME_SERVING
+        ports = {port["name"]: port for port in service["spec"]["ports"]}
+        assert (ports["http"]["port"], ports["http"]["appProtocol"]) == (80, "http")
+        assert (ports["grpc"]["port"], ports["grpc"]["appProtocol"]) == (8081, "kubernetes.io/h2c")
+        assert ports["http"]["targetPort"] == ports["grpc"]["targetPort"] == names.PORT_NAME_SERVING
