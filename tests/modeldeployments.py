@@ -200,7 +200,7 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "reports in two places",
         {"spec": {"gateReports": {"configMap": {}, "uri": "s3://reports/electricity"}}},
-        "write exactly one of configMap, uri and persistentVolumeClaimName",
+        "write at most one of configMap, uri and persistentVolumeClaimName",
     ),
     Wrong(
         "reports on a web server",

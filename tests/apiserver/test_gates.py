@@ -193,3 +193,19 @@ async def test_a_report_that_is_not_kept_is_said_and_changes_no_verdict(
         status = await world.until_status(lambda status: status.get("phase") == "Serving")
         assert gate(status, "data")["result"] == "Passed"
         assert "its report is not kept" in gate(status, "data")["message"]
+
+
+async def test_a_job_stays_whose_pod_has_answered_first(world: World, gate_pods: GatePods) -> None:
+    """A pod's verdict may be read before its Job has a condition: the Job and the pod's log are kept."""
+    async with world.operator():
+        await gating(world, gates=[fairness()])
+        job = await gate_pods.job("fairness")
+        ended = {"exitCode": 0, "message": json.dumps(PASSED), "startedAt": None, "finishedAt": None}
+        await gate_pods.pod(job, {"phase": "Succeeded"}, {"terminated": ended})
+        await world.annotate("example.com/look", "again")
+        await world.until_status(lambda status: status.get("phase") == "Serving")
+        await world.annotate("example.com/look", "and once more")
+        await world.until_status(lambda status: condition(status, "Ready").get("status") == "True")
+        assert [each["metadata"]["name"] for each in await gate_pods.jobs("fairness")] == [
+            job["metadata"]["name"]
+        ]

@@ -43,10 +43,10 @@ class ConfigMapReports(APIType):
 
 
 class GateReports(APIType):
-    """Where the reports of gates are kept. Exactly one of configMap, uri, persistentVolumeClaimName."""
+    """Where the reports of gates are kept. At most one of configMap, uri, persistentVolumeClaimName."""
 
     config_map: ConfigMapReports | None = None
-    """In ConfigMaps of the deployment's namespace (default)."""
+    """In ConfigMaps of the deployment's namespace, as where nothing is written."""
     uri: (
         Annotated[
             str,
@@ -73,14 +73,16 @@ class GateReports(APIType):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "[has(self.configMap), has(self.uri), has(self.persistentVolumeClaimName)].exists_one(p, p)",
-            "write exactly one of configMap, uri and persistentVolumeClaimName",
+            # Not exactly one: a default that names one would stay beside what is written later.
+            "[has(self.configMap), has(self.uri), has(self.persistentVolumeClaimName)]"
+            ".filter(p, p).size() <= 1",
+            "write at most one of configMap, uri and persistentVolumeClaimName",
             lambda reports: (
                 sum(
                     place is not None
                     for place in (reports.config_map, reports.uri, reports.persistent_volume_claim_name)
                 )
-                == 1
+                <= 1
             ),
         ),
     )

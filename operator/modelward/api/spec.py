@@ -16,7 +16,6 @@ from modelward.api.base import APIType
 from modelward.api.drift import Drift
 from modelward.api.gatepolicy import (
     GATE_RULES,
-    ConfigMapReports,
     GateReports,
     GateResources,
     RequireApproval,
@@ -370,7 +369,7 @@ class ModelDeploymentSpec(APIType):
 
     A revision's gates are recorded when it is made; later edits can only add to them.
     """
-    gate_reports: GateReports = GateReports(config_map=ConfigMapReports())
+    gate_reports: GateReports = GateReports()
     gate_resources: GateResources = GateResources()
     require_approval: RequireApproval = RequireApproval()
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10

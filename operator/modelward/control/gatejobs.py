@@ -87,6 +87,10 @@ class GateJobs:
         self._hindered[key] = _only(existing, self._hindered.get(key, {}))
         return tuple([await self._look(key, job, record) for job, record in ours if job.revision == revision])
 
+    def has_ended(self, key: Key, record: Record) -> bool:
+        """Return whether a Job has nothing more to do; its pod may say so before the Job does."""
+        return record.uid in self._ended.get(key, {}) or _ended_by(record.manifest()) is not None
+
     def forget(self, key: Key) -> None:
         """Forget a deployment that is gone."""
         self._ended.pop(key, None)
@@ -95,7 +99,7 @@ class GateJobs:
     async def _look(self, key: Key, job: GateJob, record: Record) -> Seen:
         if known := self._ended[key].get(record.uid):
             return known
-        condition = ended_by(record.manifest())
+        condition = _ended_by(record.manifest())
         pod = await self._pod(record)
         hindered = self._hindered[key].get(record.uid)
         if pod is not None and gateverdicts.has_ended(pod):
@@ -127,7 +131,7 @@ def _only(existing: set[str], known: dict[str, _Known]) -> dict[str, _Known]:
     return {uid: each for uid, each in known.items() if uid in existing}
 
 
-def ended_by(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _ended_by(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the condition that says how a Job ended; None while it runs."""
     conditions = (job.get("status") or {}).get("conditions") or ()
     return next((condition for condition in conditions if condition["status"] == "True"), None)

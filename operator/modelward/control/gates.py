@@ -17,7 +17,7 @@ from modelward.control import kinds, passedgates
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
 from modelward.control.client import ApiError, Client
-from modelward.control.gatejobs import GateJobs, Seen, ended_by
+from modelward.control.gatejobs import GateJobs, Seen
 from modelward.control.gatereports import GateReports
 from modelward.control.gateverdicts import Said
 from modelward.control.refusals import LONGEST_RETRY, Refusals, RefusedError
@@ -195,7 +195,7 @@ class Gates:
         existing = set()
         for _, record in self.jobs.of(key):
             existing.add(record.name)
-            if record.name not in wanted and ended_by(record.manifest()) is None:
+            if record.name not in wanted and not self.jobs.has_ended(key, record):
                 log.info("deleting Job %s", record.name, extra={"deployment": str(key)})
                 await self.applier.delete(record)
         for record in list(self.cache.of(key, kinds.CONFIG_MAP)):

@@ -27,6 +27,11 @@ VOLUME_REPORTS: Final = "modelward-reports"
 START_ALLOWANCE: Final = timedelta(seconds=30)
 """Beyond its timeout, until a measured gate's pod is ended from outside: its program ends by itself."""
 _VERDICT: Final = f"{names.PATH_GATE}/{names.FILE_GATE_VERDICT}"
+_MESSAGE: Final[Mapping[str, str]] = {
+    "terminationMessagePath": _VERDICT,
+    # Of a program that crashed, the end of its log says why.
+    "terminationMessagePolicy": "FallbackToLogsOnError",
+}
 _WORK_MOUNT: Final[Mapping[str, Any]] = {"name": VOLUME_WORK, "mountPath": names.PATH_GATE}
 
 
@@ -99,7 +104,7 @@ def measured_pod(run: GateRun, file: GateFileMount, endpoint: str, stable: str |
                 **store_credentials(model),
                 "resources": run.resources.model_dump(by_alias=True, mode="json"),
                 "securityContext": dict(SECURITY),
-                "terminationMessagePath": _VERDICT,
+                **_MESSAGE,
                 "volumeMounts": [
                     dict(_WORK_MOUNT),
                     {"name": VOLUME_CONFIG, "mountPath": names.PATH_GATE_CONFIG, "readOnly": True},
@@ -136,7 +141,7 @@ def team_pod(run: GateRun, job: Job, endpoint: str, stable: str | None) -> dict[
         "restartPolicy": "Never",
         "activeDeadlineSeconds": ceil(run.gate.gate.time_limit.total_seconds()),
         "securityContext": pod_security_context(own),
-        "containers": [{**first, "terminationMessagePath": _VERDICT}, *others],
+        "containers": [{**first, **_MESSAGE}, *others],
         "volumes": [{"name": VOLUME_WORK, "emptyDir": {}}, *(own.get("volumes") or [])],
     }
     if "initContainers" in own:
