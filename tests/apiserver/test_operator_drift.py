@@ -29,7 +29,7 @@ def config_map(world: World, profile: dict[str, Any]) -> dict[str, Any]:
 async def bins(world: World, revision: str) -> Any:
     """What the monitors of a revision are told of drift."""
     written = await world.get_or_none(kinds.CONFIG_MAP, revision)
-    return None if written is None else orjson.loads(written["data"]["monitor.json"])["drift"]
+    return None if written is None else orjson.loads(written["data"]["monitor.json"]).get("drift")
 
 
 async def until_watched(world: World, reason: str) -> None:
