@@ -33,8 +33,8 @@ def files(name: str = "calm") -> dict[str, bytes]:
         result=Result.FAILED, seed=1, endpoint="http://x", versions={}, configuration="0", gates=(gate,)
     )
     return {
-        f"{name}.verdict.json.gz": gzip.compress(verdict.model_dump_json().encode()),
-        f"{name}.report.html.gz": gzip.compress(REPORT.encode()),
+        f"{name}.verdict.json.gz": gzip.compress(verdict.model_dump_json().encode(), mtime=0),
+        f"{name}.report.html.gz": gzip.compress(REPORT.encode(), mtime=0),
     }
 
 
