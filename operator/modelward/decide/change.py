@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from modelward.api.reasons import Reason
 from modelward.api.status import HistoryEntry, ModelDeploymentStatus, RejectedRevision
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
@@ -67,7 +68,10 @@ def _remembered(status: ModelDeploymentStatus, entries: tuple[HistoryEntry, ...]
 
 
 def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, ...]:
-    """Return the rejected revisions with the finding's among them, newest first."""
+    """Return the rejected revisions with the finding's among them, newest first.
+
+    Where there is no room for all a person's no is forgotten last: rejections are easily brought about.
+    """
     others = tuple(r for r in situation.status.rejected_revisions if r.revision != finding.revision)
     new = RejectedRevision(
         revision=finding.revision,
@@ -76,4 +80,7 @@ def rejected(situation: Situation, finding: Finding) -> tuple[RejectedRevision, 
         message=finding.message[:MESSAGE_LENGTH],
         time=stamp(situation.now),
     )
-    return (new, *others)[:REMEMBERED]
+    if len(others) < REMEMBERED:
+        return (new, *others)
+    forgotten = next((r for r in reversed(others) if r.reason != Reason.VETOED), others[-1])
+    return (new, *(r for r in others if r is not forgotten))

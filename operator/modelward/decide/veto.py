@@ -65,8 +65,7 @@ def veto_is_new(situation: Situation) -> Finding | None:
     left = status.vetoed_revision
     if left and left != status.stable_revision:
         return _vetoed(situation, left) or Finding(REASON, "vetoed while it served", left)
-    remembered = [each.revision for each in status.rejected_revisions]
-    if len(remembered) >= REMEMBERED and all(veto_of(situation.observation, each) for each in remembered):
+    if sum(each.reason == REASON for each in status.rejected_revisions) >= REMEMBERED:
         return None
     moving, control = status.withdrawal, status.control
     busy = {
@@ -76,7 +75,7 @@ def veto_is_new(situation: Situation) -> Finding | None:
         *((moving.revision, moving.to) if moving else ()),
     }
     known = {*situation.observation.revisions, situation.observation.wanted_revision}
-    for revision in sorted(known - busy - set(remembered)):
+    for revision in sorted(known - busy - {each.revision for each in status.rejected_revisions}):
         if found := _vetoed(situation, revision):
             return found
     return None

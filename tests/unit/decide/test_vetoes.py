@@ -307,3 +307,22 @@ def test_an_undo_to_a_revision_that_never_served_is_refused_where_there_are_gate
         "undo: m-2 never served, as far as status.history tells; have spec ask for it, "
         "so that it passes its gates"
     )
+
+
+def test_a_veto_is_forgotten_last() -> None:
+    """Nobody washes it out by having other revisions rejected."""
+    world = serving("m-1")
+    world.says("Veto", "m-2", "carol")
+    world.pods("m-2", ready=0)
+    world.settle()
+    world.takes_back("m-2", "carol")
+    for number in range(10, 10 + 2 * REMEMBERED):
+        world.wanted = f"m-{number}"
+        world.settle()
+        world.commands = Commands(abort=str(number))
+        assert world.step().rule == "Abort"
+    assert len(world.status.rejected_revisions) == REMEMBERED
+    assert world.status.rejected_revisions[-1].revision == "m-2"
+    assert world.status.rejected_revisions[0].revision == world.wanted
+    world.wanted = "m-2"
+    assert world.settle() == []
