@@ -78,5 +78,6 @@ fi
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 \
     "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
 [[ $# -gt 0 ]] || begin check behind 10 make --no-print-directory check verify
-show check others apiserver cluster # the longest last
+[[ $# -gt 0 ]] || begin compiled behind 10 make --no-print-directory test-compiled
+show check compiled others apiserver cluster # the longest last
 [[ -z "$failed" ]]

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.monitor.payloads import FEATURES
+from dev import compiled
 from dev.cluster import processes, programs
 from dev.cluster.controlplane import free_ports
 
 OURS: Final = "modelward"
+BYTES: Final = "uvloop, bytes only"
+"""What no monitor on this event loop can be cheaper than."""
 NGINX: Final = "nginx"
 AGENT: Final = "KServe agent"
 AGENT_LOGGING: Final = "KServe agent, logger"
@@ -150,6 +154,8 @@ def _monitor(server_port: int, otlp_port: int, folder: Path) -> _Command:
     (folder / "receipt-key").write_text(base64.b64encode(bytes(range(32))).decode())
     (folder / "admin-token").write_text("bench")
     environment = {
+        "PYTHONPATH": str(compiled.folder()),
+        **_image_environment(),
         "MODELWARD_SERVING_PORT": str(serving),
         "MODELWARD_SYNTHETIC_PORT": str(synthetic),
         "MODELWARD_METRICS_PORT": str(metrics),
@@ -161,8 +167,20 @@ def _monitor(server_port: int, otlp_port: int, folder: Path) -> _Command:
     return _Command([sys.executable, "-m", "modelward.monitor"], environment, serving)
 
 
+def _image_environment() -> dict[str, str]:
+    """What the monitor's image says of memory."""
+    text = (_CHECKOUT / "images" / "monitor" / "Containerfile").read_text()
+    return dict(re.findall(r"\b(MALLOC_[A-Z_]+)=(\d+)", text))
+
+
 def _ours(server_port: int, folder: Path) -> _Command:
     return _monitor(server_port, server_port, folder)  # the bare server takes spans as anything else
+
+
+def _bytes(server_port: int, _folder: Path) -> _Command:
+    port = free_ports(1)[0]
+    command: list[str | Path] = [sys.executable, "-m", "bench.monitor.forwarder", str(port), str(server_port)]
+    return _Command(command, {"PYTHONPATH": str(_CHECKOUT)}, port)
 
 
 _NGINX: Final = """
@@ -222,6 +240,7 @@ def _agent_logging(server_port: int, folder: Path) -> _Command:
 
 COMMANDS: Final[Mapping[str, Callable[[int, Path], _Command]]] = {
     OURS: _ours,
+    BYTES: _bytes,
     NGINX: _nginx,
     AGENT: _agent,
     AGENT_LOGGING: _agent_logging,

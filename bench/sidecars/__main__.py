@@ -12,7 +12,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +44,7 @@ class Used:
     collector_millicores: float
     collector_mib: float
     losses: dict[str, float]
-    """What was dropped meanwhile, by the name of the counter."""
+    """What was dropped meanwhile, by the name of the counter; and scrapes that were answered 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ async def _measure(pod: Pod, rate: int, seconds: float) -> tuple[Used, list[tupl
     pids = pod.monitor.pid, pod.collector.pid
     losses_before = await pod.losses()
     before, begun_s = [usage.of_tree(pid) for pid in pids], time.monotonic()
-    beside = [asyncio.create_task(pod.serve_spans(rate)), asyncio.create_task(pod.scrape())]
+    scrapes: Counter[int] = Counter()
+    beside = [asyncio.create_task(pod.serve_spans(rate)), asyncio.create_task(pod.scrape(scrapes))]
     sending = asyncio.create_task(load.send(pod.monitor.port, rate, seconds))
     memory = []
     while not (await asyncio.wait([sending], timeout=MEMORY_EVERY_SECONDS))[0]:
@@ -79,8 +82,9 @@ async def _measure(pod: Pod, rate: int, seconds: float) -> tuple[Used, list[tupl
     after = [usage.of_tree(pid) for pid in pids]
     for task in beside:
         task.cancel()
-    await asyncio.wait(beside)
+    await asyncio.gather(*beside, return_exceptions=True)
     sent, losses = sending.result(), await pod.losses()
+    dropped = {name: value - losses_before[name] for name, value in losses.items()}
     millicores = [
         1000 * (end.cpu_seconds - begin.cpu_seconds) / lasted_s
         for begin, end in zip(before, after, strict=True)
@@ -93,7 +97,7 @@ async def _measure(pod: Pod, rate: int, seconds: float) -> tuple[Used, list[tupl
         monitor_mib=after[0].pss_mib,
         collector_millicores=millicores[1],
         collector_mib=after[1].pss_mib,
-        losses={name: value - losses_before[name] for name, value in losses.items()},
+        losses={**dropped, "scrapes": scrapes.total() - scrapes[HTTPStatus.OK]},
     )
     return used, memory
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from tests.integration.tracing.pod_collector import CollectorProcess, gateway, p
 
 METRICS_SECONDS: Final = 30
 """Between scrapes of /metrics, as the PodMonitor has it; those of the objectives come every block."""
+METRICS_WITHIN_SECONDS: Final = 300.0
 SPANS_EVERY_SECONDS: Final = 0.5
 _CALLER: Final = "00f067aa0ba902b7"
 _COLLECTOR_LOSSES: Final = (
@@ -35,15 +38,15 @@ class Pod:
     monitor: proxies.Monitor
     collector: CollectorProcess
 
-    async def scrape(self) -> None:
-        """For ever: read the monitor's pages as Prometheus does."""
+    async def scrape(self, scrapes: Counter[int]) -> None:
+        """For ever: read the monitor's pages as Prometheus does, and count them by status."""
         base = f"http://127.0.0.1:{self.monitor.metrics_port}"
         async with aiohttp.ClientSession() as session:
             for number in range(10**9):
                 path = "/metrics" if number % (METRICS_SECONDS // BLOCK_SECONDS) == 0 else PATH_OBJECTIVES
-                with suppress(aiohttp.ClientError):
-                    async with session.get(base + path) as answer:
-                        await answer.read()
+                async with session.get(base + path) as answer:
+                    await answer.read()
+                    scrapes[answer.status] += 1
                 await asyncio.sleep(BLOCK_SECONDS)
 
     async def serve_spans(self, requests_per_second: int) -> None:
@@ -55,18 +58,24 @@ class Pod:
 
     async def losses(self) -> dict[str, float]:
         """What either has dropped so far, by the name of the counter."""
-        url = f"http://127.0.0.1:{self.monitor.metrics_port}/metrics"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            families = text_string_to_metric_families(await answer.text())
-            found = {
-                f"{sample.name} {sample.labels['reason']}": sample.value
-                for family in families
-                for sample in family.samples
-                if sample.name == "modelward_samples_dropped_total"
-            }
+        found = {
+            f"{sample.name} {sample.labels['reason']}": sample.value
+            for family in text_string_to_metric_families(await self._metrics())
+            for sample in family.samples
+            if sample.name == "modelward_samples_dropped_total"
+        }
         for name in _COLLECTOR_LOSSES:
             found[name] = await self.collector.metric(self.collector.own_metrics_port, name)
         return found
+
+    async def _metrics(self) -> str:
+        """The page, once the second process, of low priority, gets to it."""
+        url = f"http://127.0.0.1:{self.monitor.metrics_port}/metrics"
+        async with aiohttp.ClientSession() as session, asyncio.timeout(METRICS_WITHIN_SECONDS):
+            while True:
+                async with session.get(url) as answer:
+                    if answer.status == HTTPStatus.OK:
+                        return await answer.text()
 
 
 def _server_spans() -> list[dict[str, Any]]:

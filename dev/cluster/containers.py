@@ -19,10 +19,12 @@ from dev.cluster.progress import step
 
 SUITE: Final = "bookworm"
 BASE_PACKAGES: Final = ("ca-certificates", "libgomp1", "libstdc++6", "python3-minimal", "python3-venv")
+COMPILER_PACKAGES: Final = (*BASE_PACKAGES, "gcc", "libc6-dev", "libpython3-dev")
+"""Of what the monitor is compiled on; its image is made on the base."""
 _PROJECT: Final = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "operator")
 CONTEXTS: Final = {
     "operator": _PROJECT,
-    "monitor": _PROJECT,
+    "monitor": (*_PROJECT, "images/monitor/compile.py"),
     "gates": _PROJECT,
     "mlserver": ("images/mlserver/requirements.txt",),
 }
@@ -52,24 +54,27 @@ class Buildah:
         """Build one image and write it to a docker-archive."""
         words: list[str | Path] = ["build-using-dockerfile", "--quiet", "--layers", "--isolation", "chroot"]
         words += ["--network", "host", "--volume", "/etc/ssl/certs:/etc/ssl/certs:ro"]
-        words += ["--build-arg", f"BASE={self._base()}", *_index_arguments()]
+        words += ["--build-arg", f"BASE={self._base(BASE_PACKAGES)}", *_index_arguments()]
+        if name == "monitor":
+            words += ["--build-arg", f"COMPILER_BASE={self._base(COMPILER_PACKAGES)}"]
         words += ["--file", CHECKOUT / "images" / name / "Containerfile", "--tag", reference, CHECKOUT]
         self.run(*words)
         self.run("push", "--quiet", reference, f"docker-archive:{target}:{reference}")
 
-    def _base(self) -> str:
-        """Return the name of the Debian image that Python images are made on, built once."""
-        key = short_hash(SUITE.encode(), " ".join(BASE_PACKAGES).encode())
+    def _base(self, with_packages: tuple[str, ...]) -> str:
+        """Return the name of a Debian image that Python images are made on, built once."""
+        key = short_hash(SUITE.encode(), " ".join(with_packages).encode())
         reference = f"{REGISTRY}/base:{SUITE}-{key}"
         words = [packages.command("buildah") or "buildah", *self._places(), "images", "--quiet", reference]
         if subprocess.run(words, capture_output=True, check=False).returncode == 0:
             return reference
         folder = cache_dir() / "base"
         folder.mkdir(parents=True, exist_ok=True)
-        with step(f"Debian {SUITE} with Python for images (once, about 60 s)"):
+        beyond = " and a compiler" if "gcc" in with_packages else ""
+        with step(f"Debian {SUITE} with Python{beyond} for images (once, about 60 s)"):
             excluded = ("doc/*", "info/*", "locale/*", "man/*")
             trims = [f"--dpkgopt=path-exclude=/usr/share/{what}" for what in excluded]
-            wanted = f"--include={','.join(BASE_PACKAGES)}"
+            wanted = f"--include={','.join(with_packages)}"
             program = packages.command("mmdebstrap") or "mmdebstrap"
             _run([program, "--quiet", "--variant=essential", *trims, wanted, SUITE, folder / "base.tar"])
             (folder / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
@@ -113,7 +118,7 @@ def tag(name: str, checkout: Path = CHECKOUT) -> str:
     parts = (
         part for path in wanted for part in (str(path.relative_to(checkout)).encode(), path.read_bytes())
     )
-    return short_hash(SUITE.encode(), " ".join(BASE_PACKAGES).encode(), *parts)
+    return short_hash(SUITE.encode(), " ".join(COMPILER_PACKAGES).encode(), *parts)
 
 
 def image(name: str, builder: Buildah | Docker) -> Image:

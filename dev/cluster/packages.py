@@ -35,6 +35,9 @@ IMAGE_COMMANDS: Final = {
 }
 """Package of each command, and of each file, that images are built with."""
 
+COMPILER_COMMANDS: Final = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev"}
+"""Package of what the monitor is compiled with."""
+
 PROXY_COMMANDS: Final = {"wrk": "wrk", "nginx": "nginx-light"}
 """Package of each command that the monitor's benchmark runs: what loads it, and what it is held against."""
 

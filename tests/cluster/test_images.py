@@ -52,10 +52,13 @@ def test_short_hash_keeps_parts_apart() -> None:
 
 
 def test_containerfiles_of_the_project_are_alike() -> None:
-    """Those of operator and monitor differ in what is installed and what is run, and in nothing else."""
+    """Those of operator and monitor differ in what is installed, compiled and run, and in nothing else."""
     files = [(CHECKOUT / "images" / name / "Containerfile").read_text() for name in ("operator", "monitor")]
     own = re.compile(
-        r"^#.*\n|^ARG STORES.*\n|--extra operator|\\\n +\$\(printf .*\)|^ENTRYPOINT .*\n", re.MULTILINE
+        r"^#.*\n|^ARG (STORES|COMPILER_BASE).*\n|--extra operator|\\\n +\$\(printf .*\)|^ENTRYPOINT .*\n"
+        r"|^FROM \$\{COMPILER_BASE\}(.*\n)*?(?=FROM )"
+        r"|^ENV MALLOC_.*\n +MALLOC_.*\n|^COPY --from=(project|compiled) /opt/project /opt/project\n",
+        re.MULTILINE,
     )
     operator, monitor = (own.sub("", file) for file in files)
     assert operator == monitor

@@ -22,7 +22,7 @@ from modelward.monitor.answers import error_body, response
 from modelward.monitor.bodies import FramingError
 from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.feedback import RETRY_AFTER_SECONDS
-from modelward.monitor.heads import MAX_HEAD_BYTES, parse_request
+from modelward.monitor.heads import MAX_HEAD_BYTES, RequestHead, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Front, Relay
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
@@ -61,6 +61,7 @@ class ClientConnection(Front):
         "_exchange",
         "_first_byte_s",
         "_intake",
+        "_last_head",
         "_last_read_s",
         "_opened_s",
         "_pending",
@@ -80,6 +81,7 @@ class ClientConnection(Front):
         self._relay = Relay(proxy.state, proxy.tracer, self)
         self._exchange: Exchange | None = None
         self._intake: FeedbackIntake | None = None
+        self._last_head: RequestHead | None = None
         self._pending = b""
         self._opened_s = self._first_byte_s = self._last_read_s = time.perf_counter()
         self._age_factor = 1 + random.uniform(-MAX_AGE_JITTER, MAX_AGE_JITTER)  # noqa: S311 - spreads load
@@ -279,7 +281,7 @@ class ClientConnection(Front):
         """Begin the request whose head is data[start:end]; its body and further requests may follow."""
         state = self._proxy.state
         try:
-            head = parse_request(data[start:end])
+            head = self._head_of(data[start:end])
             body = head.body()
             body_end = body.take(data, end)
         except FramingError as error:
@@ -307,6 +309,13 @@ class ClientConnection(Front):
             self._relay.begin(exchange, data[end:body_end], forward_to)
         if self._at_eof and not self._pending:
             self._relay.pass_on_eof()
+
+    def _head_of(self, raw: bytes) -> RequestHead:
+        """A request's head; the same bytes as of the one before say the same. Raises FramingError."""
+        last = self._last_head
+        if last is None or last.raw != raw:
+            last = self._last_head = parse_request(raw)
+        return last
 
     def _hand_over(self, rest: bytes, *, was_forwarded: bool) -> None:
         """The client speaks HTTP/2: the connection is gRPC's from here on, if the server speaks that."""

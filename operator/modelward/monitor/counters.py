@@ -8,8 +8,7 @@ them is first seen. Otherwise the first increase of a series would be lost to Pr
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
 from modelward.conventions import LATENCY_BUCKETS_S, STORAGE_FAST, STORAGE_SLOW, STORAGE_UNKNOWN
@@ -109,8 +108,7 @@ class EventCounts:
             self._counts.setdefault((revision, objective.name, objective.config, result, storage), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class TraceExemplar:
+class TraceExemplar(NamedTuple):
     """A duration whose trace is kept (OpenMetrics 1.0, "Exemplars")."""
 
     trace_id: int

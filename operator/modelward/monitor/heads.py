@@ -166,8 +166,8 @@ def parse_request(raw: bytes) -> RequestHead:
     seen = _Seen(url)
     parser = httptools.HttpRequestParser(seen)
     _feed(parser, seen, raw)
-    words = raw[: raw.index(b"\r\n")].decode("latin-1").split(" ")
-    version, method = words[-1][-3:], words[0]
+    end = raw.index(b"\r\n")
+    version, method = raw[end - 3 : end].decode("latin-1"), raw[: raw.index(b" ")].decode("latin-1")
     if version not in _VERSIONS:
         msg = f"HTTP/{version} is not spoken here, use HTTP/1.1"
         raise FramingError(msg, 505)

@@ -50,11 +50,11 @@ def next_hop(head: Head) -> Hop:
         if value is None or (not head.repeated and value.lower() in _PERSISTENCE):
             return UNCHANGED  # as nearly always
     options = _options(head)
-    drop = _BESIDE_CONNECTION & head.first.keys()
+    drop = _BESIDE_CONNECTION.intersection(head.first)
     said = options & _PERSISTENCE
     if b"te" in drop and {value.lower() for value in head.all(b"te")} == {b"trailers"}:
         drop, said = drop - {b"te"}, said | (options & {b"te"})
-    drop |= (options & head.first.keys()) - _FRAMING - _CONNECTION - (said - _PERSISTENCE)
+    drop |= options.intersection(head.first) - _FRAMING - _CONNECTION - (said - _PERSISTENCE)
     if said == options:
         return Hop(drop, None) if drop else UNCHANGED
     return Hop(drop | _CONNECTION, b", ".join(sorted(said)) if said else None)

@@ -12,10 +12,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 from typing import Any, Final, NamedTuple
 
 import orjson
+
+from modelward.monitor.randomness import Ids
 
 MAX_RECEIPT_BYTES: Final = 2048
 MAX_PREDICTIONS: Final = 8
@@ -24,8 +25,6 @@ MAX_SCORES: Final = 20
 MIN_KEY_BYTES: Final = 16
 _VERSION: Final = b"v1"
 _ID_BYTES: Final = 12
-_ENCODED_ID_BYTES: Final = 16
-_DRAWN_IDS: Final = 256
 _BLOCK_BYTES: Final = 64
 """Of SHA-256 (FIPS 180-4)."""
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -71,28 +70,6 @@ def is_row_of_scores(value: object) -> bool:
     )
 
 
-class _Ids:
-    """Random ids in base64url, some hundred of one draw, for a draw is a system call."""
-
-    __slots__ = ("_drawn", "_position")
-
-    def __init__(self) -> None:
-        self._drawn = b""
-        self._position = 0
-
-    def take(self) -> bytes:
-        """The next one."""
-        begin = self._position
-        if begin == len(self._drawn):
-            self._drawn = _encode(os.urandom(_DRAWN_IDS * _ID_BYTES))
-            begin = 0
-        self._position = begin + _ENCODED_ID_BYTES
-        return self._drawn[begin : self._position]
-
-
-_IDS: Final = _Ids()
-
-
 def new_id() -> bytes:
     """A random 96-bit id."""
     return _decode(_IDS.take().decode())
@@ -125,11 +102,14 @@ class Signer:
     __slots__ = ("_begins", "_inner", "_outer")
 
     def __init__(self, namespace: str, deployment: str, revision: str, key: bytes) -> None:
-        self._begins = orjson.dumps({"d": deployment, "n": namespace, "r": revision})[:-1]
+        begins = orjson.dumps({"d": deployment, "n": namespace, "r": revision})[:-1]
+        # What all receipts begin with is encoded and hashed once. Base64 encodes each three bytes by
+        # themselves, so it is filled up with what JSON leaves out of account.
+        self._begins = _VERSION + b"." + _encode(begins.ljust(-(-len(begins) // 3) * 3))
         # HMAC (RFC 2104, section 2) begins with the key, so what it comes to is kept (section 4); another
         # half of the time of hmac.digest goes into looking up its digest.
         block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD) + self._begins)
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
     def sign(
@@ -154,18 +134,18 @@ class Signer:
             count,
         )
         if predictions is not None:
-            value = self._signed(b"".join((self._begins, ends, b',"p":', orjson.dumps(predictions), b"}")))
+            value = self._signed(b"".join((ends, b',"p":', orjson.dumps(predictions), b"}")))
             if len(value) <= MAX_RECEIPT_BYTES:
                 return value
-        value = self._signed(self._begins + ends + b"}")
+        value = self._signed(ends + b"}")
         return value if len(value) <= MAX_RECEIPT_BYTES else None
 
-    def _signed(self, payload: bytes) -> bytes:
-        signed = _VERSION + b"." + _encode(payload)
+    def _signed(self, ends: bytes) -> bytes:
+        encoded = _encode(ends)
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(signed)
+        inner.update(encoded)
         outer.update(inner.digest())
-        return signed + b"." + _encode(outer.digest())
+        return b"".join((self._begins, encoded, b".", _encode(outer.digest())))
 
 
 def sign(receipt: Receipt, key: bytes) -> bytes | None:
@@ -226,3 +206,6 @@ def _decode(text: str) -> bytes:
     except (binascii.Error, ValueError) as error:
         msg = "the receipt is not base64url; send the header back as it was received"
         raise ReceiptError(msg) from error
+
+
+_IDS: Final = Ids(_ID_BYTES, _encode)

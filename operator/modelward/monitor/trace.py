@@ -11,7 +11,7 @@ Spans go to the collector through OpenTelemetry's BatchSpanProcessor, whose queu
 follow the OpenTelemetry semantic conventions for HTTP servers.
 """
 
-import random
+import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,15 +27,17 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from modelward.api.monitorconfig import LatencyObjectiveConfig, MonitorConfig, ObjectiveConfig
 from modelward.conventions import ATTRIBUTE_KEPT
 from modelward.monitor.events import Ending, Outcome, is_good
+from modelward.monitor.randomness import Ids
 
 TRACEPARENT: Final = b"traceparent"
 EXPORT_EVERY_MS: Final = 1000
 _TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
-_IDS_BYTES: Final = 16 + 8
-"""Of a trace's id and a span's."""
 _TRACE_DIGITS: Final = 32
+_IDS: Final = Ids(16 + 8, binascii.hexlify)
+"""A trace's id and a span's, in hexadecimal digits."""
 _TWO_TO_64: Final = 1 << 64
-_BOUND_BYTES: Final = 9
+_ABOVE_ALL: Final = b"g"
+"""Greater than any hexadecimal digits."""
 _FIRST_SERVER_ERROR: Final = 500
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
 _V2_ROUTE: Final = re.compile(
@@ -59,7 +61,7 @@ class TraceContext:
 
     __slots__ = ("_span", "_trace", "is_sampled", "parent_span_id")
 
-    def __init__(self, trace: str, span: str, parent_span_id: int | None, is_sampled: bool) -> None:  # noqa: FBT001 - a fact
+    def __init__(self, trace: bytes, span: bytes, parent_span_id: int | None, is_sampled: bool) -> None:  # noqa: FBT001 - a fact
         self._trace = trace
         """In 32 hexadecimal digits; the span in 16."""
         self._span = span
@@ -83,7 +85,7 @@ class TraceContext:
 
     def traceparent(self) -> bytes:
         """The header's value for the server (W3C Trace Context, level 1), which is to record its spans."""
-        return f"00-{self._trace}-{self._span}-01".encode()
+        return b"".join((b"00-", self._trace, b"-", self._span, b"-01"))
 
     def kept_because(
         self, outcome: Outcome, objectives: Iterable[ObjectiveConfig], *, is_prediction: bool
@@ -107,20 +109,20 @@ class Sampler:
     __slots__ = ("_below",)
 
     def __init__(self, ratio: float) -> None:
-        self._below = round(ratio * _TWO_TO_64).to_bytes(_BOUND_BYTES, "big")
-        """Traces are kept whose id's last 64 bits, after a byte of zeros, are less."""
+        self._below = b"%016x" % round(ratio * _TWO_TO_64) if ratio < 1 else _ABOVE_ALL
+        """Traces are kept whose id's last 64 bits are less."""
 
     def decide(self, parent: bytes | None) -> TraceContext:
         """The context of a request that came with the header `parent`; an invalid one counts as none."""
-        ids = random.randbytes(_IDS_BYTES)  # noqa: S311 - ids, no secret
-        digits = ids.hex()
-        span = digits[_TRACE_DIGITS:]
+        ids = _IDS.take()
+        span = ids[_TRACE_DIGITS:]
         if parent is not None:
             match = _TRACEPARENT.fullmatch(parent.strip())
             if match is not None and int(match[1], 16) and int(match[2], 16):
                 is_sampled = bool(int(match[3], 16) & TraceFlags.SAMPLED)
-                return TraceContext(match[1].decode(), span, int(match[2], 16), is_sampled)
-        return TraceContext(digits[:_TRACE_DIGITS], span, None, b"\0" + ids[8:16] < self._below)
+                return TraceContext(match[1], span, int(match[2], 16), is_sampled)
+        trace = ids[:_TRACE_DIGITS]
+        return TraceContext(trace, span, None, trace[_TRACE_DIGITS // 2 :] < self._below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Upstream:
         "_client",
         "_ended_here",
         "_idle_since_s",
+        "_last_head",
         "_method",
         "_reading_paused",
         "_reusable",
@@ -85,6 +86,8 @@ class Upstream:
         self._method = ""
         self._buffer = b""
         self._body: Body | None = None
+        self._last_head: ResponseHead | None = None
+        """Of the answer before: the same bytes say the same."""
         self._reusable = True
         self._idle_since_s = time.perf_counter()
         self._reading_paused = False
@@ -195,7 +198,9 @@ class Upstream:
                     raise FramingError(message)
                 self._buffer = data
                 return
-            head = parse_response(data[:end])
+            head = self._last_head
+            if head is None or not data.startswith(head.raw):
+                head = self._last_head = parse_response(data[:end])
             self._buffer = b""
             whole, data = data, data[end:]
             if head.status < _FIRST_FINAL_STATUS:
