@@ -42,6 +42,10 @@ test-fast: setup ## unit tests, properties and golden files only
 	$(PYTHON) -m dev.cluster programs helm promtool >/dev/null
 	$(PYTHON) -m pytest tests/unit tests/golden
 
+.PHONY: test-compiled
+test-compiled: setup ## the monitor's tests on its compiled modules, as its image has them
+	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest tests/unit/monitor tests/integration/monitor
+
 .PHONY: e2e
 e2e: setup ## tests on a real cluster only
 	dev/test.sh tests/e2e
