@@ -42,6 +42,14 @@ def test_what_was_signed_comes_back(predictions: list[Prediction]) -> None:
     assert verify(value.decode(), (OTHER, KEY)) == made
 
 
+@pytest.mark.parametrize("length", [16, 63, 64, 65, 200])
+def test_keys_of_any_length(length: int) -> None:
+    """A receipt verifies under the key that signed it, shorter than a block of the digest or longer."""
+    key = bytes(range(length))
+    made = receipt()
+    assert verify((sign(made, key) or b"").decode(), (key,)) == made
+
+
 def test_long_predictions_are_left_out() -> None:
     """A receipt never grows over its bound: first the predictions go, then the receipt."""
     value = sign(receipt(("x" * 3000,)), KEY)
