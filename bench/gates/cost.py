@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import yaml
