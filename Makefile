@@ -84,11 +84,12 @@ demo-gates: setup cluster ## candidates that fail a gate, two people's approval 
 simulate: setup ## operating characteristics of the evidence, by simulation; fails outside the stated limits
 	$(PYTHON) -m bench.simulate
 
-# docs/testing.md has the scores. SAMPLE=400 takes that many changes at random.
+# docs/testing.md has the scores. SAMPLE=400 takes that many changes at random, RESUME=1 goes on with a run.
 SAMPLE ?=
+RESUME ?=
 .PHONY: mutation
 mutation: setup ## change evidence and decide in small ways, and see whether the unit tests notice
-	nice -n 19 $(PYTHON) -m dev.mutation --floor 90 $(addprefix --sample ,$(SAMPLE))
+	nice -n 19 $(PYTHON) -m dev.mutation --floor 93 $(addprefix --sample ,$(SAMPLE)) $(if $(RESUME),--resume)
 
 # Some 2 minutes on two cores, and on the first run 3 more for KServe's agent, which is built then. ROUNDS=9 takes
 # that many turns of each proxy.
