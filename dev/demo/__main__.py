@@ -31,7 +31,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
     try:
         screen = Screen(console)
-        story = Story(Stage(this_cluster(), NAMESPACE, screen))
+        story = Story(Stage(this_cluster("operator", "monitor", "mlserver"), NAMESPACE, screen))
         with screen:
             story.prepare()
             status = story.serve()

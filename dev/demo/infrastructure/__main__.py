@@ -27,7 +27,7 @@ def main() -> int:
     difference = ""
     try:
         screen = Screen(console)
-        stage = Stage(this_cluster(), NAMESPACE, screen)
+        stage = Stage(this_cluster("operator", "monitor", "mlserver"), NAMESPACE, screen)
         with screen:
             story = Story(stage, SlowStore(stage), AS_ON_A_QUIET_MACHINE)
             prepare(story)

@@ -28,7 +28,10 @@ ON_LOG = GateReports.model_validate({"configMap": {}})
 def of_team(**pod: Any) -> Gate:
     """Return a gate of the team's own; fields of `pod` are added to its pod's spec."""
     template = {
-        "metadata": {"labels": {"team": "energy", "app.kubernetes.io/name": "theirs"}},
+        "metadata": {
+            "labels": {"team": "energy", "app.kubernetes.io/name": "theirs"},
+            "annotations": {"example.com/note": "kept"},
+        },
         "spec": {"containers": [{"name": "test", "image": "fairness:1"}], **pod},
     }
     return Gate.model_validate({"name": "fairness", "job": {"template": template}})
