@@ -171,6 +171,7 @@ def test_a_standby_without_time_or_pods_is_none(standby: dict[str, str]) -> None
     steps = [{"weight": 50, "duration": "1m"}]
     world = promoted(rollout={"steps": steps, "standby": standby})
     assert (world.status.standby_revision, world.status.standby_until) == ("", None)
+    assert "ExpireStandby" not in world.rules, "it never was one"
 
 
 def test_standby_is_kept_to_the_very_end_of_its_time() -> None:
