@@ -140,7 +140,12 @@ def start_operator(plane: ControlPlane, prometheus_port: int) -> int:
     """Start the operator as a process; return its id."""
     settings = {
         "prometheus": {"url": f"http://127.0.0.1:{prometheus_port}"},
-        "images": {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1", "gates": "gates:1"},
+        "images": {
+            "monitor": "monitor:1",
+            "fetch": "fetch:1",
+            "collector": "collector:1",
+            "gates": "gates:1",
+        },
         "lease": {"namespace": NAMESPACE},
         "httpPort": 0,
         "alertsPort": 0,

@@ -209,3 +209,16 @@ async def test_a_job_stays_whose_pod_has_answered_first(world: World, gate_pods:
         assert [each["metadata"]["name"] for each in await gate_pods.jobs("fairness")] == [
             job["metadata"]["name"]
         ]
+
+
+async def test_a_job_that_is_never_taken_is_an_error(world: World, gate_pods: GatePods) -> None:
+    """A pod that the API server calls invalid is refused at once, with its words, and is no pass."""
+    async with world.operator():
+        bad = {"name": "fairness", "job": {"template": {"spec": {"containers": [{"name": "test"}]}}}}
+        revision = await gating(world, gates=[bad])
+        status = await world.until_status(lambda status: status.get("rejectedRevisions"))
+        assert status["rejectedRevisions"][0]["revision"] == revision
+        said = gate(status, "fairness")
+        assert (said["result"], said["reason"]) == ("Error", "Refused")
+        assert "image: Required value" in said["message"]
+        assert await gate_pods.jobs("fairness") == []
