@@ -298,7 +298,7 @@ class DecisionRecord(_Recorded):
     revision: str = ""
     """The revision that it is about."""
     action: str
-    """What was done, as in history; or StepEnded, or GateEnded."""
+    """What was done, as in history; or StepEnded; or GateEnded, also of an approval that was taken back."""
     reason: str
     """Why, in one word."""
     cause: Cause

@@ -29,10 +29,10 @@ def gates_have_news(situation: Situation) -> Finding | None:
     now = gates.advanced(situation)
     if gates.without_words(now) == gates.without_words(situation.status.gates):
         return None
-    news = [each for before, each in _changes(situation.status.gates, now) if before != each]
-    ended = [each for each in news if each.result in _ENDED]
-    reason = _told(ended[0])[1] if ended else "GatesRead"
-    message = "; ".join(map(_said, ended or news))
+    changes = list(_changes(situation.status.gates, now))
+    weighty = _weighty(changes)
+    reason = _reason(weighty[0][1]) if weighty else "GatesRead"
+    message = "; ".join(_said(each) for before, each in weighty or changes if before != each)
     return Finding(reason, message, situation.status.candidate_revision)
 
 
@@ -40,12 +40,25 @@ def read_gates(situation: Situation, finding: Finding) -> Change:
     """Take in what gates and people say, and ask for the Jobs of gates that may run."""
     now = gates.advanced(situation)
     changes = list(_changes(situation.status.gates, now))
-    ended = any(each.result in _ENDED and before.result not in _ENDED for before, each in changes)
     return Change(
         changed(situation.status, gates=now),
         tuple(_announcements(situation, changes)),
-        entry_of(situation, "GateEnded", finding) if ended else None,
+        entry_of(situation, "GateEnded", finding) if _weighty(changes) else None,
     )
+
+
+def _weighty(changes: list[tuple[GateStatus, GateStatus]]) -> list[tuple[GateStatus, GateStatus]]:
+    """Return the gates that have ended now, and approvals that were taken back: what is recorded."""
+    return [
+        (before, each)
+        for before, each in changes
+        if before.result is not each.result
+        and (each.result in _ENDED or before.result is GateResultName.PASSED)
+    ]
+
+
+def _reason(gate: GateStatus) -> str:
+    return "ApprovalRevoked" if gate.result is GateResultName.AWAITING else _told(gate)[1]
 
 
 def _changes(

@@ -153,6 +153,10 @@ def test_an_approval_may_be_taken_back_before_the_traffic() -> None:
     assert world.gate_results() == {"people": "Awaiting"}
     assert world.status.gates[0].started_at == "2026-01-01T12:01:00Z"
     assert world.status.gates[0].finished_at is None
+    record = world.status.last_decision
+    assert record is not None
+    assert (record.action, record.reason) == ("GateEnded", "ApprovalRevoked")
+    assert record.message == "people Awaiting: 1 of 2 have approved"
 
 
 def test_an_approval_taken_back_during_the_rollout_holds_it() -> None:
