@@ -4,6 +4,7 @@ The one-node cluster starts the same two with addresses of its own choice.
 """
 
 import contextlib
+import functools
 import http
 import http.client
 import ipaddress
@@ -87,25 +88,40 @@ class ControlPlane:
 def free_ports(count: int) -> list[int]:
     """Return ports that nothing listens on just now, on the loopback address.
 
-    Processes that ask at the same time seldom get the same: each takes them in turn from one of 45 ranges
-    below those that the system gives to connections, which those share whose ids are equal modulo 45.
+    Processes that ask at the same time never get the same: each takes them in turn from a range of its own,
+    below those that the system gives to connections.
 
     Raises:
-        ClusterError: there are not so many left in that range.
+        ClusterError: there are not so many left in that range, or no range is left.
     """
-    start = _FIRST_PORT + os.getpid() % _PORT_RANGES * _PORTS_A_PROCESS
+    start = _own_range(os.getpid())[0] + 1
+    last = start + _PORTS_A_PROCESS - 2
     found: list[int] = []
-    for _ in range(_PORTS_A_PROCESS):
-        port = start + next(_ports_taken) % _PORTS_A_PROCESS
+    for _ in range(start, last + 1):
+        port = start + next(_ports_taken) % (last + 1 - start)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((LOOPBACK, port))
             found.append(port)
         if len(found) == count:
             return found
-    last = start + _PORTS_A_PROCESS - 1
     raise ClusterError(
         f"{count} free ports are needed, {start} to {last} have {len(found)}: end what listens"
     )
+
+
+@functools.cache
+def _own_range(process: int) -> tuple[int, socket.socket]:
+    """Return the first port of a range, and the socket at it by which others know that the range is taken."""
+    for number in range(_PORT_RANGES):
+        start = _FIRST_PORT + (process + number) % _PORT_RANGES * _PORTS_A_PROCESS
+        claim = socket.socket()
+        try:
+            claim.bind((LOOPBACK, start))
+        except OSError:
+            claim.close()
+            continue
+        return start, claim
+    raise ClusterError(f"{_PORT_RANGES} processes have taken all ports for servers of tests: end some")
 
 
 def launch(
