@@ -138,6 +138,14 @@ def test_undo_goes_back_to_the_named_revision() -> None:
     assert world.settle() == []
 
 
+def test_a_token_may_be_anything() -> None:
+    """What comes before the first @ is the revision."""
+    world = promoted()
+    world.commands = Commands(undo="m-1@anna@example.org")
+    assert world.step().rule == "Undo"
+    assert world.status.rejected_revisions[0].revision == "m-2"
+
+
 def test_undo_to_a_rejected_revision_clears_its_rejection() -> None:
     """A person may ask for a revision that was rejected; it then serves and is not rejected."""
     world = rejected()

@@ -889,7 +889,8 @@ def test_a_suspect_that_does_not_say_why_it_is_gone_is_said_not_to() -> None:
     world.step()
     world.now += world.spec.rollout.progress_deadline
     assert world.step().rule == "KeepControl"
-    assert world.status.rejected_revisions[0].message == "no pod ready for 0:10:00: no pod says why"
+    (found,) = world.status.rejected_revisions
+    assert (found.revision, found.message) == ("m-2", "no pod ready for 0:10:00: no pod says why")
 
 
 def test_a_control_that_has_had_a_share_is_not_given_up_for_want_of_pods() -> None:
