@@ -193,6 +193,7 @@ def test_an_alert_that_names_the_candidate_rejects_it() -> None:
     world.step()
     assert world.status.rejected_revisions[0].reason == "AlertFiring"
     assert "ElectricityPage" in world.status.rejected_revisions[0].message
+    assert world.status.rejected_revisions[0].revision == "m-2"
 
 
 def test_a_candidate_whose_pods_die_in_a_step_is_rejected_after_the_deadline() -> None:
