@@ -152,14 +152,21 @@ def _compact(kind: Kind, manifest: Manifest) -> Manifest:
 
 
 def _compact_job(job: Manifest) -> Manifest:
-    """Keep whose it is and how it ended: a Job is made once, so its template is compared with nothing."""
+    """Keep whose it is, how it ended, and what its pod runs, by which a pod of another's making is told."""
     fields = ("name", "namespace", "uid", "deletionTimestamp", "annotations", "ownerReferences", "labels")
     status = job.get("status") or {}
     ended = [c for c in status.get("conditions") or () if c["type"] in {"Complete", "Failed"}]
     return {
         "metadata": {name: job["metadata"][name] for name in fields if name in job["metadata"]},
+        "spec": {"template": {"spec": {"containers": _programs(job)}}},
         "status": {"conditions": ended, "failed": status.get("failed", 0)},
     }
+
+
+def _programs(job: Manifest) -> list[Manifest]:
+    fields = ("name", "image", "command", "args")
+    containers = job["spec"]["template"]["spec"]["containers"]
+    return [{name: each[name] for name in fields if name in each} for each in containers]
 
 
 def compact_pod(pod: Manifest) -> Manifest:

@@ -100,9 +100,12 @@ class GateJobs:
         if known := self._ended[key].get(record.uid):
             return known
         condition = _ended_by(record.manifest())
-        pod = await self._pod(record)
+        pods = await self._pods(record)
+        pod = pods[0] if pods else None
         hindered = self._hindered[key].get(record.uid)
-        if pod is not None and gateverdicts.has_ended(pod):
+        if forged := gateverdicts.forged(pods, record.manifest()):
+            said = forged
+        elif pod is not None and gateverdicts.has_ended(pod):
             said = gateverdicts.judge(pod, hindered)
         elif condition is not None:
             said = gateverdicts.gone(condition, hindered)
@@ -119,12 +122,11 @@ class GateJobs:
         self._ended[key][record.uid] = seen
         return seen
 
-    async def _pod(self, record: Record) -> Manifest | None:
-        """Return the Job's pod, the newest if there are several; made by the Job's controller alone."""
+    async def _pods(self, record: Record) -> list[Manifest]:
+        """Return the pods that the Job owns."""
         query = {"labelSelector": f"{_OF_JOB}={record.uid},{names.LABEL_GATE}"}
         listed = await self.client.request("GET", kinds.POD.path(record.namespace), query=query)
-        own = [pod for pod in listed["items"] if _is_owned(pod, record.uid)]
-        return max(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+        return [pod for pod in listed["items"] if _is_owned(pod, record.uid)]
 
 
 def _only(existing: set[str], known: dict[str, _Known]) -> dict[str, _Known]:

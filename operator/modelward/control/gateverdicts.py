@@ -4,7 +4,7 @@ An answer is a container that ended with 0 or 3 and left the verdict that goes w
 Error, and which one is told apart here: some are worth another try.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,7 @@ from modelward.decide.observation import Problem, ProblemReason
 
 _EXPECTED: Final = {EXIT_PASSED: Result.PASSED, EXIT_FAILED: Result.FAILED}
 _DEADLINE: Final = "DeadlineExceeded"
+_PROGRAM: Final = ("image", "command", "args")
 _DISRUPTED: Final = "DisruptionTarget"
 """Condition of a pod that was evicted, preempted or taken with its node (KEP-3329)."""
 _TOLD_MESSAGE: Final = 300
@@ -51,6 +52,38 @@ def hindrance(pod: Manifest) -> Problem | None:
     """Return what keeps a pod from running, as far as its status says."""
     problem = podproblems.problem_of(compact_pod(pod))
     return problem if problem and problem.reason is not ProblemReason.NOT_READY else None
+
+
+def forged(pods: Sequence[Manifest], job: Mapping[str, Any]) -> Said | None:
+    """Return an Error unless a Job has at most one pod, which runs what the Job asks for.
+
+    The cluster's controller of Jobs takes over pods without an owner that have a Job's labels, whoever made
+    them. It makes one itself and no second one, because `backoffLimit` is 0.
+
+    Args:
+        pods: those that the Job owns.
+        job: its manifest, of which the template's containers are looked at.
+    """
+    if len(pods) > 1:
+        found = ", ".join(sorted(str(pod["metadata"]["name"]) for pod in pods))
+        message = (
+            f"its Job has {len(pods)} pods and makes one, so that nobody knows which to believe: {found}"
+        )
+        return Said(Result.ERROR, message[:_TOLD_MESSAGE], ErrorReason.NONSENSE)
+    wanted = job["spec"]["template"]["spec"]["containers"]
+    for pod in pods:
+        containers = pod["spec"]["containers"]
+        by_name = {each["name"]: each for each in containers}
+        others = [each["name"] for each in wanted if _program(by_name.get(each["name"])) != _program(each)]
+        if containers[0]["name"] != wanted[0]["name"]:
+            others = [containers[0]["name"]]
+        if others:
+            message = (
+                f"pod {pod['metadata']['name']} is not what its Job asks for: container {others[0]} has "
+                "another image, command or args, or is not first: another made it, or a webhook changed it"
+            )
+            return Said(Result.ERROR, message, ErrorReason.NONSENSE)
+    return None
 
 
 def judge(pod: Manifest, hindered: Problem | None) -> Said:
@@ -112,6 +145,10 @@ def _why_not(
         return ErrorReason.NONSENSE, f"ended with exit code {exit_code}, and its verdict disagrees: {says}"
     last = str(ended.get("message", "")).strip()[-_TOLD_MESSAGE:] or "it wrote no reason"
     return ErrorReason.CRASHED, f"ended with exit code {exit_code}: {last}"
+
+
+def _program(container: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    return tuple(container.get(name) or () for name in _PROGRAM) if container else None
 
 
 def _late(hindered: Problem | None) -> tuple[ErrorReason, str]:

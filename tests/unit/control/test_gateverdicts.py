@@ -1,12 +1,13 @@
 """What a gate's pod says when it has ended: verdicts, and everything that is none."""
 
 import json
+import re
 from typing import Any, Final
 
 import pytest
 
 from modelward.api.gateverdict import ErrorReason, Result
-from modelward.control.gateverdicts import gone, has_ended, hindrance, judge
+from modelward.control.gateverdicts import forged, gone, has_ended, hindrance, judge
 from modelward.decide.observation import Problem, ProblemReason
 
 CHECK: Final = {"name": "gap", "value": 0.1, "comparison": "AtMost", "limit": 0.5, "passed": True}
@@ -121,3 +122,52 @@ def test_what_keeps_a_pod_from_running_is_told() -> None:
     waiting["state"] = {"waiting": {"reason": "ContainerCreating", "message": ""}}
     assert hindrance(pending) is None
     assert not has_ended({"metadata": {}})
+
+
+JOB: Final[dict[str, Any]] = {
+    "spec": {
+        "template": {
+            "spec": {
+                "containers": [
+                    {"name": "test", "image": "fairness:1", "command": ["test"], "args": ["--strict"]},
+                    {"name": "proxy", "image": "proxy:1"},
+                ]
+            }
+        }
+    }
+}
+
+
+def made(name: str = "p", **changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a pod of the Job, with changes by container."""
+    wanted = JOB["spec"]["template"]["spec"]["containers"]
+    containers = [{**each, **changes.get(str(each["name"]), {})} for each in wanted]
+    return {"metadata": {"name": name}, "spec": {"containers": containers}}
+
+
+def test_the_one_pod_that_a_job_makes_is_believed() -> None:
+    """Also one to which the cluster has added fields and a container, and a Job without a pod."""
+    injected = made(test={"resources": {"limits": {"cpu": "1"}}, "terminationMessagePolicy": "File"})
+    injected["spec"]["containers"].append({"name": "sidecar", "image": "mesh:1"})
+    assert forged([injected], JOB) is None
+    assert forged([], JOB) is None
+
+
+@pytest.mark.parametrize(
+    ("pods", "message"),
+    [
+        ([made("own"), made("adopted")], "2 pods and makes one.*adopted, own"),
+        ([made(test={"image": "says-passed"})], "container test has another image"),
+        ([made(test={"command": ["sh"]})], "container test has another"),
+        ([made(test={"args": []})], "container test has another"),
+        ([made(proxy={"image": "says-passed"})], "container proxy has another"),
+        ([made(test={"name": "other"})], "container other"),
+        ([made(proxy={"name": "other"})], "container proxy"),
+    ],
+)
+def test_a_pod_of_anothers_making_says_nothing(pods: list[dict[str, Any]], message: str) -> None:
+    """A second pod, and one that runs something else than its Job asks for, make the gate an Error."""
+    said = forged(pods, JOB)
+    assert said is not None
+    assert (said.result, said.reason, said.is_own) == (Result.ERROR, ErrorReason.NONSENSE, False)
+    assert re.search(message, said.message)
