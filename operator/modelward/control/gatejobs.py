@@ -7,20 +7,24 @@ looked at while its Job runs, and once more when the Job has ended; what it said
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from modelward import conventions as names
 from modelward.control import gateverdicts, kinds
 from modelward.control.cache import Cache, Record
-from modelward.control.client import Client, Manifest
+from modelward.control.client import ApiError, Client, Manifest
 from modelward.control.gateverdicts import Said
-from modelward.decide.observation import Problem
+from modelward.control.refusals import Refusals, RefusedError
+from modelward.decide.observation import Problem, ProblemReason
 from modelward.decide.placement import GateJob
 from modelward.render.gates import job_name, read_gate_job
 from modelward.signals.key import Key
 
 log: Final = logging.getLogger(__name__)
 _Known = TypeVar("_Known")
+ASK_AGAIN: Final = timedelta(seconds=5)
+"""Until the API server is asked again for pods that it did not show."""
 _OF_JOB: Final = "batch.kubernetes.io/controller-uid"
 
 
@@ -75,17 +79,28 @@ class GateJobs:
             ):
                 yield job, record
 
-    async def look(self, key: Key, revision: str) -> tuple[Seen, ...]:
+    async def look(self, key: Key, revision: str, refusals: Refusals) -> tuple[Seen, ...]:
         """Return the Jobs of a revision's gates, and what came of them.
 
-        Raises:
-            ApiError: the API server could not be asked.
+        A Job whose pods the API server does not show has said nothing, and holds up neither the others nor
+        what serves. That is noted, so that it is looked at again soon.
         """
         ours = list(self.of(key))
         existing = {record.uid for _, record in ours}
         self._ended[key] = _only(existing, self._ended.get(key, {}))
         self._hindered[key] = _only(existing, self._hindered.get(key, {}))
-        return tuple([await self._look(key, job, record) for job, record in ours if job.revision == revision])
+        seen = []
+        for job, record in ours:
+            if job.revision != revision:
+                continue
+            try:
+                seen.append(await self._look(key, job, record))
+            except ApiError as error:
+                refusals.note(f"the pods of Job {record.name}", RefusedError(error, ASK_AGAIN))
+                message = f"the API server does not show the pods of its Job: {error.message}"
+                hindered = Problem(ProblemReason.NOT_READY, message)
+                seen.append(Seen(job, record, "", None, hindered))
+        return tuple(seen)
 
     def has_ended(self, key: Key, record: Record) -> bool:
         """Return whether a Job has nothing more to do; its pod may say so before the Job does."""

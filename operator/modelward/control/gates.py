@@ -85,11 +85,12 @@ class Gates:
         self.reports.forget(key)
         self._refused.pop(key, None)
 
-    async def look(self, gated: Gated, status: ModelDeploymentStatus, now: datetime) -> GatesSeen:
+    async def look(
+        self, gated: Gated, status: ModelDeploymentStatus, now: datetime, refusals: Refusals
+    ) -> GatesSeen:
         """Return what is in force for the candidate, and what came of its gates.
 
-        Raises:
-            ApiError: the API server could not be asked.
+        Where the API server cannot be asked about a gate, nothing is known of it yet; that is noted.
         """
         record = gated.record
         if record is None:
@@ -97,7 +98,7 @@ class Gates:
         asked = in_force(record.gates, gated.spec)
         if not asked:
             return GatesSeen(asked)
-        seen = await self.jobs.look(gated.key, record.name)
+        seen = await self.jobs.look(gated.key, record.name, refusals)
         observed = [await self._observed(gated, each) for each in seen]
         refused = self._refused.get(gated.key, {})
         late = (_refusal(job, error, status, asked, now) for job, error in refused.items())

@@ -143,7 +143,7 @@ class Reconciler:
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
         candidate = deployment.status.candidate_revision or wanted
         gated = Gated(key, identity, spec, self.revisions.record(key, candidate))
-        gates = await self.gates.look(gated, deployment.status, self.clock())
+        gates = await self.gates.look(gated, deployment.status, self.clock(), refusals)
         observation = self._observation(deployment, wanted, found, readings, gates)
         status = _above_what_was_told(deployment.status, found, readings)
         decision = decide(spec, status, observation, self.clock())

@@ -10,7 +10,8 @@ from modelward.api.gateverdict import ErrorReason, Result
 from modelward.control import kinds
 from modelward.control.cache import Cache
 from modelward.control.client import ApiError, Client, Manifest
-from modelward.control.gatejobs import GateJobs
+from modelward.control.gatejobs import ASK_AGAIN, GateJobs
+from modelward.control.refusals import Refusals
 from modelward.decide.placement import GateJob
 from modelward.render.gates import job_name
 from modelward.signals.key import Key
@@ -82,11 +83,11 @@ async def test_the_jobs_own_pod_speaks() -> None:
     """Its verdict is the gate's, and is asked for once."""
     answers = Answers([passed()])
     looks = jobs(answers)
-    (seen,) = await looks.look(KEY, JOB.revision)
+    (seen,) = await looks.look(KEY, JOB.revision, Refusals())
     assert seen.said is not None
     assert (seen.said.result, seen.pod) == (Result.PASSED, "own")
     answers.error = ApiError(500, "", "nobody asks")
-    assert await looks.look(KEY, JOB.revision) == (seen,)
+    assert await looks.look(KEY, JOB.revision, Refusals()) == (seen,)
 
 
 async def test_a_pod_that_the_job_took_over_does_not() -> None:
@@ -94,6 +95,21 @@ async def test_a_pod_that_the_job_took_over_does_not() -> None:
     for pods in ([passed(), passed("adopted")], [passed("adopted", image="says-passed")]):
         looks = jobs(Answers(pods))
         for _ in range(2):
-            (seen,) = await looks.look(KEY, JOB.revision)
+            (seen,) = await looks.look(KEY, JOB.revision, Refusals())
             assert seen.said is not None
             assert (seen.said.result, seen.said.reason) == (Result.ERROR, ErrorReason.NONSENSE)
+
+
+async def test_an_api_server_that_does_not_answer_holds_up_nothing() -> None:
+    """A Job whose pods cannot be listed says nothing yet, and why; it is looked at again soon."""
+    answers = Answers([passed()], ApiError(503, "", "overloaded"))
+    looks, refusals = jobs(answers), Refusals()
+    (seen,) = await looks.look(KEY, JOB.revision, refusals)
+    assert seen.said is None
+    assert seen.hindered is not None
+    assert "overloaded" in seen.hindered.message
+    assert refusals.again_in == ASK_AGAIN
+    answers.error = None
+    (seen,) = await looks.look(KEY, JOB.revision, Refusals())
+    assert seen.said is not None
+    assert seen.said.result is Result.PASSED
