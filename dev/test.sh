@@ -59,6 +59,9 @@ for path in "${@:-tests}"; do
     esac
 done
 
+# The monitor is tried as its image has it, compiled; its unit tests try the source as well.
+[[ $# -gt 0 ]] || others+=(--ignore=tests/integration/monitor)
+
 colour=no
 [[ ! -t 1 ]] || colour=yes
 # A file's tests may share servers: loadfile keeps them in one process.
