@@ -1,8 +1,10 @@
 """Keeps verdicts and reports that gates have printed on their logs, in ConfigMaps NAME-gates-REVISION.
 
-A log is read once, when its gate has ended. What cannot be kept is said and changes no verdict.
+A log is read when its gate has ended, and again if the API server does not answer then. What cannot be kept
+is said and changes no verdict.
 """
 
+import asyncio
 import base64
 import binascii
 import gzip
@@ -16,6 +18,7 @@ from modelward.control import kinds
 from modelward.control.cache import Cache, Record
 from modelward.control.client import NOT_FOUND, ApiError, Client, Manifest
 from modelward.control.gatejobs import Seen
+from modelward.control.refusals import Refusals, RefusedError, Retries
 from modelward.render.gatereports import (
     COMPONENT,
     KEPT_REVISIONS,
@@ -32,6 +35,12 @@ from modelward.signals.key import Key
 log: Final = logging.getLogger(__name__)
 
 MOST_LOG_BYTES: Final = 8 * 1024 * 1024
+MOST_TRIES: Final = 10
+"""At a report that the API server does not give or take for the moment; some 50 seconds."""
+MOST_SECONDS: Final = 5.0
+"""For each: what serves is not judged meanwhile."""
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
 FILES: Final = (names.FILE_REPORT_VERDICT, names.FILE_REPORT)
 
 
@@ -41,12 +50,15 @@ class NotKeptError(Exception):
 
 @dataclass(slots=True)
 class GateReports:
-    """Keeps reports; remembers which could not be kept, so that each is tried once."""
+    """Keeps reports; remembers which cannot be kept, so that they are tried no more."""
 
     client: Client
     cache: Cache
     _problems: dict[Key, dict[str, str]] = field(default_factory=dict)
-    """Why the report of a Job is not kept, by its uid."""
+    """Why the report of a Job is not kept, by its uid; empty for one that was kept."""
+    _tries: dict[Key, dict[str, int]] = field(default_factory=dict)
+    """How often that of a Job was tried, by its uid, until it is kept or cannot be."""
+    _retries: Retries = field(default_factory=Retries)
 
     def place(self, key: Key, seen: Seen) -> str:
         """Return where the report of a Job is; empty if it is not kept."""
@@ -56,25 +68,41 @@ class GateReports:
         is_kept = jobs.get(seen.job.name) == seen.record.uid
         return reports_place(key.name, seen.job.revision) if is_kept else ""
 
-    async def keep(self, key: Key, identity: DeploymentIdentity, seen: Seen) -> str:
-        """Keep what a gate that has ended printed, unless that was done; return why it is not kept, if so."""
-        if self.place(key, seen):
-            return ""
-        problems = self._problems.setdefault(key, {})
-        if seen.record.uid not in problems:
-            problems[seen.record.uid] = ""
-            try:
-                files = printed(await self._log(seen))
-                await self._write(key, identity, seen, files)
-            except (ApiError, NotKeptError) as error:
-                problems[seen.record.uid] = error.message if isinstance(error, ApiError) else str(error)
-                about = {"deployment": str(key), "job": seen.record.name}
-                log.warning("the report of gate %s is not kept: %s", seen.job.name, error, extra=about)
-        return problems[seen.record.uid]
+    async def keep(self, key: Key, identity: DeploymentIdentity, seen: Seen, refusals: Refusals) -> str:
+        """Keep what a gate that has ended printed, unless that was done; return why it is not kept, if so.
+
+        Where that may be for a moment only, it is noted, so that it is tried again soon.
+        """
+        problems, tries = self._problems.setdefault(key, {}), self._tries.setdefault(key, {})
+        uid = seen.record.uid
+        if self.place(key, seen) or uid in problems:
+            return problems.get(uid, "")
+        what = f"{reports_name(key.name, seen.job.revision)}, for gate {seen.job.name}"
+        try:
+            with self._retries.of(key, kinds.CONFIG_MAP, what, uid):
+                tries[uid] = tries.get(uid, 0) + 1
+                await self._fetch(key, identity, seen)
+        except RefusedError as error:
+            if _may_pass(error) and tries[uid] < MOST_TRIES:
+                refusals.note(f"ConfigMap {what}", error)
+                return f"{error.message}; it is tried again"
+            problem = error.message
+        except NotKeptError as error:
+            problem = str(error)
+        else:
+            problem = ""
+        problems[uid] = problem
+        tries.pop(uid)
+        if problem:
+            about = {"deployment": str(key), "job": seen.record.name}
+            log.warning("the report of gate %s is not kept: %s", seen.job.name, problem, extra=about)
+        return problem
 
     def forget(self, key: Key) -> None:
         """Forget a deployment that is gone."""
         self._problems.pop(key, None)
+        self._tries.pop(key, None)
+        self._retries.forget(key)
 
     async def prune(self, key: Key) -> None:
         """Delete the oldest ConfigMaps beyond those that are kept.
@@ -86,6 +114,19 @@ class GateReports:
         newest_first = sorted(own, key=lambda record: record.resource_version, reverse=True)
         for record in newest_first[KEPT_REVISIONS:]:
             await self.client.delete(record.kind, record.namespace, record.name, record.uid)
+
+    async def _fetch(self, key: Key, identity: DeploymentIdentity, seen: Seen) -> None:
+        """Read a report from its log and write it where it is kept.
+
+        Raises:
+            NotKeptError: there is none, or no room for it.
+            ApiError: the API server refused it, did not answer in time, or could not be reached.
+        """
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                await self._write(key, identity, seen, printed(await self._log(seen)))
+        except TimeoutError as error:
+            raise ApiError(0, "Timeout", f"not read and written within {MOST_SECONDS:g} s") from error
 
     async def _log(self, seen: Seen) -> str:
         if not seen.pod:
@@ -125,6 +166,11 @@ class GateReports:
         if not any(owner["uid"] == identity.uid for owner in owners):
             raise NotKeptError(f"ConfigMap {name} was not made for this deployment: delete or rename it")
         return found
+
+
+def _may_pass(error: ApiError) -> bool:
+    """Return whether the same may succeed soon, without anybody doing anything about it."""
+    return error.status in {0, _TOO_MANY_REQUESTS} or error.status >= _SERVER_ERROR
 
 
 def printed(text: str) -> dict[str, bytes]:
