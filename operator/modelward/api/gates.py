@@ -134,6 +134,16 @@ class Gate(APIType):
         return self.approval is None
 
     @property
+    def compares_with_stable(self) -> bool:
+        """Whether its answer may depend on which revision serves; a team's own test may always compare."""
+        explained, robust = self.interpretability, self.robustness
+        return (
+            self.job is not None
+            or (explained is not None and explained.min_rank_correlation is not None)
+            or (robust is not None and robust.compares_with_stable)
+        )
+
+    @property
     def time_limit(self) -> timedelta:
         """How long it may take."""
         return self.timeout or TIME_LIMIT

@@ -164,6 +164,17 @@ class Robustness(APIType):
     gradient: Annotated[tuple[Gradient, ...], Field(max_length=10)] = ()
     """Attacks on the model's file; with `modelward gate run` only."""
 
+    @property
+    def compares_with_stable(self) -> bool:
+        """Whether a limit is beside what the stable revision does."""
+        changes = (*self.noise, *self.missing, *self.shifted, *self.gradient)
+        parts = (*self.slices, *((self.worst_slice,) if self.worst_slice else ()))
+        return (
+            any(change.max_flips_above_stable is not None for change in changes)
+            or any(part.max_below_stable is not None for part in parts)
+            or (self.perturbation is not None and self.perturbation.min_ratio_to_stable is not None)
+        )
+
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "size(self.noise) + size(self.missing) + size(self.shifted) + size(self.slices) + "

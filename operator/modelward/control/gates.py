@@ -99,7 +99,7 @@ class Gates:
         if not asked:
             return GatesSeen(asked)
         seen = await self.jobs.look(gated.key, record.name, refusals)
-        observed = [await self._observed(gated, each, refusals) for each in seen]
+        observed = [await self._observed(gated, each) for each in seen]
         refused = self._refused.get(gated.key, {})
         late = (_refusal(job, error, status, asked, now) for job, error in refused.items())
         passes = passedgates.passed(self.cache, gated.key, record.name)
@@ -117,7 +117,7 @@ class Gates:
             return
         refused: dict[GateJob, RefusedError] = {}
         for job in targets.gate_jobs:
-            if error := await self._make(gated, status.stable_revision, job):
+            if error := await self._make(gated, job):
                 refused[job] = error
                 refusals.note(f"Job {job_name(job)}", error)
         self._refused[gated.key] = refused
@@ -132,20 +132,22 @@ class Gates:
         """
         candidate = after.candidate_revision or before.candidate_revision
         if candidate and after.gates:
-            await passedgates.remember(self.applier, self.cache, gated.key, candidate, after, refusals)
+            of = passedgates.Measured(candidate, before.stable_revision, after.gates)
+            await passedgates.remember(self.applier, self.cache, gated.key, of, refusals)
 
-    async def _observed(self, gated: Gated, seen: Seen, refusals: Refusals) -> GateObservation:
+    async def _observed(self, gated: Gated, seen: Seen) -> GateObservation:
         observation = GateObservation(
             revision=seen.job.revision,
             name=seen.job.name,
             configuration=seen.job.configuration,
             run=seen.job.run,
             attempt=seen.job.attempt,
+            stable=seen.job.stable,
             message=seen.hindered.message if seen.hindered else "",
         )
         if seen.said is None:
             return observation
-        report, problem = await self._report(gated, seen, refusals)
+        report, problem = await self._report(gated, seen)
         note = f" (its report is not kept: {problem})" if problem else ""
         return replace(
             observation,
@@ -156,16 +158,16 @@ class Gates:
             report=report,
         )
 
-    async def _report(self, gated: Gated, seen: Seen, refusals: Refusals) -> tuple[str, str]:
+    async def _report(self, gated: Gated, seen: Seen) -> tuple[str, str]:
         """Return where the report of a gate that has ended is, and why it is not kept, if so."""
         if seen.said is None or not seen.report or not _has_measured(seen.said):
             return "", ""
         if seen.report != names.REPORT_ON_LOG:
             return ("", seen.said.report_problem) if seen.said.report_problem else (seen.report, "")
-        problem = await self.reports.keep(gated.key, gated.identity, seen, refusals)
+        problem = await self.reports.keep(gated.key, gated.identity, seen)
         return self.reports.place(gated.key, seen), problem
 
-    async def _make(self, gated: Gated, stable: str, job: GateJob) -> RefusedError | None:
+    async def _make(self, gated: Gated, job: GateJob) -> RefusedError | None:
         """Make what one gate needs; return why it was not taken, if so."""
         record = gated.record
         asked = in_force(record.gates, gated.spec) if record else ()
@@ -176,7 +178,6 @@ class Gates:
             job=job,
             gate=gate,
             record=record,
-            stable=stable if stable != job.revision else "",
             image=self.image,
             resources=gated.spec.gate_resources,
             reports=gated.spec.gate_reports,
@@ -237,6 +238,7 @@ def _refusal(
         configuration=job.configuration,
         run=job.run,
         attempt=job.attempt,
+        stable=job.stable,
         result=Result.ERROR if is_over else None,
         reason=ErrorReason.REFUSED if is_over else None,
         message=f"the API server does not take its Job: {error.message}",

@@ -4,6 +4,8 @@ They are in an annotation of its ControllerRevision, which teams may not write (
 with it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -12,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from modelward import conventions as names
 from modelward.api.gates import GateKind
 from modelward.api.gateverdict import Result
-from modelward.api.status import GateResultName, GateStatus, ModelDeploymentStatus
+from modelward.api.status import GateResultName, GateStatus
 from modelward.control import kinds
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
@@ -27,6 +29,8 @@ class Passed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     configuration: str
+    stable: str = ""
+    """The revision that served when it was measured; empty if none did."""
     message: Annotated[str, Field(max_length=256)] = ""
     finished_at: str | None = None
     report: Annotated[str, Field(max_length=256)] = ""
@@ -42,6 +46,7 @@ def passed(cache: Cache, key: Key, revision: str) -> tuple[GateObservation, ...]
             revision=revision,
             name=name,
             configuration=gate.configuration,
+            stable=gate.stable,
             result=Result.PASSED,
             message=gate.message,
             finished_at=datetime.fromisoformat(gate.finished_at) if gate.finished_at else None,
@@ -51,23 +56,36 @@ def passed(cache: Cache, key: Key, revision: str) -> tuple[GateObservation, ...]
     )
 
 
-async def remember(
-    applier: Applier,
-    cache: Cache,
-    key: Key,
-    revision: str,
-    status: ModelDeploymentStatus,
-    refusals: Refusals,
-) -> None:
-    """Add the measured gates that a status says `revision` has passed."""
-    known = _read(cache, key, revision)
-    found = {gate.name: _remembered(gate) for gate in status.gates if _is_measured_pass(gate)}
-    if all(known.get(name) == gate for name, gate in found.items()):
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How a revision's gates stand, and beside what they were measured."""
+
+    revision: str
+    stable: str
+    """The revision that served meanwhile; empty if none did."""
+    gates: tuple[GateStatus, ...]
+
+
+async def remember(applier: Applier, cache: Cache, key: Key, measured: Measured, refusals: Refusals) -> None:
+    """Add the measured gates that a revision has passed."""
+    known = _read(cache, key, measured.revision)
+    found = with_passes(known, measured)
+    if found == known:
         return
     kind = kinds.CONTROLLER_REVISION
-    written = _BY_GATE.dump_json({**known, **found}, exclude_defaults=True).decode()
-    with refusals.of(kind.name, revision):
-        await applier.annotate(key, kind, revision, names.ANNOTATION_PASSED_GATES, written)
+    written = _BY_GATE.dump_json(found, exclude_defaults=True).decode()
+    with refusals.of(kind.name, measured.revision):
+        await applier.annotate(key, kind, measured.revision, names.ANNOTATION_PASSED_GATES, written)
+
+
+def with_passes(known: Mapping[str, Passed], measured: Measured) -> dict[str, Passed]:
+    """Return what is known with what was passed; an earlier pass keeps what it was measured beside."""
+    result = dict(known)
+    for gate in filter(_is_measured_pass, measured.gates):
+        before = known.get(gate.name)
+        is_kept = before is not None and _measurement(before) == (gate.configuration, gate.finished_at)
+        result[gate.name] = _remembered(gate, before.stable if before and is_kept else measured.stable)
+    return result
 
 
 def _read(cache: Cache, key: Key, revision: str) -> dict[str, Passed]:
@@ -79,13 +97,18 @@ def _read(cache: Cache, key: Key, revision: str) -> dict[str, Passed]:
         return {}
 
 
+def _measurement(gate: Passed) -> tuple[str, str | None]:
+    return gate.configuration, gate.finished_at
+
+
 def _is_measured_pass(gate: GateStatus) -> bool:
     return gate.result is GateResultName.PASSED and gate.kind != GateKind.APPROVAL
 
 
-def _remembered(gate: GateStatus) -> Passed:
+def _remembered(gate: GateStatus, stable: str) -> Passed:
     return Passed(
         configuration=gate.configuration,
+        stable=stable,
         message=gate.message,
         finished_at=gate.finished_at,
         report=gate.report,

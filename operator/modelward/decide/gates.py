@@ -196,7 +196,7 @@ def can_be_measured(situation: Situation) -> bool:
 
 def _measured(situation: Situation, each: GateInForce, gate: GateStatus) -> GateStatus:
     """Return a gate that a program answers with what its Job, or a pass that was kept, says."""
-    seen = _seen(situation, gate)
+    seen = _seen(situation, each, gate)
     if gate.result not in {GateResultName.PENDING, GateResultName.RUNNING}:
         is_kept_late = seen is not None and not gate.report
         return gate.model_copy(update={"report": seen.report}) if seen and is_kept_late else gate
@@ -222,15 +222,20 @@ def _measured(situation: Situation, each: GateInForce, gate: GateStatus) -> Gate
     return _ended(situation, each, gate, seen)
 
 
-def _seen(situation: Situation, gate: GateStatus) -> GateObservation | None:
-    """Return what speaks for a gate: its own Job, or a pass that was kept; the gravest of several."""
+def _seen(situation: Situation, each: GateInForce, gate: GateStatus) -> GateObservation | None:
+    """Return what speaks for a gate: its own Job, or a pass that was kept; the gravest of several.
+
+    A pass beside another stable revision than today's says nothing of limits that compare with stable.
+    """
     status = situation.status
     run = status.rollout.gates_run if status.rollout else None
 
     def speaks(seen: GateObservation) -> bool:
+        is_beside_stable = seen.stable == status.stable_revision
         if not seen.run:
-            return seen.result is Result.PASSED
-        return gate.result is not GateResultName.PENDING and (seen.run, seen.attempt) == (run, gate.attempt)
+            return seen.result is Result.PASSED and (is_beside_stable or not each.gate.compares_with_stable)
+        is_its_own = is_beside_stable and (seen.run, seen.attempt) == (run, gate.attempt)
+        return gate.result is not GateResultName.PENDING and is_its_own
 
     return min(
         (

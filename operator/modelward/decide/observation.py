@@ -145,8 +145,9 @@ class Commands:
 class GateObservation:
     """One Job of a gate, or a pass that is kept from an earlier one.
 
-    It is matched with status by revision, name and configuration; a Job also by run and attempt, which its
-    `GateJob` had. What matches nothing is passed over.
+    It is matched with status by revision, name and configuration; a Job also by run, attempt and stable,
+    which its `GateJob` had, and a pass that is kept also by stable, if the gate compares with it. What
+    matches nothing is passed over.
     """
 
     revision: str
@@ -155,6 +156,8 @@ class GateObservation:
     run: str = ""
     """GateJob.run of a Job; empty for a pass that is kept, which holds for any run."""
     attempt: int = 0
+    stable: str = ""
+    """The revision that served when it was measured; empty if none did."""
     result: Result | None = None
     """Passed, Failed or Error; None while it has not ended."""
     reason: ErrorReason | None = None

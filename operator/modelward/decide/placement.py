@@ -51,6 +51,8 @@ class GateJob:
     run: str
     """Of which try of the revision: status.rollout.gatesRun."""
     attempt: int
+    stable: str = ""
+    """The revision that serves, which it is measured beside; empty if none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,14 @@ def _gate_jobs(status: ModelDeploymentStatus) -> tuple[GateJob, ...]:
     if rollout is None or not rollout.gates_run or not candidate:
         return ()
     return tuple(
-        GateJob(candidate, gate.name, gate.configuration, rollout.gates_run, gate.attempt)
+        GateJob(
+            candidate,
+            gate.name,
+            gate.configuration,
+            rollout.gates_run,
+            gate.attempt,
+            status.stable_revision,
+        )
         for gate in status.gates
         if gate.result is GateResultName.RUNNING
     )

@@ -43,7 +43,6 @@ class GateRun:
         job: which gate of which revision, and which try.
         gate: what it asks and what it is measured by.
         record: the revision.
-        stable: the revision that serves, to compare with; empty if none does.
         image: that has modelward-gates.
         resources: of a measured gate's pod.
         reports: where verdict and report are to be kept.
@@ -52,7 +51,6 @@ class GateRun:
     job: GateJob
     gate: GateInForce
     record: RevisionRecord
-    stable: str
     image: str
     resources: GateResources
     reports: GateReports

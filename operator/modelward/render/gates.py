@@ -100,7 +100,7 @@ def _template(identity: DeploymentIdentity, run: GateRun, labels: Mapping[str, s
     own = {name: value for name, value in labels.items() if name != names.LABEL_DEPLOYMENT}
     own[names.LABEL_GATED_REVISION] = run.job.revision
     endpoint = synthetic_url(identity, run.job.revision)
-    stable = synthetic_url(identity, run.stable) if run.stable else None
+    stable = synthetic_url(identity, run.job.stable) if run.job.stable else None
     team = run.gate.gate.job
     if team is None:
         file = GateFileMount(job_name(run.job), hashlib.sha256(_file(run).encode()).hexdigest())

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from modelward.api.gates import Gate
 from modelward.api.recordedgates import RecordedGates, in_force, recorded
 from modelward.api.spec import ModelDeploymentSpec
+from modelward.gates.comparisons import without_comparisons
 from tests.modeldeployments import VALID
 
 MEASURED_BY: dict[str, Any] = {
@@ -82,6 +84,30 @@ def test_a_configuration_covers_what_a_gate_is_measured_by() -> None:
     hashes = {configuration(CALM), configuration(stricter), configuration(CALM, validation=other)}
     assert len(hashes) == 3
     assert configuration(PEOPLE) == configuration(PEOPLE, validation=other)
+
+
+@pytest.mark.parametrize(
+    ("gate", "compares"),
+    [
+        (CALM, False),
+        (PEOPLE, False),
+        (TEST, True),
+        ({"dataQuality": {}}, False),
+        ({"interpretability": {"required": [{"feature": "a"}]}}, False),
+        ({"interpretability": {"minRankCorrelation": "0.5"}}, True),
+        ({"robustness": {"shifted": [{"size": "1", "maxFlips": "5%", "maxFlipsAboveStable": "1%"}]}}, True),
+        ({"robustness": {"slices": [{"name": "s", "column": "a", "min": "0", "minAccuracy": "5%"}]}}, False),
+        ({"robustness": {"worstSlice": {"minAccuracy": "5%", "maxBelowStable": "1%"}}}, True),
+        ({"robustness": {"perturbation": {"minMedian": "1"}}}, False),
+        ({"robustness": {"perturbation": {"minMedian": "1", "minRatioToStable": "0.5"}}}, True),
+    ],
+)
+def test_a_gate_compares_where_a_limit_is_beside_stable(gate: dict[str, Any], compares: bool) -> None:
+    """What the program leaves out for a first revision, and all of a team's own."""
+    each = Gate.model_validate({"name": "gate", **gate})
+    assert each.compares_with_stable is compares
+    if each.job is None:
+        assert (without_comparisons(each) != each) is compares
 
 
 def test_a_measured_gate_is_run_from_a_file_of_its_own() -> None:

@@ -269,6 +269,49 @@ def test_a_pass_that_was_kept_is_not_asked_for_again() -> None:
     assert jobs(world) == [("b", 0)]
 
 
+COMPARING: dict[str, Any] = {
+    "name": "a",
+    "robustness": {"noise": [{"size": "0.1", "maxFlips": "5%", "maxFlipsAboveStable": "2%"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("gate", "stable", "result"),
+    [
+        (COMPARING, "m-0", "Running"),
+        (COMPARING, "", "Running"),
+        (COMPARING, "m-1", "Passed"),
+        (A, "m-0", "Passed"),
+        (
+            {"name": "a", "job": {"template": {"spec": {"containers": [{"name": "a", "image": "a"}]}}}},
+            "m-0",
+            "Running",
+        ),
+    ],
+)
+def test_a_pass_beside_another_stable_revision_is_kept_where_nothing_was_compared(
+    gate: dict[str, Any], stable: str, result: str
+) -> None:
+    """Limits beside stable are those beside the revision that serves today; a team's own test may compare."""
+    world = serving("m-1")
+    world.spec, world.wanted = spec_of(**gated(gate)), "m-2"
+    (each,) = world.observation().gates_in_force or ()
+    world.gates = (GateObservation("m-2", "a", each.configuration, stable=stable, result=Result.PASSED),)
+    world.settle()
+    world.let_pods_follow()
+    world.settle()
+    assert world.gate_results() == {"a": result}
+
+
+def test_a_job_beside_another_stable_revision_says_nothing() -> None:
+    """Each is made for what serves then."""
+    world = gating(COMPARING)
+    assert [job.stable for job in targets(world.spec, world.status).gate_jobs] == ["m-1"]
+    world.gate_says("a", Result.PASSED)
+    world.gates = (replace(world.gates[0], stable="m-0"),)
+    assert world.settle() == []
+
+
 def test_a_job_of_an_earlier_try_says_nothing() -> None:
     """A revision that is rejected and tried again has its gates' own Jobs once more."""
     world = gating(A)

@@ -194,7 +194,15 @@ class World:
         """Let the Job of a gate that is asked for now say something."""
         (job,) = (job for job in targets(self.spec, self.status).gate_jobs if job.name == name)
         said = GateObservation(
-            job.revision, job.name, job.configuration, job.run, job.attempt, result, reason, message
+            job.revision,
+            job.name,
+            job.configuration,
+            job.run,
+            job.attempt,
+            job.stable,
+            result,
+            reason,
+            message,
         )
         kept = (o for o in self.gates if (o.revision, o.name, o.run, o.attempt) != said_of(said))
         self.gates = (*kept, said)

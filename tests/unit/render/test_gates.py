@@ -47,10 +47,11 @@ def run_of(gate: Gate, **more: Any) -> GateRun:
         Validation.model_validate({"uri": "s3://data/validation.csv", "labels": "up"}),
     )
     given = GateRun(
-        job=GateJob(record.name, gate.name, in_force.configuration, "2026-11-22T12:00:00Z", 0),
+        job=GateJob(
+            record.name, gate.name, in_force.configuration, "2026-11-22T12:00:00Z", 0, "electricity-stable"
+        ),
         gate=in_force,
         record=record,
-        stable="electricity-stable",
         image="example.com/gates:1",
         resources=GateResources(),
         reports=ON_LOG,
@@ -78,9 +79,10 @@ def test_a_jobs_name_is_short_and_says_which_try_it_is() -> None:
         replace(job, configuration="x"),
         replace(job, run="u"),
         replace(job, attempt=1),
+        replace(job, stable="s"),
     ]
     assert len(job_name(job)) <= 63
-    assert len({job_name(each) for each in (job, *others)}) == 5
+    assert len({job_name(each) for each in (job, *others)}) == 6
     assert job_name(replace(job, revision="shop-bcdf", name="why")).startswith("shop-bcdf-why-")
 
 
@@ -129,9 +131,10 @@ def test_reports_go_where_spec_says(place: dict[str, Any], told: str, kept_at: s
 
 def test_the_first_revision_is_compared_with_nothing() -> None:
     """With a stable revision its endpoint is given; without one comparisons are left out."""
+    alone = replace(run_of(MEASURED).job, stable="")
     assert "--stable-endpoint=http://electricity-stable.energy.svc:9081" in arguments(run_of(MEASURED))
-    assert "--comparisons=WhereStableServes" in arguments(run_of(MEASURED, stable=""))
-    env = pod_of(gate_manifests(OWNER, run_of(of_team(), stable="")))["containers"][0]["env"]
+    assert "--comparisons=WhereStableServes" in arguments(run_of(MEASURED, job=alone))
+    env = pod_of(gate_manifests(OWNER, run_of(of_team(), job=alone)))["containers"][0]["env"]
     assert [each["name"] for each in env] == [
         "MODELWARD_ENDPOINT",
         "MODELWARD_REVISION",
