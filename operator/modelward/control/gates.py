@@ -14,7 +14,7 @@ from modelward.api.recordedgates import GateInForce, in_force
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.api.status import ModelDeploymentStatus
 from modelward.control import kinds, passedgates
-from modelward.control.apply import Applier
+from modelward.control.apply import Applier, NotOursError
 from modelward.control.cache import Cache
 from modelward.control.client import ApiError, Client
 from modelward.control.gatejobs import GateJobs, Seen
@@ -99,7 +99,7 @@ class Gates:
         if not asked:
             return GatesSeen(asked)
         seen = await self.jobs.look(gated.key, record.name, refusals)
-        observed = [await self._observed(gated, each) for each in seen]
+        observed = [await self._observed(gated, each, refusals) for each in seen]
         refused = self._refused.get(gated.key, {})
         late = (_refusal(job, error, status, asked, now) for job, error in refused.items())
         passes = passedgates.passed(self.cache, gated.key, record.name)
@@ -135,7 +135,7 @@ class Gates:
             of = passedgates.Measured(candidate, before.stable_revision, after.gates)
             await passedgates.remember(self.applier, self.cache, gated.key, of, refusals)
 
-    async def _observed(self, gated: Gated, seen: Seen) -> GateObservation:
+    async def _observed(self, gated: Gated, seen: Seen, refusals: Refusals) -> GateObservation:
         observation = GateObservation(
             revision=seen.job.revision,
             name=seen.job.name,
@@ -147,7 +147,7 @@ class Gates:
         )
         if seen.said is None:
             return observation
-        report, problem = await self._report(gated, seen)
+        report, problem = await self._report(gated, seen, refusals)
         note = f" (its report is not kept: {problem})" if problem else ""
         return replace(
             observation,
@@ -158,13 +158,13 @@ class Gates:
             report=report,
         )
 
-    async def _report(self, gated: Gated, seen: Seen) -> tuple[str, str]:
+    async def _report(self, gated: Gated, seen: Seen, refusals: Refusals) -> tuple[str, str]:
         """Return where the report of a gate that has ended is, and why it is not kept, if so."""
         if seen.said is None or not seen.report or not _has_measured(seen.said):
             return "", ""
         if seen.report != names.REPORT_ON_LOG:
             return ("", seen.said.report_problem) if seen.said.report_problem else (seen.report, "")
-        problem = await self.reports.keep(gated.key, gated.identity, seen)
+        problem = await self.reports.keep(gated.key, gated.identity, seen, refusals)
         return self.reports.place(gated.key, seen), problem
 
     async def _make(self, gated: Gated, job: GateJob) -> RefusedError | None:
@@ -185,6 +185,8 @@ class Gates:
         try:
             for manifest in gate_manifests(gated.identity, run):
                 await self.applier.make(gated.key, manifest)
+            if self.jobs.is_anothers(gated.key, job):
+                return RefusedError(NotOursError(kinds.JOB, job_name(job)), LONGEST_RETRY)
         except RefusedError as error:
             return error
         except (InvalidRevisionError, ValidationError) as error:
