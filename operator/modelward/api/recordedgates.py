@@ -6,7 +6,7 @@ recorded is no part of the revision's hash.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -42,6 +42,8 @@ class GateInForce:
     inference: Inference | None = None
     validation: Validation | None = None
     training: Table | None = None
+    is_edited: bool = False
+    """Whether it is recorded, and spec now says otherwise of it or of what it is measured by."""
 
     @cached_property
     def configuration(self) -> str:
@@ -91,14 +93,20 @@ def in_force(record: RecordedGates | None, spec: ModelDeploymentSpec) -> tuple[G
 
     Args:
         record: what its ControllerRevision keeps; None for one made before gates were recorded.
-        spec: what is asked for now; gates whose names are recorded are passed over.
+        spec: what is asked for now; gates whose names are recorded are passed over, and marked as edited
+            where they differ.
     """
     now = recorded(spec)
     if record is None:
         return _with_measures(now)
     known = {gate.name for gate in record.gates}
+    asked = {each.gate.name: each.configuration for each in _with_measures(now)}
     added = now.model_copy(update={"gates": tuple(gate for gate in now.gates if gate.name not in known)})
-    return (*_with_measures(record), *_with_measures(added))
+    kept = (
+        replace(each, is_edited=asked.get(each.gate.name) != each.configuration)
+        for each in _with_measures(record)
+    )
+    return (*kept, *_with_measures(added))
 
 
 def _with_measures(record: RecordedGates) -> tuple[GateInForce, ...]:

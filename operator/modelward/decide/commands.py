@@ -18,7 +18,7 @@ from modelward.decide.change import Change
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
-from modelward.decide.gates import anew
+from modelward.decide.gates import anew, edits
 from modelward.decide.handover import reject, roll_back_to
 from modelward.decide.situation import Situation
 from modelward.decide.steps import resume
@@ -85,8 +85,15 @@ def retry(situation: Situation, finding: Finding) -> Change:
     remaining = tuple(r for r in status.rejected_revisions if r.revision != finding.revision)
     return Change(
         status.model_copy(update=answered | {"rejected_revisions": remaining}),
-        (Announcement("Normal", "Retried", "Retried", f"{finding.revision} may be tried again"),),
+        (Announcement("Normal", "Retried", "Retried", _may_be_tried(situation, finding.revision)),),
     )
+
+
+def _may_be_tried(situation: Situation, revision: str) -> str:
+    """Say that a revision may be tried again, and which edits of its gates that does not take up."""
+    is_wanted = revision == situation.observation.wanted_revision and not situation.status.candidate_revision
+    told = edits(situation) if is_wanted else ""
+    return f"{revision} may be tried again" + (f"; {told}" if told else "")
 
 
 def undo_asked(situation: Situation) -> Finding | None:

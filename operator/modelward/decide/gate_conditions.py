@@ -22,7 +22,7 @@ def gate_conditions(situation: Situation, status: ModelDeploymentStatus) -> dict
     """Return what there is to say of gates and of people; nothing where neither is asked."""
     measured = [gate for gate in status.gates if not gates.is_approval(gate)]
     said = {
-        ConditionType.GATES_PASSED: _passed(status, measured) if measured else None,
+        ConditionType.GATES_PASSED: _with_edits(situation, _passed(status, measured)) if measured else None,
         ConditionType.APPROVED: _approved(situation, status),
     }
     return {name: value for name, value in said.items() if value is not None}
@@ -38,6 +38,12 @@ def _passed(status: ModelDeploymentStatus, measured: list[GateStatus]) -> _Said:
     if not status.candidate_revision:
         return _FALSE, Reason.GATES_UNFINISHED, _list(measured)
     return _FALSE, Reason.GATES_RUNNING, _list(measured)
+
+
+def _with_edits(situation: Situation, said: _Said) -> _Said:
+    """Put what spec's edits do not change first, for a condition's message is cut at its end."""
+    status, reason, message = said
+    return status, reason, "; ".join(filter(None, (gates.edits(situation), message)))
 
 
 def _list(listed: Iterable[GateStatus]) -> str:

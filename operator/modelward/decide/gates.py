@@ -140,6 +140,19 @@ def advanced(situation: Situation) -> tuple[GateStatus, ...]:
     return _started(situation, now)
 
 
+def edits(situation: Situation) -> str:
+    """Say which gates spec says otherwise of than what is in force; empty if none."""
+    edited = [each.gate.name for each in situation.observation.gates_in_force or () if each.is_edited]
+    if not edited:
+        return ""
+    revision = situation.status.candidate_revision or situation.observation.wanted_revision
+    verb = "is" if len(edited) == 1 else "are"
+    return (
+        f"{', '.join(edited)} {verb} measured as recorded when {revision} was made; "
+        "what spec says now is for the next revision"
+    )
+
+
 def without_words(gates: Sequence[GateStatus]) -> tuple[GateStatus, ...]:
     """Return gates without what is only told of them: it may be cut where a status has no room."""
     return tuple(gate.model_copy(update={"message": "", "report": ""}) for gate in gates)

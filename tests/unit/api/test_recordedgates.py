@@ -43,6 +43,7 @@ def test_a_recorded_gate_stays_whatever_spec_says() -> None:
     eased = {**CALM, "onFailure": "Warn"}
     first, second = in_force(record, spec_of(gates=[TEST, eased], validation=other))
     assert (first.gate.name, second.gate.name) == ("calm", "test")
+    assert (first.is_edited, second.is_edited) == (True, False)
     assert first.gate.on_failure is None
     assert first.validation is not None
     assert first.validation.uri == "s3://data/validation.csv"
@@ -53,8 +54,19 @@ def test_a_recorded_gate_stays_whatever_spec_says() -> None:
 def test_a_recorded_gate_cannot_be_dropped() -> None:
     """A spec without gates takes none away."""
     record = recorded(spec_of(gates=[CALM, PEOPLE], requireApproval={"rollout": True}))
-    names = [each.gate.name for each in in_force(record, spec_of())]
+    kept = in_force(record, spec_of())
+    assert all(each.is_edited for each in kept)
+    names = [each.gate.name for each in kept]
     assert names == ["calm", "people", "rollout-approval"]
+
+
+def test_a_gate_that_spec_says_the_same_of_is_not_edited() -> None:
+    """Read back from its record too; what it is measured by is part of what is said, but of no person."""
+    spec = spec_of(gates=[CALM, PEOPLE], requireApproval={"rollout": True})
+    record = RecordedGates.model_validate(recorded(spec).stored())
+    assert not any(each.is_edited for each in in_force(record, spec))
+    other = spec.model_copy(update={"training": None})
+    assert [each.is_edited for each in in_force(record, other)] == [True, False, False]
 
 
 def test_a_revision_without_a_record_has_the_gates_of_spec() -> None:

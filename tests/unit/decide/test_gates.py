@@ -363,6 +363,25 @@ def test_what_spec_adds_counts_and_what_it_changes_does_not() -> None:
     assert world.settle() == ["ReadGates", "RejectGated"]
 
 
+def test_an_edit_of_a_recorded_gate_is_told() -> None:
+    """While it is measured, when it was not passed, and when it is tried again: no silence."""
+    told = "measured as recorded when m-2 was made; what spec says now is for the next revision"
+    world = gating(A, B)
+    world.step()
+    assert told not in world.message("GatesPassed")
+    world.spec = spec_of(**gated({**A, "onFailure": "Warn"}, B))
+    world.step()
+    assert world.message("GatesPassed") == f"a is {told}; a Running; b Running"
+    world.spec = spec_of(**gated(A, B, validation={"uri": "s3://data/other.csv", "labels": "class"}))
+    world.gate_says("a", Result.FAILED, message="flips 31%")
+    world.gate_says("b", Result.PASSED)
+    world.settle()
+    assert world.message("GatesPassed") == f"a, b are {told}; a Failed: flips 31%"
+    world.commands = Commands(retry="m-2@1")
+    decision = world.step()
+    assert [each.message for each in decision.announcements] == [f"m-2 may be tried again; a, b are {told}"]
+
+
 def test_an_added_gate_that_changes_is_measured_anew() -> None:
     """Until it is recorded it is what spec says."""
     world = gating(A)

@@ -304,6 +304,11 @@ class World:
         message = f"withdrawal did not end: {self.status.withdrawal}"
         raise AssertionError(message)
 
+    def message(self, condition: str) -> str:
+        """Return the message of a condition."""
+        (found,) = (each.message for each in self.status.conditions if each.type == condition)
+        return found
+
     def conditions(self) -> Mapping[str, tuple[str, str]]:
         """Return status and reason of each condition."""
         return {c.type: (c.status, c.reason) for c in self.status.conditions}
