@@ -102,6 +102,11 @@ class GateJobs:
                 seen.append(Seen(job, record, "", None, hindered))
         return tuple(seen)
 
+    def is_anothers(self, key: Key, job: GateJob) -> bool:
+        """Return whether an object that somebody else made has the name of a gate's Job."""
+        found = self.cache.get(key, kinds.JOB, job_name(job))
+        return found is not None and all(record.uid != found.uid for _, record in self.of(key))
+
     def has_ended(self, key: Key, record: Record) -> bool:
         """Return whether a Job has nothing more to do; its pod may say so before the Job does."""
         return record.uid in self._ended.get(key, {}) or _ended_by(record.manifest()) is not None
