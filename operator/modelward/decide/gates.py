@@ -217,7 +217,8 @@ def _measured(situation: Situation, each: GateInForce, gate: GateStatus) -> Gate
         message = seen.message[:MOST_GATE_MESSAGE] if seen else gate.message
         limit = each.gate.time_limit + ANSWER_WAIT
         if gate.result is GateResultName.RUNNING and elapsed(gate.started_at, situation.now) > limit:
-            why = f"no answer {limit} after it was asked for" + (f": {message}" if message else "")
+            told = message if seen else "nothing is seen of its Job"
+            why = f"no answer {limit} after it was asked for" + (f": {told}" if told else "")
             return _ended(
                 situation,
                 each,
@@ -227,7 +228,8 @@ def _measured(situation: Situation, each: GateInForce, gate: GateStatus) -> Gate
                     gate.name,
                     gate.configuration,
                     result=Result.ERROR,
-                    reason=ErrorReason.TIMEOUT,
+                    # A Job has its own deadline; one of which nothing is seen was taken away.
+                    reason=ErrorReason.TIMEOUT if seen else ErrorReason.EVICTED,
                     message=why,
                 ),
             )

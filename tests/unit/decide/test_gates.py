@@ -171,11 +171,15 @@ def test_a_job_that_never_answers_is_an_error_at_last() -> None:
 
 
 def test_a_job_of_which_nothing_is_seen_is_an_error_at_last() -> None:
-    """No data is no pass, however long it lasts."""
+    """No data is no pass, however long it lasts; a Job that was taken away is made once more."""
     world = gating(A)
     world.pass_time(minutes=15, seconds=1)
+    assert world.settle() == ["ReadGates"]
+    assert jobs(world) == [("a", 1)]
+    world.pass_time(minutes=15, seconds=1)
     assert world.settle() == ["ReadGates", "RejectGated"]
-    assert world.status.gates[0].message == "no answer 0:15:00 after it was asked for"
+    assert world.status.gates[0].reason == "Evicted"
+    assert world.status.gates[0].message == "no answer 0:15:00 after it was asked for: nothing is seen of its Job"
 
 
 @pytest.mark.parametrize(
