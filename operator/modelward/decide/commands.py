@@ -65,7 +65,7 @@ def retry(situation: Situation, finding: Finding) -> Change:
         change = resume(situation, finding)
         restarted = change.status.rollout
         assert restarted is not None  # noqa: S101 - resume keeps the rollout
-        rollout = restarted.model_copy(update={"started_at": stamp(situation.now)})
+        rollout = restarted.model_copy(update={"started_at": stamp(situation.now), "gates_run": None})
         again: dict[str, Any] = {"rollout": rollout, "gates": anew(situation)}
         return replace(change, status=change.status.model_copy(update=answered | again))
     if veto := veto_of(situation.observation, finding.revision):

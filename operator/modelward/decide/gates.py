@@ -102,11 +102,14 @@ def asked(situation: Situation) -> tuple[GateStatus, ...]:
 
 
 def anew(situation: Situation) -> tuple[GateStatus, ...]:
-    """Return the gates of a candidate that is tried again: what passed stays, all else is asked once more."""
+    """Return the gates of a candidate that is tried again: what passed stays, all else is asked once more.
+
+    Attempts count anew, so that its Jobs need a run of their own: status.rollout.gatesRun is to be cleared.
+    """
     return tuple(
         gate.model_copy(update={"started_at": stamp(situation.now)})
         if gate.result is GateResultName.AWAITING
-        else _asked_again(gate)
+        else _asked_again(gate, attempt=0)
         if gate.result in _BAD
         else gate
         for gate in situation.status.gates
@@ -175,13 +178,13 @@ def _new(each: GateInForce) -> GateStatus:
     )
 
 
-def _asked_again(gate: GateStatus) -> GateStatus:
+def _asked_again(gate: GateStatus, attempt: int) -> GateStatus:
     return GateStatus(
         name=gate.name,
         kind=gate.kind,
         configuration=gate.configuration,
         result=GateResultName.PENDING,
-        attempt=gate.attempt + 1,
+        attempt=attempt,
     )
 
 
@@ -268,7 +271,8 @@ def _seen(situation: Situation, each: GateInForce, gate: GateStatus) -> GateObse
 def _ended(situation: Situation, each: GateInForce, gate: GateStatus, seen: GateObservation) -> GateStatus:
     """Return a gate with its answer; one that something ended that may not come again is asked once more."""
     if seen.reason in _MAY_NOT_COME_AGAIN and seen.result is Result.ERROR and gate.attempt + 1 < ATTEMPTS:
-        return _asked_again(gate).model_copy(update={"message": _cut(f"{seen.reason}: {seen.message}")})
+        again = _asked_again(gate, gate.attempt + 1)
+        return again.model_copy(update={"message": _cut(f"{seen.reason}: {seen.message}")})
     if seen.result is Result.PASSED:
         result, reason = GateResultName.PASSED, ""
     elif seen.result is Result.FAILED:

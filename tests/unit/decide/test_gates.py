@@ -179,7 +179,10 @@ def test_a_job_of_which_nothing_is_seen_is_an_error_at_last() -> None:
     world.pass_time(minutes=15, seconds=1)
     assert world.settle() == ["ReadGates", "RejectGated"]
     assert world.status.gates[0].reason == "Evicted"
-    assert world.status.gates[0].message == "no answer 0:15:00 after it was asked for: nothing is seen of its Job"
+    assert (
+        world.status.gates[0].message
+        == "no answer 0:15:00 after it was asked for: nothing is seen of its Job"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,9 +215,24 @@ def test_a_gate_that_holds_waits_for_a_person() -> None:
     world.commands = Commands(retry="m-2@1")
     assert world.settle() == ["Retry", "BeginGates", "ReadGates"]
     assert world.gate_results() == {"a": "Running", "b": "Passed"}
-    assert jobs(world) == [("a", 1)]
+    assert jobs(world) == [("a", 0)]
     world.gate_says("a", Result.PASSED)
     assert world.settle() == ["ReadGates", "PassGates", "BeginSteps"]
+
+
+def test_after_a_persons_retry_a_crash_has_its_second_try() -> None:
+    """Attempts count anew with each run, and no Job of the run before speaks for this one."""
+    world = gating({**A, "onFailure": "Hold"})
+    for rules in (["ReadGates"], ["ReadGates", "HoldGated"]):
+        world.gate_says("a", Result.ERROR, ErrorReason.CRASHED)
+        assert world.settle() == rules
+    world.pass_time(minutes=1)
+    world.commands = Commands(retry="m-2@1")
+    assert world.settle() == ["Retry", "BeginGates", "ReadGates"]
+    assert jobs(world) == [("a", 0)]
+    world.gate_says("a", Result.ERROR, ErrorReason.CRASHED)
+    assert world.settle() == ["ReadGates"]
+    assert jobs(world) == [("a", 1)]
 
 
 def test_a_gate_that_rejects_outweighs_one_that_holds() -> None:
@@ -234,6 +252,7 @@ def test_a_first_revision_that_is_held_begins_anew() -> None:
     world.gate_says("a", Result.FAILED)
     assert world.settle() == ["ReadGates", "HoldGated"]
     assert selected(world) == ()
+    world.pass_time(minutes=1)
     world.commands = Commands(retry="m-1@1")
     assert world.settle() == ["Retry", "BeginGates", "ReadGates"]
     world.commands = Commands(abort="1")
