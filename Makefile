@@ -44,7 +44,7 @@ test-fast: setup ## unit tests, properties and golden files only
 
 .PHONY: test-compiled
 test-compiled: setup ## the monitor's tests on its compiled modules, as its image has them
-	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest tests/unit/monitor tests/integration/monitor
+	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile tests/unit/monitor tests/integration/monitor
 
 .PHONY: e2e
 e2e: setup ## tests on a real cluster only

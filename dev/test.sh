@@ -74,12 +74,12 @@ cluster programs >/dev/null
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
     cluster images operator monitor >/dev/null 2>&1 & # the tests wait for the cluster meanwhile
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
-    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
+    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadgroup "${on_cluster[@]}"
 fi
 [[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 \
     "${tests[@]}" --numprocesses=3 --dist=worksteal "${on_api_server[@]}"
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 \
-    "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
+    "${tests[@]}" --numprocesses=4 --dist=loadfile "${others[@]}"
 [[ $# -gt 0 ]] || begin check behind 10 make --no-print-directory check verify
 [[ $# -gt 0 ]] || begin compiled behind 10 make --no-print-directory test-compiled
 show check compiled others apiserver cluster # the longest last

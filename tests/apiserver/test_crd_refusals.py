@@ -45,20 +45,20 @@ def _by_name(wrong: Wrong) -> str:
     return wrong.name.replace(" ", "-")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def nowhere(api_server: ControlPlane) -> str:
     """Return a namespace for what is refused."""
     api_server.kubectl("create", "namespace", NAMESPACE)
     return NAMESPACE
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client_side(api_server: ControlPlane, nowhere: str) -> Answers:
     """Return the answers to `kubectl apply`."""
     return _apply(api_server, nowhere)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server_side(api_server: ControlPlane, nowhere: str) -> Answers:
     """Return the answers to `kubectl apply --server-side`."""
     return _apply(api_server, nowhere, "--server-side")
