@@ -133,7 +133,12 @@ def wanted_is_new(situation: Situation) -> Finding | None:
 
 
 def new_revision(situation: Situation) -> Finding | None:
-    """Return the revision that spec wants, if it neither serves nor is rejected."""
+    """Return the revision that spec wants, if it neither serves nor is rejected.
+
+    None before it is known what gates it must pass: a first revision would be selected as if it had none.
+    """
+    if situation.observation.gates_in_force is None:
+        return None
     wanted = situation.observation.wanted_revision
     status = situation.status
     if status.candidate_revision or wanted == status.stable_revision or situation.is_rejected(wanted):

@@ -569,9 +569,19 @@ def test_nobodys_time_is_up_while_it_is_not_known_how_long_it_is() -> None:
     world.records_are_readable = False
     world.pass_time(hours=1)
     assert world.settle() == []
-    first = World(records_are_readable=False)
-    first.settle()
-    first.let_pods_follow()
-    assert first.settle() == []
-    first.records_are_readable = True
-    assert first.settle() == ["ServeFirst"]
+
+
+def test_a_candidate_is_not_begun_before_its_gates_are_known() -> None:
+    """Nor does the Service select a first revision as if it had none, before or after it was begun."""
+    world = World(spec=spec_of(**gated(A)), records_are_readable=False)
+    assert world.settle() == []
+    assert (targets(world.spec, world.status).placements, selected(world)) == ((), ())
+    world.records_are_readable = True
+    assert world.settle() == ["Begin"]
+    world.records_are_readable = False
+    world.let_pods_follow()
+    world.settle()
+    assert selected(world) == ()
+    second = serving("m-1")
+    second.wanted, second.records_are_readable = "m-2", False
+    assert second.settle() == []
