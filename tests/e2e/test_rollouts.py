@@ -56,7 +56,10 @@ def test_model_overwritten_at_its_uri(faulty: Faulty) -> None:
     faulty.stage.apply({**_NOTE, "data": {"note": "another model"}})
     faulty.upload(own)
     faulty.stage.kubectl("delete", "pod", *faulty.pods(revision))
-    faulty.wait(faulty.condition("Ready", "NoRevisionServes"), "the pod that refuses the other contents")
-    events = json.loads(faulty.stage.kubectl("get", "mdep", "faulty", "-o", "json"))
-    ready = next(each for each in events["status"]["conditions"] if each["type"] == "Ready")
-    assert "digest" in ready["message"]
+    faulty.wait(
+        lambda deployment: any(
+            each.type == "Ready" and each.reason == "NoRevisionServes" and "digest" in each.message
+            for each in deployment.status.conditions
+        ),
+        "the pod that refuses the other contents",
+    )

@@ -22,7 +22,7 @@ from modelward.monitor.answers import error_body, response
 from modelward.monitor.bodies import FramingError
 from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.feedback import RETRY_AFTER_SECONDS
-from modelward.monitor.heads import MAX_HEAD_BYTES, RequestHead, parse_request
+from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, RequestHead, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Front, Relay
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
@@ -313,15 +313,21 @@ class ClientConnection(Front):
     def _head_of(self, raw: bytes) -> RequestHead:
         """A request's head; the same bytes as of the one before say the same. Raises FramingError."""
         last = self._last_head
-        if last is None or last.raw != raw:
-            last = self._last_head = parse_request(raw)
-        return last
+        if last is not None and last.raw == raw:
+            return last
+        head = parse_request(raw)
+        if len(raw) <= MOST_REMEMBERED_BYTES:
+            self._last_head = head
+        return head
 
     def _hand_over(self, rest: bytes, *, was_forwarded: bool) -> None:
         """The client speaks HTTP/2: the connection is gRPC's from here on, if the server speaks that."""
         from modelward.monitor.grpc.connection import GrpcConnection  # noqa: PLC0415 - memory, where none does
 
         target = self._proxy.state.grpc_server
+        if self._proxy.state.config is None:
+            self._refuse(503, "the monitor has no configuration yet")
+            return
         if target is None:
             self._refuse(400, "this model server speaks no gRPC: use HTTP/1.1, or write server.grpcPort")
             return

@@ -117,18 +117,28 @@ class Asked(NamedTuple):
     """The answer is a v2 inference response, whose predictions can be read."""
 
 
+_LONGEST_REMEMBERED: Final = 256
+"""Bytes of a path."""
 _NOTHING: Final = Asked(is_prediction=False, is_v2_inference=False)
 _PREDICTION: Final = Asked(is_prediction=True, is_v2_inference=False)
 
 
-@lru_cache(maxsize=256)
 def asked(protocol: ServerProtocol, method: str, target: bytes) -> Asked:
     """What a request for `target` (a path and perhaps a query) asks for."""
+    path = target.partition(b"?")[0]
+    return (_remembered if len(path) <= _LONGEST_REMEMBERED else _asked)(protocol, method, path)
+
+
+@lru_cache(maxsize=256)
+def _remembered(protocol: ServerProtocol, method: str, path: bytes) -> Asked:
+    return _asked(protocol, method, path)
+
+
+def _asked(protocol: ServerProtocol, method: str, path: bytes) -> Asked:
     if method != "POST":
         return _NOTHING
     if protocol is ServerProtocol.HTTP:
         return _PREDICTION
-    path = target.partition(b"?")[0]
     if protocol is ServerProtocol.OPENAI:
         return _PREDICTION if path in _OPENAI_PREDICTIONS else _NOTHING
     match = _V2_PREDICTION.fullmatch(path)

@@ -12,6 +12,8 @@ import httptools
 from modelward.monitor.bodies import ENDED, Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+MOST_REMEMBERED_BYTES: Final = 4 * 1024
+"""Of a head that is kept with its connection, in case the next one is the same."""
 
 _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204

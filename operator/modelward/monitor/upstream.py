@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Final, cast
 
 from modelward.monitor.bodies import Body, FramingError, LengthBody, UntilCloseBody
-from modelward.monitor.heads import MAX_HEAD_BYTES, ResponseHead, parse_response
+from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, ResponseHead, parse_response
 from modelward.monitor.traffic import Target
 
 MAX_IDLE_SECONDS: Final = 1.0
@@ -187,6 +187,16 @@ class Upstream:
             return
         self._client.answer_lost("the model server closed the connection before its answer was complete")
 
+    def _head_of(self, data: bytes, end: int) -> ResponseHead:
+        """An answer's head; the same bytes as of the one before say the same. Raises FramingError."""
+        last = self._last_head
+        if last is not None and data.startswith(last.raw):
+            return last
+        head = parse_response(data[:end])
+        if end <= MOST_REMEMBERED_BYTES:
+            self._last_head = head
+        return head
+
     def _follow(self, data: bytes) -> None:
         while self._body is None:
             if self._buffer:
@@ -198,9 +208,7 @@ class Upstream:
                     raise FramingError(message)
                 self._buffer = data
                 return
-            head = self._last_head
-            if head is None or not data.startswith(head.raw):
-                head = self._last_head = parse_response(data[:end])
+            head = self._head_of(data, end)
             self._buffer = b""
             whole, data = data, data[end:]
             if head.status < _FIRST_FINAL_STATUS:

@@ -94,7 +94,7 @@ def _are(texts: pa.StringArray, kind: pa.DataType) -> bool:
         return False
     try:
         pc.cast(trimmed, kind)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # the second: times of day, which are no numbers
         return False
     return True
 
