@@ -1,6 +1,5 @@
 """Rollouts on real pods under live traffic."""
 
-import json
 from typing import Final
 
 import pytest

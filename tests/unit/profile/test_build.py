@@ -190,6 +190,13 @@ def test_a_column_with_leading_zeros_is_text(tmp_path: Path) -> None:
     assert numeric(profile, "x").minimum == -0.7
 
 
+def test_times_of_day_are_text(tmp_path: Path) -> None:
+    """They are no numbers, and a column of them keeps no other from being counted."""
+    profile = of_csv(tmp_path, "t,x\n" + "10:30,1\n" * 50 + "11:30,2\n" * 50)
+    assert categorical(profile, "t").categories == ("10:30", "11:30")
+    assert numeric(profile, "x").maximum == 2
+
+
 def test_numbers_may_have_blanks_and_gaps(tmp_path: Path) -> None:
     """What says that a number is missing makes no text of its column."""
     found = numeric(of_csv(tmp_path, "x,y\n 1,a\nNaN,a\n2.5 ,a\nNA,a\n1e3,a\n"), "x")
