@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# All at once: those on the cluster wait most of the time and take longest, and the others give way to them. Programs
+# First those on the cluster, which mostly wait, and those on API servers, which give way to them; then the others: with
+# all of them at once on two processors, pods and API servers answer so late that tests' limits are reached. Programs
 # are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
 # end.
 set -euo pipefail
@@ -77,10 +78,10 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadgroup "${on_cluster[@]}"
 fi
 [[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 \
-    "${tests[@]}" --numprocesses=3 --dist=worksteal "${on_api_server[@]}"
-[[ ${#others[@]} -eq 0 ]] || begin others behind 10 \
-    "${tests[@]}" --numprocesses=4 --dist=loadfile "${others[@]}"
+    "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
 [[ $# -gt 0 ]] || begin check behind 10 make --no-print-directory check verify
-[[ $# -gt 0 ]] || begin compiled behind 10 make --no-print-directory test-compiled
-show check compiled others apiserver cluster # the longest last
+show check apiserver cluster
+[[ $# -gt 0 ]] || begin compiled behind 5 make --no-print-directory test-compiled
+[[ ${#others[@]} -eq 0 ]] || begin others "${tests[@]}" --numprocesses=3 --dist=loadfile "${others[@]}"
+show compiled others # the longer last
 [[ -z "$failed" ]]
