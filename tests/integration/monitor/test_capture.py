@@ -212,6 +212,13 @@ async def test_nothing_is_left_behind(start_monitor: MonitorFactory, server: Mod
     """When the monitor is killed its second process goes, too, even if it is stalled."""
     monitor = started(start_monitor, server)
     worker = worker_of(monitor)
+    # It asks to die with its parent before it bounds its memory: one stopped earlier could not.
+    bounded = await asyncio.to_thread(
+        processes.until,
+        lambda: resource.prlimit(worker, resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY,
+        LIMIT_SECONDS,
+    )
+    assert bounded
     os.kill(worker, signal.SIGSTOP)
     monitor.send_signal(signal.SIGKILL)
     gone = await asyncio.to_thread(processes.until, lambda: processes.born(worker) is None, LIMIT_SECONDS)
