@@ -179,7 +179,7 @@ class EvidenceBook:
         entry = self._entries.get(key)
         if entry is None or entry.ledger is None:
             return None
-        return Subject(key, _configs(entry.plan), entry.ledger.time, entry.queries, entry.is_suspicious)
+        return Subject(key, _configs(entry.plan), entry.ledger.time, entry.queries)
 
     def take(self, results: Mapping[Key, Polled]) -> set[Key]:
         """Take in what a poll brought; return the deployments whose reconcile it should wake."""

@@ -25,8 +25,6 @@ class Subject:
     """End of the last block that was consumed, unix seconds; None: only the newest is wanted."""
     queries: TeamQueries = NO_QUERIES
     """The team's own, asked for the same blocks."""
-    is_suspicious: bool = False
-    """Evidence against it is building up: what its pods lack is asked for too."""
 
 
 BlockOfRevisions: TypeAlias = Mapping[tuple[str, str], Block]

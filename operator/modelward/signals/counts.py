@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from modelward.conventions import BLOCK_SECONDS
 from modelward.decide.observation import MetricsState, PodPressure
@@ -35,6 +35,9 @@ at once than the polls that it could not answer, and what was had is kept when a
 MAX_CATCH_UP_BLOCKS: Final = 720
 """An hour. Blocks further back are Unknown."""
 
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -52,7 +55,7 @@ class Polled:
     drift: Mapping[str, float] = field(default_factory=dict)
     """Value of each drift detector that has one, as of the last block."""
     pressures: tuple[PodPressure, ...] = ()
-    """What pods lack, of a deployment that is suspicious."""
+    """What its pods lack, as of the last block."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with the team's queries, by objective and detector."""
 
@@ -156,8 +159,7 @@ class CountsPoller:
             span.set_attributes(
                 {"modelward.deployments": len(shard.subjects), "modelward.blocks": len(shard.times)}
             )
-            counted = await self._counted(shard)
-            pressures = await self._pressures(shard)
+            counted, pressures = await _both(self._counted(shard), _pressures(shard))
             silent = [
                 key for key, blocks in counted.blocks.items() if blocks and key not in counted.with_series
             ]
@@ -178,17 +180,6 @@ class CountsPoller:
             )
             for subject in shard.subjects
         }
-
-    async def _pressures(self, shard: _Shard) -> Mapping[Key, tuple[PodPressure, ...]]:
-        """Return what pods lack; without an answer it is as if nobody measured it."""
-        keys = [subject.key for subject in shard.subjects if subject.is_suspicious]
-        if not keys:
-            return {}
-        try:
-            return read_pressures(await shard.prometheus.instant(pressures_query(keys), shard.times[-1]))
-        except NoAnswerError as error:
-            _log.warning("not known what the pods of %d deployments lack: %s", len(keys), error)
-            return {}
 
     async def _ask_team(self, subject: Subject, polled: Polled, deliver: Deliver) -> None:
         times = tuple(at for at, _ in polled.blocks)
@@ -220,6 +211,12 @@ def newest_block(now: float, block_seconds: int, evaluation_delay_seconds: float
     return int((now - evaluation_delay_seconds) // block_seconds) * block_seconds
 
 
+async def _pressures(shard: _Shard) -> Mapping[Key, tuple[PodPressure, ...]]:
+    """Return what pods lack. Asked with every block: a decision on it must know, and one block may decide."""
+    query = pressures_query([subject.key for subject in shard.subjects])
+    return read_pressures(await shard.prometheus.instant(query, shard.times[-1]))
+
+
 async def _evaluate(shard: _Shard, query: str, step: int) -> tuple[Series, ...]:
     first, last = shard.times[0], shard.times[-1]
     if first == last:
@@ -228,16 +225,15 @@ async def _evaluate(shard: _Shard, query: str, step: int) -> tuple[Series, ...]:
 
 
 async def _both(
-    one: Coroutine[None, None, tuple[Series, ...]], other: Coroutine[None, None, tuple[Series, ...]]
-) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    one: Coroutine[None, None, _One], other: Coroutine[None, None, _Other]
+) -> tuple[_One, _Other]:
     """Await two queries; an error of either ends both and is raised as it is, not as a group."""
-    tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
+    first, second = asyncio.ensure_future(one), asyncio.ensure_future(other)
     try:
-        first, second = await asyncio.gather(*tasks)
+        return await asyncio.gather(first, second)
     finally:
-        for task in tasks:
-            task.cancel()
-    return first, second
+        first.cancel()
+        second.cancel()
 
 
 def _never_scraped(subject: Subject, blocks: tuple[TimedBlock, ...]) -> Polled:

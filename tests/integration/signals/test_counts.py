@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -260,20 +259,15 @@ async def test_names_are_matched_with_their_namespace(
 
 
 @again_if_scrapes_were_late
-async def test_what_pods_lack_is_asked_where_evidence_builds_up(
+async def test_what_pods_lack_is_asked_with_the_counts(
     prometheus: PrometheusServer, poller: CountsPoller, exporter: Exporter, namespace: str
 ) -> None:
-    """Of the deployments that are suspicious alone, and beside the counts."""
+    """One block may decide, and the decision must know of it: no evidence has to build up first."""
     key = Key(namespace, "web")
     exporter.new_pod(namespace, "web", "web-1")
     labels = f'{{namespace="{namespace}",deployment="web",revision="web-1",pod="a"}}'
     exporter.pages["team"] = f"{RECORD_THROTTLED}{labels} 0.5\n{RECORD_MEMORY}{labels} 0.5\n"
     end = await prometheus.settle()
-    suspicious = Subject(key, {"latency": CONFIG}, end - 1, is_suspicious=True)
-    found: list[Polled] = []
-    for subject in (suspicious, replace(suspicious, is_suspicious=False)):
-        await poller.poll([subject], end, lambda polled: found.append(polled[key]))
-    asked, not_asked = found
-    assert asked.pressures == (PodPressure("web-1", PressureKind.THROTTLED, 0.5),)
-    assert not_asked.pressures == ()
-    assert asked.blocks == not_asked.blocks
+    found: dict[Key, Polled] = {}
+    await poller.poll([Subject(key, {"latency": CONFIG}, end - 1)], end, found.update)
+    assert found[key].pressures == (PodPressure("web-1", PressureKind.THROTTLED, 0.5),)

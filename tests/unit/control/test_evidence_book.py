@@ -219,12 +219,9 @@ def test_a_detector_without_a_value_is_unknown() -> None:
     assert (made[KEY].drift, made[KEY].drift_unknown) == ((), ("psi",))
 
 
-def test_what_pods_lack_is_asked_for_where_evidence_builds_up() -> None:
+def test_what_pods_lack_is_kept_as_of_the_last_block() -> None:
     """It is news when it comes and when it goes, not with each change of its value."""
     made = book(Pace.SETTLED)
-    assert [subject.is_suspicious for subject in made.everyone()] == [False]
-    made.take({KEY: counted(5, 50, 50)})
-    assert [subject.is_suspicious for subject in made.everyone()] == [True]
 
     def lacking(time: int, *values: float) -> Polled:
         found = tuple(PodPressure(REVISION, PressureKind.THROTTLED, value) for value in values)
