@@ -126,9 +126,7 @@ def _was_compared(situation: Situation) -> bool:
     """Return whether the serving revision was compared with a good one since it was breached, and stayed."""
     incident = situation.status.incident
     return (
-        incident is not None
-        and incident.revision == situation.status.stable_revision
-        and incident.probed_at is not None
+        incident is not None and incident.revision == situation.status.stable_revision and incident.probes > 0
     )
 
 

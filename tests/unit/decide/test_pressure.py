@@ -131,6 +131,21 @@ def test_what_it_lacks_is_told_of_a_revision_that_was_compared() -> None:
     assert "pods of m-2 throttled in 40% of scheduling periods" in world.status.incident.message
 
 
+def test_a_comparison_that_never_had_traffic_is_none() -> None:
+    """Other revisions' pods were in the way of a share: what the suspect lacks may still be its own fault."""
+    world = promoted(objectives=[{"name": "availability", "availability": {}, "target": "99%"}, ACCURACY])
+    world.pods("m-0", pods=1)
+    world.pressures = lacking(PressureKind.THROTTLED, 0.4, "m-2")
+    world.see(breached("m-2"))
+    assert world.settle() == ["Probe"]
+    world.now += world.spec.rollout.progress_deadline
+    assert world.settle() == ["EndProbe"]
+    assert world.status.incident is not None
+    assert world.status.incident.probed_at is not None
+    assert (world.status.incident.probes, world.status.incident.reason) == (0, "CauseUnknown")
+    assert "throttled" not in world.status.incident.message
+
+
 def test_a_cause_that_shows_is_told_also_where_there_is_nothing_to_go_back_to() -> None:
     """The reason why nothing is done stays, and the cause is named once; it is not taken back."""
     world = serving(objectives=[LATENCY])
