@@ -162,6 +162,7 @@ class Counts:
         "per_token",
         "predictions",
         "receipts",
+        "refused",
         "reload_failures",
         "requests",
         "requests_in_flight",
@@ -196,6 +197,8 @@ class Counts:
         self.unreachable = 0
         self.upstream_cut = 0
         self.client_gone = 0
+        self.refused = 0
+        """gRPC calls that the server said it had not begun with."""
         self.malformed_requests = 0
         self.unread = 0
         """Connections that were reset because their client took nothing of an answer for too long."""

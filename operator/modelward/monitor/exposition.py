@@ -247,6 +247,7 @@ class _OperationsCollector(Collector):
             ("unreachable", counts.unreachable),
             ("cut", counts.upstream_cut),
             ("client_gone", counts.client_gone),
+            ("refused", counts.refused),
             ("malformed", counts.malformed_requests),
         ):
             failures.add_metric([config.deployment, config.revision, reason], value)

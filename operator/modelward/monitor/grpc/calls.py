@@ -4,6 +4,10 @@ A call is a stream of HTTP/2 (gRPC, "gRPC over HTTP2"): the client's headers beg
 hold its status and end it. A ModelInfer of the Open Inference Protocol is an event as a prediction over HTTP
 is: its time is from its headers to the end of its stream, and its status counts as the HTTP status of the
 same meaning does (status.py). Calls of other methods are none.
+
+A call that the server says it has not begun with is no event: it refuses the stream, or goes away and names
+an earlier one as its last. Such calls have not failed (RFC 9113 8.7): clients may send them again at once,
+which gRPC's libraries do by themselves (A6, "Transparent Retries"), and what becomes of them then counts.
 """
 
 import time
@@ -22,6 +26,9 @@ MAX_CALLS: Final = 10_000
 """Calls of a connection that are followed at once; servers let a client have some hundred."""
 _FIRST_FINAL_STATUS: Final = b"200"
 _HTTP_OK: Final = 200
+_REFUSED_STREAM: Final = 7
+"""RFC 9113 7."""
+_ANY_STREAM: Final = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -42,13 +49,15 @@ class Call:
 class Calls:
     """The calls of one connection."""
 
-    __slots__ = ("_is_lost", "_last", "_open", "_port", "_state", "is_forwarded")
+    __slots__ = ("_is_lost", "_last", "_last_taken", "_open", "_port", "_state", "is_forwarded")
 
     def __init__(self, state: MonitorState, port: Port, *, is_forwarded: bool) -> None:
         self._state = state
         self._port = port
         self._open: dict[int, Call] = {}
         self._last = 0
+        self._last_taken = _ANY_STREAM
+        """The server takes no calls beyond this one's stream."""
         self._is_lost = False
         self.is_forwarded = is_forwarded
         """They go to another revision."""
@@ -75,14 +84,17 @@ class Calls:
         self._open[stream] = call
         self._state.counts.requests_in_flight += 1
         self._count_begun(1)
+        if stream > self._last_taken:
+            self._refuse(stream)
 
     def asked_all(self, stream: int) -> None:
         """The client has sent all of a call."""
         if stream in self._open:
             self._open[stream].is_asked = True
 
-    def given_up(self, stream: int) -> None:
-        """The client has reset a call."""
+    def given_up(self, stream: int, error: int) -> None:
+        """The client has reset a call, whatever its error code says."""
+        _ = error
         self._end(stream, Ending.CLIENT_GONE)
 
     # What the server's frames say.
@@ -102,9 +114,19 @@ class Calls:
         """The server has ended a call."""
         self._end(stream, Ending.ANSWERED)
 
-    def cut(self, stream: int) -> None:
-        """The server has reset a call."""
-        self._end(stream, Ending.CUT)
+    def cut(self, stream: int, error: int) -> None:
+        """The server has reset a call, or refused it."""
+        if error == _REFUSED_STREAM and self._is_unanswered(stream):
+            self._refuse(stream)
+        else:
+            self._end(stream, Ending.CUT)
+
+    def refuse_after(self, last_stream: int) -> None:
+        """The server goes away, and has not begun with calls beyond this stream."""
+        self._last_taken = min(self._last_taken, last_stream)
+        for stream in tuple(self._open):
+            if stream > last_stream and self._is_unanswered(stream):
+                self._refuse(stream)
 
     # What becomes of the connection.
 
@@ -136,12 +158,28 @@ class Calls:
         elif self._port is Port.SERVING:
             self._state.counts.requests += number
 
+    def _is_unanswered(self, stream: int) -> bool:
+        """Whether a call is under way of whose answer nothing has come."""
+        call = self._open.get(stream)
+        return call is not None and call.http_status is None
+
+    @property
+    def _is_counted(self) -> bool:
+        return self._port is Port.SERVING and not self.is_forwarded
+
+    def _refuse(self, stream: int) -> None:
+        """Let go of a call that the server has not begun with."""
+        del self._open[stream]
+        self._state.counts.requests_in_flight -= 1
+        if self._is_counted:
+            self._state.counts.refused += 1
+
     def _end(self, stream: int, ending: Ending) -> None:
         call = self._open.pop(stream, None)
         if call is None:
             return
         self._state.counts.requests_in_flight -= 1
-        if self.is_forwarded or self._port is not Port.SERVING:
+        if not self._is_counted:
             return
         duration_s = time.perf_counter() - call.started_s
         http_status = call.http_status

@@ -1,7 +1,8 @@
 """Follows the frames of one direction of an HTTP/2 connection (RFC 9113) as its bytes pass.
 
-Frames are read as far as calls are concerned: header blocks, the ends of streams, and the size of the table
-that the other direction's header blocks are packed with (RFC 7541). Contents of DATA are skipped, not kept.
+Frames are read as far as calls are concerned: header blocks, the ends of streams, which of them are refused,
+and the size of the table that the other direction's header blocks are packed with (RFC 7541). Contents of
+DATA are skipped, not kept.
 """
 
 from typing import Final, Protocol
@@ -11,6 +12,7 @@ from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
     Frame,
+    GoAwayFrame,
     HeadersFrame,
     PushPromiseFrame,
     RstStreamFrame,
@@ -26,7 +28,7 @@ MAX_BLOCK_FRAMES: Final = 16
 """Most frames of a header block: more, of next to nothing each, are an attack (CVE-2024-27316 and others)."""
 MAX_TABLE_BYTES: Final = 64 * 1024
 """Largest table of headers that is kept for a direction; peers use 4 KiB unless they agree on another."""
-_READ: Final = (HeadersFrame, ContinuationFrame, RstStreamFrame, SettingsFrame, PushPromiseFrame)
+_READ: Final = (HeadersFrame, ContinuationFrame, RstStreamFrame, GoAwayFrame, SettingsFrame, PushPromiseFrame)
 
 
 class NotFollowedError(ValueError):
@@ -42,8 +44,11 @@ class Follower(Protocol):
     def ended(self, stream: int) -> None:
         """The sender has ended its side of a stream."""
 
-    def reset(self, stream: int) -> None:
-        """The sender has given a stream up."""
+    def reset(self, stream: int, error: int) -> None:
+        """The sender has given a stream up, with an error code of RFC 9113 7."""
+
+    def going_away(self, last_stream: int) -> None:
+        """The sender takes no streams beyond this one of the other side's."""
 
     def table_size(self, size_bytes: int) -> None:
         """The sender lets the other side use a table of headers of this size."""
@@ -161,7 +166,9 @@ class Frames:
             assert self._begun is not None  # noqa: S101 - _check_order has seen to it
             self._continue(self._begun, frame)
         elif isinstance(frame, RstStreamFrame):
-            self._follower.reset(frame.stream_id)
+            self._follower.reset(frame.stream_id, frame.error_code)
+        elif isinstance(frame, GoAwayFrame):
+            self._follower.going_away(frame.last_stream_id)
         elif isinstance(frame, SettingsFrame):
             size = frame.settings.get(SettingsFrame.HEADER_TABLE_SIZE)
             if size is not None:

@@ -22,6 +22,9 @@ class _Asking:
         self.ended = calls.asked_all
         self.reset = calls.given_up
 
+    def going_away(self, last_stream: int) -> None:
+        """Speak of the server's streams, of which gRPC has none."""
+
     def table_size(self, size_bytes: int) -> None:
         self.answers.allow_table(size_bytes)
 
@@ -29,13 +32,14 @@ class _Asking:
 class _Answering:
     """Takes what the server's frames say."""
 
-    __slots__ = ("ended", "headers", "questions", "reset")
+    __slots__ = ("ended", "going_away", "headers", "questions", "reset")
     questions: Frames
 
     def __init__(self, calls: Calls) -> None:
         self.headers = calls.answered
         self.ended = calls.answered_all
         self.reset = calls.cut
+        self.going_away = calls.refuse_after
 
     def table_size(self, size_bytes: int) -> None:
         self.questions.allow_table(size_bytes)

@@ -1,0 +1,112 @@
+"""Which calls of a gRPC connection are events, by what either side says of them."""
+
+import pytest
+
+from modelward.api.monitorconfig import MonitorConfig
+from modelward.monitor.events import Ending
+from modelward.monitor.exchange import Port
+from modelward.monitor.grpc.calls import PREDICTION_PATH, Calls
+from modelward.monitor.state import MonitorState
+
+REFUSED_STREAM, INTERNAL_ERROR, CANCEL = 7, 2, 8
+ASKED = {b":path": PREDICTION_PATH}
+BEGUN = {b":status": b"200"}
+GOOD = {b"grpc-status": b"0"}
+
+
+def state() -> MonitorState:
+    """A monitor's state with an objective of availability."""
+    made = MonitorState(started_s=0.0)
+    config = {
+        "namespace": "shop",
+        "deployment": "d",
+        "revision": "d-1",
+        "server": {"port": 1, "grpc_port": 2},
+        "objectives": [{"name": "availability", "config": "a1", "kind": "availability"}],
+    }
+    made.take_config(MonitorConfig.model_validate(config))
+    return made
+
+
+def asked(of: MonitorState, *streams: int) -> Calls:
+    """Calls under way of a connection on the serving port."""
+    calls = Calls(of, Port.SERVING, is_forwarded=False)
+    for stream in streams:
+        calls.asked(stream, ASKED)
+        calls.asked_all(stream)
+    return calls
+
+
+def verdicts(of: MonitorState) -> tuple[float, float]:
+    """Good and bad events."""
+    found = {"good": 0.0, "bad": 0.0}
+    for key, value in of.counts.events.current():
+        found[key[3]] += value
+    return found["good"], found["bad"]
+
+
+def test_a_refused_stream_is_no_event() -> None:
+    """What the server has not begun with is no sign of its health, and the connection goes on."""
+    of = state()
+    calls = asked(of, 1, 3)
+    calls.cut(1, REFUSED_STREAM)
+    calls.answered(3, BEGUN | GOOD)
+    calls.answered_all(3)
+    assert (verdicts(of), of.counts.refused, of.counts.upstream_cut) == ((1, 0), 1, 0)
+    assert of.counts.requests_in_flight == 0
+
+
+@pytest.mark.parametrize("error", [INTERNAL_ERROR, CANCEL])
+def test_a_stream_reset_for_another_reason_is_bad(error: int) -> None:
+    """The server had begun with it, and broke off."""
+    of = state()
+    asked(of, 1).cut(1, error)
+    assert (verdicts(of), of.counts.refused, of.counts.upstream_cut) == ((0, 1), 0, 1)
+
+
+def test_a_begun_answer_can_not_be_refused() -> None:
+    """A server that contradicts itself has broken its answer off: no client sends that call again."""
+    of = state()
+    calls = asked(of, 1, 3)
+    for stream in (1, 3):
+        calls.answered(stream, BEGUN)
+    calls.cut(1, REFUSED_STREAM)
+    calls.refuse_after(1)
+    calls.end_all(Ending.CUT)
+    assert (verdicts(of), of.counts.refused) == ((0, 2), 0)
+
+
+def test_calls_beyond_the_last_that_a_leaving_server_takes_are_no_events() -> None:
+    """Neither those under way nor those that follow; the others are answered, or broken off with it."""
+    of = state()
+    calls = asked(of, 1, 3, 5, 7)
+    calls.refuse_after(2**31 - 1)
+    assert len(calls) == 4
+    calls.refuse_after(3)
+    calls.refuse_after(5)  # RFC 9113 6.8: it may not go up again
+    calls.asked(9, ASKED)
+    assert len(calls) == 2
+    calls.answered(1, BEGUN | GOOD)
+    calls.answered_all(1)
+    calls.end_all(Ending.CUT)
+    assert (verdicts(of), of.counts.refused, of.counts.unreachable) == ((1, 1), 3, 1)
+    assert of.counts.requests_in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("port", "is_forwarded"), [(Port.SYNTHETIC, False), (Port.SERVING, True)], ids=["synthetic", "forwarded"]
+)
+def test_what_is_not_counted_is_not_counted_as_refused(port: Port, *, is_forwarded: bool) -> None:
+    """Calls of gates, and those sent on to another revision, say nothing of this one."""
+    of = state()
+    calls = Calls(of, port, is_forwarded=is_forwarded)
+    calls.asked(1, ASKED)
+    calls.cut(1, REFUSED_STREAM)
+    assert (of.counts.refused, of.counts.requests_in_flight) == (0, 0)
+
+
+def test_a_client_refuses_nothing() -> None:
+    """A client gives its own calls up, whatever its error code says."""
+    of = state()
+    asked(of, 1).given_up(1, REFUSED_STREAM)
+    assert (verdicts(of), of.counts.refused, of.counts.client_gone) == ((0, 0), 0, 1)
