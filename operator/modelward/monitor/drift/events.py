@@ -1,6 +1,7 @@
 """Counts the values of inputs that a team's detectors have as events, among all values of those inputs.
 
-Each value is one that JSON has. As with bins, a value means the same here and in the profile.
+Each value is one that JSON has. As with bins, a value means the same here and in the profile: what is missing
+or unlisted is what falls into these bins.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +9,15 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily
 
-from modelward.api.binning import DriftConfig, EventValues, FeatureBins, ValueEvents, is_missing, number_of
+from modelward.api.binning import (
+    BIN_MISSING,
+    BIN_OTHER,
+    DriftConfig,
+    EventValues,
+    FeatureBins,
+    ValueEvents,
+    number_of,
+)
 from modelward.conventions import METRIC_VALUE_EVENTS, VALUE_EVENT, VALUE_OTHER
 
 _LABELS: Final = ("deployment", "revision", "profile", "detector", "config", "result")
@@ -68,7 +77,7 @@ class _Counted:
 
 def _test(events: ValueEvents, feature: FeatureBins) -> Callable[[object], bool]:
     bound = 0.0 if events.bound is None else events.bound
-    unlisted = feature.bins
+    unlisted, missing = (feature.labels.index(label) for label in (BIN_OTHER, BIN_MISSING))
 
     def number_is(holds: Callable[[float], bool]) -> Callable[[object], bool]:
         def test(value: object) -> bool:
@@ -78,7 +87,7 @@ def _test(events: ValueEvents, feature: FeatureBins) -> Callable[[object], bool]
         return test
 
     return {
-        EventValues.MISSING: is_missing,
+        EventValues.MISSING: lambda value: feature.bin_of(value) == missing,
         EventValues.UNLISTED: lambda value: feature.bin_of(value) == unlisted,
         EventValues.BELOW: number_is(lambda number: number < bound),
         EventValues.ABOVE: number_is(lambda number: number > bound),

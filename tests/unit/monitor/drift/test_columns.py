@@ -71,7 +71,22 @@ def test_a_feature_without_a_tensor_is_missing() -> None:
     assert of_tensors(tensors[:1], CONFIG) == {"a": [1, 2], "c": [None, None]}
 
 
-@pytest.mark.parametrize("body", [None, 3, "text", [], [[1, 2]], {"other": 1}])
+def test_a_row_that_is_null_has_no_values() -> None:
+    """Each feature is missing in it, beside rows of either form."""
+    assert of_json([{"a": 1, "c": 3}, None], CONFIG) == {"a": [1, None], "c": [3, None]}
+    assert of_json([None, [1, 2, 3], [1, None, None]], CONFIG) == {"a": [None, 1, 1], "c": [None, 3, None]}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [([], [None, None, None]), ([5], [5, 5, 5]), ([5, 6], [5, 6, None])]
+)
+def test_a_shorter_tensor(given: list[object], found: list[object]) -> None:
+    """One value holds for all rows; where a tensor has none for a row, it is missing in it."""
+    tensors = [Tensor("a", (3,), [1, 2, 3]), Tensor("c", (len(given),), given)]
+    assert of_tensors(tensors, CONFIG) == {"a": [1, 2, 3], "c": found}
+
+
+@pytest.mark.parametrize("body", [None, [None], 3, "text", [], [[1, 2]], {"other": 1}])
 def test_other_json_has_no_columns(body: object) -> None:
     """A body in no known form is not guessed at."""
     assert of_json(body, CONFIG) == {}
