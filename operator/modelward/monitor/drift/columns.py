@@ -37,8 +37,8 @@ def of_tensors(tensors: Sequence[Tensor], config: DriftConfig) -> Mapping[str, S
     names = {feature.name for feature in config.features}
     named = {tensor.name: tensor.data for tensor in tensors if tensor.name in names and _is_column(tensor)}
     if named:
-        rows = max(map(len, named.values()))
-        return {feature.name: _of_length(rows, named.get(feature.name, ())) for feature in config.features}
+        longest = max(map(len, named.values()))
+        return {feature.name: _of_length(longest, named.get(feature.name, ())) for feature in config.features}
     for tensor in tensors:
         rows = _rows(tensor, config.columns)
         if rows is not None and len(tensor.data) == rows * config.columns:
