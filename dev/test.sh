@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# First those on the cluster, which mostly wait, and those on API servers, which give way to them; then the others: with
-# all of them at once on two processors, pods and API servers answer so late that tests' limits are reached. Programs
+# Those on the cluster mostly wait: all other parts run beside them, and give way to them, one part after another, as
+# with several at once on two processors pods and API servers answer so late that tests' limits are reached. Programs
 # are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
 # end.
 set -euo pipefail
@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
 declare -A process=()
+niceness=5
+before="" # the part that the next one waits for
 failed=""
 
 # begin PART COMMAND... - in the background.
@@ -19,11 +21,15 @@ begin() {
     process[$1]=$!
 }
 
-# behind NICENESS COMMAND... - gives way to the cluster's processes. In a session of its own, for where the kernel
-# shares out processors by session first (sched_autogroup in sched(7)).
-behind() {
-    exec setsid nice --adjustment="$1" bash -c \
-        '{ echo "$0" >/proc/self/autogroup; } 2>/dev/null || true; exec "$@"' "$@"
+# next PART COMMAND... - in the background, when the part that was begun so before has ended. It gives way to the
+# cluster's processes, in a session of its own, for where the kernel shares out processors by session first
+# (sched_autogroup in sched(7)).
+next() {
+    begin "$1" setsid nice --adjustment=$niceness bash -c '
+        { echo "$1" >/proc/self/autogroup; } 2>/dev/null || true
+        [[ -z "$2" ]] || tail --pid="$2" --follow /dev/null
+        exec "${@:3}"' "$1" "$niceness" "${before:+${process[$before]}}" "${@:2}"
+    before=$1
 }
 
 # show PART... - the output of each that has begun as it comes, to its end. In the background as well: a signal then
@@ -77,11 +83,9 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadgroup "${on_cluster[@]}"
 fi
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 \
-    "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
-[[ $# -gt 0 ]] || begin check behind 10 make --no-print-directory check verify
-show check apiserver cluster
-[[ $# -gt 0 ]] || begin compiled behind 5 make --no-print-directory test-compiled
-[[ ${#others[@]} -eq 0 ]] || begin others "${tests[@]}" --numprocesses=3 --dist=loadfile "${others[@]}"
-show compiled others # the longer last
+[[ $# -gt 0 ]] || next check make --no-print-directory check verify
+[[ ${#on_api_server[@]} -eq 0 ]] || next apiserver "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
+[[ $# -gt 0 ]] || next compiled make --no-print-directory test-compiled
+[[ ${#others[@]} -eq 0 ]] || next others "${tests[@]}" --numprocesses=3 --dist=loadfile "${others[@]}"
+show check apiserver compiled cluster others
 [[ -z "$failed" ]]
