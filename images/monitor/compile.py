@@ -32,6 +32,7 @@ MODULES: Final = (
     "relay",
     "state",
     "store_watch",
+    "stream_content",
     "streams",
     "trace",
     "traffic",

@@ -32,7 +32,8 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
 
 
 def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
-    duration_s = time.perf_counter() - exchange.started_s
+    now_s = time.perf_counter()
+    duration_s = now_s - exchange.started_s
     status = None if exchange.answer is None else exchange.answer.status
     stream = exchange.stream
     if stream is None:
@@ -46,7 +47,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             exchange.request_complete,
             is_streamed=True,
             first_token_s=token_s,
-            tokens=stream.tokens,
+            generated=stream.generated(now_s),
         )
     if exchange.on_serving_port and not exchange.is_forwarded:
         _count(exchange, outcome, state)
@@ -158,10 +159,11 @@ def count_call(outcome: Outcome, state: MonitorState, *, is_prediction: bool) ->
 def _count_stream(stream: EventStream, outcome: Outcome, state: MonitorState) -> None:
     counts = state.counts
     counts.stream_events += stream.events
-    counts.output_tokens += outcome.tokens
+    counts.output_tokens += outcome.generated.tokens
+    counts.untimed_streams += not outcome.generated.is_timed
     if outcome.first_token_s is None or outcome.status is None:
         return
     status = _CLASSES[outcome.status // 100]
     counts.first_tokens.observe(status, outcome.first_token_s)
-    if outcome.per_token_s is not None and outcome.ending is Ending.ANSWERED:
-        counts.per_token.observe(status, outcome.per_token_s)
+    if outcome.generated.per_token_s is not None and outcome.ending is Ending.ANSWERED:
+        counts.per_token.observe(status, outcome.generated.per_token_s)

@@ -172,6 +172,7 @@ class Counts:
         "uncounted",
         "unreachable",
         "unread",
+        "untimed_streams",
         "upstream_cut",
     )
 
@@ -182,6 +183,8 @@ class Counts:
         self.per_token = DurationHistogram()
         """Of streamed answers: mean time of their tokens after the first."""
         self.output_tokens = 0
+        self.untimed_streams = 0
+        """Streamed answers whose time per token is not known."""
         self.stream_events = 0
         self.predictions = 0
         """Rows of the answers that were read, which may have many each."""

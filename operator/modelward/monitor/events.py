@@ -20,9 +20,9 @@ An event is a prediction request that the pod's own server was given on the serv
   answers that are not streamed are no events. A stream that its client leaves before that is a bad event
   when it had already waited too long; so is a request without any answer, if it was complete.
 - latency of output tokens: good when the tokens of a streamed answer after its first took at most `within_ms`
-  each, on average (OpenTelemetry's gen_ai.server.time_per_output_token: from the first token to the answer's
-  end, over one less than its tokens). Answers of fewer than two tokens are no events; a stream that its
-  client leaves is a bad event when it had been too slow by then.
+  each, on average (streams.py says how that is found). Answers of fewer than two tokens are no events, nor
+  are those whose tokens can't be known, which are counted as such; a stream that its client leaves is a bad
+  event when it had been too slow by then.
 - accuracy: counted from labels (labels.py), never here.
 """
 
@@ -40,6 +40,7 @@ from modelward.api.monitorconfig import (
     ObjectiveConfig,
     ServerProtocol,
 )
+from modelward.monitor.streams import NOTHING, Generated
 
 _V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infer|generate|generate_stream)")
 _OPENAI_PREDICTIONS: Final = frozenset(
@@ -71,10 +72,10 @@ class Outcome:
         "duration_s",
         "ending",
         "first_token_s",
+        "generated",
         "is_streamed",
         "request_complete",
         "status",
-        "tokens",
     )
 
     def __init__(  # noqa: PLR0913 - all that is known of it
@@ -86,7 +87,7 @@ class Outcome:
         *,
         is_streamed: bool = False,
         first_token_s: float | None = None,
-        tokens: int = 0,
+        generated: Generated = NOTHING,
     ) -> None:
         self.ending = ending
         self.status = status
@@ -98,15 +99,8 @@ class Outcome:
         """The answer is a stream of events."""
         self.first_token_s = first_token_s
         """From the request's first byte to the first event with content; None: none came."""
-        self.tokens = tokens
+        self.generated = generated
         """Of a streamed answer."""
-
-    @property
-    def per_token_s(self) -> float | None:
-        """Mean time of each token after the first; None: there was none."""
-        if self.first_token_s is None or self.tokens <= 1:
-            return None
-        return (self.duration_s - self.first_token_s) / (self.tokens - 1)
 
 
 class Asked(NamedTuple):
@@ -205,7 +199,7 @@ class _PerToken(_Latency):
     __slots__ = ()
 
     def is_good(self, outcome: Outcome) -> bool | None:
-        per_token_s = outcome.per_token_s
+        per_token_s = outcome.generated.per_token_s
         if per_token_s is None or outcome.status is None or outcome.status >= _FIRST_ERROR:
             return None
         within = per_token_s * 1000 <= self.within_ms

@@ -187,6 +187,12 @@ class _OperationsCollector(Collector):
             counts.per_token,
         )
         yield _counter(METRIC_OUTPUT_TOKENS, "Tokens of streamed answers.", config, counts.output_tokens)
+        yield _counter(
+            "modelward_streams_untimed",
+            "Streamed answers whose time per token is not known.",
+            config,
+            counts.untimed_streams,
+        )
         yield _counter(METRIC_STREAM_EVENTS, "Events of streamed answers.", config, counts.stream_events)
         yield _counter(
             METRIC_PREDICTIONS,

@@ -108,6 +108,27 @@ async def test_time_per_output_token(start_monitor: MonitorFactory, server: Mode
     assert operations.get(f"{METRIC_TIME_PER_OUTPUT_TOKEN}_count") == 1
 
 
+async def test_a_time_per_token_that_is_not_known(start_monitor: MonitorFactory, server: ModelServer) -> None:
+    """A stream that is said to have held less reasoning than came is no event, and is counted as such."""
+    usage = b'"usage": {"completion_tokens": 21, "completion_tokens_details": {"reasoning_tokens": 20}}'
+
+    async def reasons(_request: Request, connection: Connection) -> None:
+        connection.write(STREAM_HEAD + chunk(TOKEN) + chunk(TOKEN))
+        connection.write(chunk(b'data: {"choices": [], ' + usage + b"}\n\n") + b"0\r\n\r\n")
+
+    server.handler = reasons
+    objective = {**FIRST_TOKEN, "of": "output_token", "name": "tokens", "within_ms": 60_000}
+    monitor = start_monitor(
+        server.port, server={"protocol": "openai", "port": server.port}, objectives=[objective]
+    )
+    async with RawClient(monitor.serving_port) as client:
+        assert (await client.ask(chat())).status == 200
+    samples, operations = await monitor.scrape(), await monitor.scrape("/metrics")
+    assert samples.verdicts("tokens") == (0, 0)
+    assert operations.get("modelward_streams_untimed_total") == 1
+    assert operations.get(METRIC_OUTPUT_TOKENS) == 21
+
+
 async def plain(_request: Request, connection: Connection) -> None:
     """Answer with one completion."""
     connection.write(answer(b'{"choices": []}', "200 OK", "Content-Type: application/json"))
