@@ -1,6 +1,7 @@
 """Nobody but the operator makes what speaks for a gate: its Job, and the pod that a verdict is read from."""
 
 import json
+import uuid
 from typing import Any, Final
 
 import pytest
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.apiserver
 
 LABELS: Final = {names.LABEL_GATE: "calm"}
 REFUSED: Final = "may not make or change what speaks for a gate"
+# What the role edit is made of: the controller that adds it up is not running.
+EDIT: Final = ("system:aggregate-to-edit", "system:aggregate-to-view")
+CONTROLLER: Final = "system:serviceaccount:kube-system:{}-controller"
+ALL_CONTROLLERS: Final = "system:kube-controller-manager"
+"""What each of them is where they have no names of their own (`--use-service-account-credentials=false`)."""
 
 
 def pod(name: str = "forged", **metadata: Any) -> Manifest:
@@ -42,9 +48,7 @@ def policies(api_server: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def deployer(api_server: ControlPlane, namespace: str) -> Person:
     """Return one who may do in the namespace what the cluster's own role edit allows, and set gates."""
-    # What edit is made of: the controller that adds it up is not running.
-    parts = ("system:aggregate-to-edit", "system:aggregate-to-view")
-    return person(api_server, namespace, "deployer", *parts, "modelward-gatekeeper")
+    return person(api_server, namespace, "deployer", *EDIT, "modelward-gatekeeper")
 
 
 @pytest.mark.parametrize("forged", [job(labels=LABELS), pod(labels=LABELS)], ids=["job", "pod"])
@@ -68,17 +72,63 @@ def test_a_gates_job_is_not_changed_by_hand(api_server: ControlPlane, deployer: 
     assert deployer.kubectl("delete", "job", "forged").returncode == 0
 
 
+def owned(kind: str, uid: str, named: str = "") -> Manifest:
+    """Return a gate's pod as a controller makes it for its owner, whose uid its labels name, or another."""
+    api_version = {"Job": "batch/v1", "ReplicationController": "v1"}.get(kind, "apps/v1")
+    owner = {"apiVersion": api_version, "kind": kind, "name": "owner", "uid": uid, "controller": True}
+    labels = {**LABELS, "batch.kubernetes.io/controller-uid": named or uid}
+    return pod(labels=labels, ownerReferences=[owner])
+
+
+def test_the_operator_makes_a_gates_job(api_server: ControlPlane, namespace: str) -> None:
+    """It may, because its role says so."""
+    operator = Person(f"system:serviceaccount:{manifests.NAMESPACE}:modelward", api_server, namespace)
+    done = operator.kubectl("create", "-f", "-", given=job(labels=LABELS))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("who", [CONTROLLER.format("job"), ALL_CONTROLLERS])
+def test_the_jobs_controller_makes_a_gates_pod(api_server: ControlPlane, namespace: str, who: str) -> None:
+    """For the Job that its labels name; it takes its finalizer off, and the garbage collector its owner."""
+    controller = person(api_server, namespace, who, *EDIT)
+    made = owned("Job", str(uuid.uuid4()))
+    made["metadata"]["finalizers"] = ["batch.kubernetes.io/job-tracking"]
+    done = controller.kubectl("create", "-f", "-", given=made)
+    assert done.returncode == 0, done.stderr
+    without = {"metadata": {"finalizers": None, "ownerReferences": None}}
+    done = controller.kubectl("patch", "pod", "forged", "--type=merge", f"--patch={json.dumps(without)}")
+    assert done.returncode == 0, done.stderr
+    api_server.kubectl("delete", "pod", "forged", "--namespace", namespace, "--now")
+
+
 @pytest.mark.parametrize(
-    "who",
+    ("controller", "kind"),
     [
-        f"system:serviceaccount:{manifests.NAMESPACE}:modelward",
-        "system:serviceaccount:kube-system:job-controller",
+        ("replicaset", "ReplicaSet"),
+        ("statefulset", "StatefulSet"),
+        ("daemon-set", "DaemonSet"),
+        ("replication", "ReplicationController"),
     ],
 )
-def test_the_operator_and_the_jobs_controller_do_their_work(
-    api_server: ControlPlane, namespace: str, who: str
+@pytest.mark.parametrize("has_own_name", [True, False])
+def test_no_other_controller_makes_a_gates_pod(
+    api_server: ControlPlane, namespace: str, controller: str, kind: str, has_own_name: bool
 ) -> None:
-    """The operator makes the Job, and the cluster's controller of Jobs its pod."""
-    made = job(labels=LABELS) if "modelward" in who else pod(labels=LABELS)
-    done = Person(who, api_server, namespace).kubectl("create", "-f", "-", given=made)
-    assert done.returncode == 0, done.stderr
+    """What somebody's template says of a gate, and of the uid of its Job, makes no pod."""
+    who = CONTROLLER.format(controller) if has_own_name else ALL_CONTROLLERS
+    made = owned(kind, str(uuid.uuid4()))
+    found = person(api_server, namespace, who, *EDIT).kubectl("create", "-f", "-", given=made)
+    assert REFUSED in found.stderr
+
+
+def test_no_job_makes_the_pod_of_another(api_server: ControlPlane, namespace: str) -> None:
+    """One that has a selector of its own may write any uid into its template; its pods are refused."""
+    made = owned("Job", str(uuid.uuid4()), named=str(uuid.uuid4()))
+    controller = person(api_server, namespace, CONTROLLER.format("job"), *EDIT)
+    assert REFUSED in controller.kubectl("create", "-f", "-", given=made).stderr
+
+
+def test_no_cron_job_makes_a_gates_job(api_server: ControlPlane, namespace: str) -> None:
+    """Nor may one whose template of Jobs names a gate."""
+    controller = person(api_server, namespace, CONTROLLER.format("cronjob"), *EDIT)
+    assert REFUSED in controller.kubectl("create", "-f", "-", given=job(labels=LABELS)).stderr
