@@ -32,7 +32,7 @@ modelward explain` name its cause with the numbers, until the evidence against e
 below nine tenths of what a breach takes. Meanwhile the comparison is made again every hour. Slow storage may
 be the revision's own report, of reads that only it makes: so beside another revision it is an excuse only if
 that one's events are bad too while storage is slow. A held rollout goes on by the same measure, and its
-deadline does not run while it is held.
+deadline does not run while it is held, nor while `spec.paused` or a `spec.replicas` of 0 keeps it waiting.
 
 """
 

@@ -136,6 +136,8 @@ class RolloutStatus(_Recorded):
     """When its gates were first waited for: tells their Jobs from those of an earlier try."""
     gating_since: Timestamp | None = None
     """Since when its gates are waited for; the deadline does not run meanwhile."""
+    paused_since: Timestamp | None = None
+    """Since when spec.paused or spec.replicas of 0 keeps it waiting; the deadline does not run meanwhile."""
     held: str = ""
     """Reason for which the rollout is held; empty if it is not."""
     held_since: Timestamp | None = None

@@ -6,6 +6,7 @@ from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.gates import asked
+from modelward.decide.judgement import lasting_cause
 from modelward.decide.situation import Situation
 
 
@@ -22,7 +23,7 @@ def begin(situation: Situation, finding: Finding) -> Change:
         standby_until=situation.status.standby_until if keep else None,
         rollout=RolloutStatus(started_at=stamp(situation.now)),
         gates=asked(situation),
-        cause=situation.status.incident.cause if situation.status.incident else None,
+        cause=lasting_cause(situation.status),
     )
     return Change(
         status, (Announcement("Normal", finding.reason, "Started", f"{wanted}: {finding.message}"),)
@@ -32,7 +33,7 @@ def begin(situation: Situation, finding: Finding) -> Change:
 def drop_candidate(situation: Situation, finding: Finding) -> Change:
     """Forget a candidate that has no traffic; the wanted revision is taken up next."""
     status = changed(situation.status, phase=_resting(situation.status), candidate_revision="", rollout=None)
-    return recorded(situation, status, "Replaced", finding)
+    return recorded(situation, changed(status, cause=lasting_cause(status)), "Replaced", finding)
 
 
 def reject_before_traffic(situation: Situation, finding: Finding) -> Change:

@@ -16,6 +16,7 @@ from modelward.decide.placement import targets
 from modelward.decide.probe import with_control_readiness
 from modelward.decide.record import record
 from modelward.decide.situation import Situation, is_split
+from modelward.decide.steps import with_pause
 from modelward.decide.summary import summarized
 from modelward.decide.transitions import first_that_fires
 from modelward.decide.withdrawal import FULL_CAPACITY_WAIT, UNREADABLE_WAIT
@@ -46,6 +47,7 @@ def decide(
             newest = record(situation, rule, finding, change.entry)
             after = after.model_copy(update={"last_decision": newest})
     after = _with_readiness(Situation(spec, after, observation, now))
+    after = with_pause(Situation(spec, after, observation, now))
     after = with_doubt(Situation(spec, after, observation, now))
     after = with_words(Situation(spec, after, observation, now))
     if targets(spec, after).routing != targets(spec, status).routing:

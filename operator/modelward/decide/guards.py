@@ -1,5 +1,6 @@
 """The questions about a rollout's progress. Each returns the finding that makes its row fire, or None."""
 
+from modelward.api.objectives import OnBreach
 from modelward.api.status import Cause
 from modelward.decide.clock import elapsed, read
 from modelward.decide.findings import Finding
@@ -70,7 +71,7 @@ def steps_can_begin(situation: Situation) -> Finding | None:
 
 
 def step_is_passed(situation: Situation) -> Finding | None:
-    """Is the candidate shown to be no worse, on enough requests?"""
+    """Is the candidate shown to be no worse, on enough requests, and not breached?"""
     if not _step_may_end(situation) or not situation.is_not_worse:
         return None
     message = f"no worse than stable on {situation.candidate_requests} requests"
@@ -89,10 +90,12 @@ def step_is_over(situation: Situation) -> Finding | None:
 
 
 def promotion_is_ready(situation: Situation) -> Finding | None:
-    """Has the candidate all its pods?"""
+    """Has the candidate all its pods, and no breach?"""
     candidate = situation.status.candidate_revision
     ready = situation.pods(candidate).ready
     if not candidate or not _may_move(situation) or ready < max(1, situation.spec.replicas):
+        return None
+    if _is_breached(situation):
         return None
     return Finding("StepsPassed", _how_steps_ended(situation), candidate)
 
@@ -108,7 +111,7 @@ def _how_steps_ended(situation: Situation) -> str:
 def deadline_is_over(situation: Situation) -> Finding | None:
     """Has the rollout taken longer than its deadline?"""
     deadline = situation.spec.rollout.deadline
-    if situation.spec.paused or not situation.status.rollout or situation.since_rollout_began() < deadline:
+    if situation.stands_still or not situation.status.rollout or situation.since_rollout_began() < deadline:
         return None
     missing = situation.unknown_objectives
     message = f"not finished after {deadline}" + (f"; no data for {', '.join(missing)}" if missing else "")
@@ -173,4 +176,11 @@ def _step_may_end(situation: Situation) -> bool:
         and not situation.unknown_objectives
         and situation.candidate_is_up
         and situation.candidate_requests >= situation.step.min_requests
+        and not _is_breached(situation)
     )
+
+
+def _is_breached(situation: Situation) -> bool:
+    """Return whether the candidate is breached by what asks for more than an alert, whoever is to blame."""
+    candidate = situation.status.candidate_revision
+    return any(situation.breaches(candidate, action) for action in (OnBreach.ROLLBACK, OnBreach.HOLD))

@@ -10,6 +10,7 @@ from modelward.decide.change import Change, changed, recorded, rejected
 from modelward.decide.clock import stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
+from modelward.decide.judgement import lasting_cause
 from modelward.decide.placement import holdback_replicas
 from modelward.decide.situation import Situation
 from modelward.decide.withdrawal import switched
@@ -18,7 +19,9 @@ from modelward.decide.withdrawal import switched
 def promote(situation: Situation, finding: Finding) -> Change:
     """Make the candidate stable and send it the traffic; the old one is the standby, or keeps a share."""
     old, rollout = situation.status.stable_revision, situation.spec.rollout
-    keeps_standby = rollout.standby.retain > timedelta(0) and rollout.standby.replicas != "0%"
+    is_vetoed = old == situation.status.vetoed_revision or situation.is_vetoed(old)
+    has_time_and_pods = rollout.standby.retain > timedelta(0) and rollout.standby.replicas != "0%"
+    keeps_standby = has_time_and_pods and not is_vetoed
     fields: dict[str, Any] = {
         "phase": Phase.PROMOTING,
         "stable_revision": situation.status.candidate_revision,
@@ -30,7 +33,7 @@ def promote(situation: Situation, finding: Finding) -> Change:
         "incident": None,
         "cause": None,
     }
-    if holdback_replicas(situation.spec):
+    if holdback_replicas(situation.spec) and not is_vetoed:
         fields |= holdback.held_back(situation, old)
     else:
         fields["withdrawal"] = WithdrawalStatus(
@@ -77,7 +80,7 @@ def make_way(situation: Situation, finding: Finding) -> Change:
 def _withdrawn_candidate(
     situation: Situation, status: ModelDeploymentStatus, finding: Finding
 ) -> ModelDeploymentStatus:
-    return changed(
+    after = changed(
         status,
         phase=Phase.ROLLING_BACK,
         candidate_revision="",
@@ -91,6 +94,7 @@ def _withdrawn_candidate(
             switched=situation.pods(status.stable_revision).ready > 0,
         ),
     )
+    return changed(after, cause=lasting_cause(after))
 
 
 def roll_back(situation: Situation, finding: Finding) -> Change:

@@ -16,7 +16,7 @@ from modelward.decide.attribution import Action, Attribution, after_promotion, a
 from modelward.decide.change import MESSAGE_LENGTH, Change, changed, recorded
 from modelward.decide.clock import elapsed, stamp
 from modelward.decide.findings import Finding
-from modelward.decide.judgement import asks_a_person, budget_is_spent, wish_to_go_back
+from modelward.decide.judgement import asks_a_person, budget_is_spent, lasting_cause, wish_to_go_back
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
 
@@ -173,7 +173,10 @@ def incident_is_over(situation: Situation) -> Finding | None:
 
 
 def stable_is_unwell(situation: Situation) -> bool:
-    """Return whether anything still stands out against the serving revision; no data is no recovery."""
+    """Return whether anything still stands out against the serving revision; no data is no recovery.
+
+    Where spec has no objective that asks for a rollback the team's alerts alone speak against it.
+    """
     stable = situation.status.stable_revision
     judged = [
         assessment
@@ -184,7 +187,7 @@ def stable_is_unwell(situation: Situation) -> bool:
     known = [assessment for assessment in judged if assessment and assessment not in silent]
     return (
         situation.alert_against(stable) is not None
-        or not known
+        or (bool(judged) and not known)
         or not all(signs.is_calm(assessment) for assessment in known)
         or any(_stood_out(assessment) for assessment in silent)
     )
@@ -197,7 +200,8 @@ def _stood_out(silent: Assessment) -> bool:
 
 def recover(situation: Situation, finding: Finding) -> Change:
     """Close the incident."""
-    return recorded(situation, changed(situation.status, incident=None, cause=None), "Recovered", finding)
+    status = changed(situation.status, incident=None)
+    return recorded(situation, changed(status, cause=lasting_cause(status)), "Recovered", finding)
 
 
 def with_doubt(situation: Situation) -> ModelDeploymentStatus:

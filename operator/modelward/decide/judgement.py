@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from modelward.api.objectives import OnBreach
-from modelward.api.status import Cause
+from modelward.api.status import Cause, ModelDeploymentStatus
 from modelward.decide import signs
 from modelward.decide.approvals import approvals_of, said_by
 from modelward.decide.attribution import Action, Attribution, Signs, after_promotion, attribute
@@ -111,6 +111,13 @@ def cause_of_hold_is_known(situation: Situation) -> Finding | None:
         return None
     found = rollout_must_wait(situation)
     return found if found and found.cause in {Cause.INFRASTRUCTURE, Cause.DRIFT} else None
+
+
+def lasting_cause(status: ModelDeploymentStatus) -> Cause | None:
+    """Return what is at fault in a hold of the rollout, or else in an incident; None in neither."""
+    held = status.rollout.held if status.rollout else ""
+    of_incident = status.incident.cause if status.incident else None
+    return next((cause for cause, reason in SUSPECTED.items() if reason == held), of_incident)
 
 
 def hold_is_over(situation: Situation) -> Finding | None:

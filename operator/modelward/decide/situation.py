@@ -72,9 +72,17 @@ class Situation:
             return self.spec.replicas
         return candidate_replicas(self.spec.replicas, self.step.weight)
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether spec keeps any rollout from going on, whatever is seen of it."""
+        return self.spec.paused or self.spec.replicas == 0
+
     def since_rollout_began(self) -> timedelta:
-        """Return the time since the candidate was made."""
-        return elapsed(self.status.rollout.started_at if self.status.rollout else None, self.now)
+        """Return the time since the candidate was made, but for what its deadline is put off by."""
+        rollout = self.status.rollout
+        if rollout is None:
+            return timedelta(0)
+        return elapsed(rollout.started_at, self.now) - elapsed(rollout.paused_since, self.now)
 
     def since_step_began(self) -> timedelta:
         """Return the time since the current step began; zero before the first."""

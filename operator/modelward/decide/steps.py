@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from modelward.api.spec import OnInconclusive
-from modelward.api.status import Phase, RolloutStatus
+from modelward.api.status import ModelDeploymentStatus, Phase, RolloutStatus
 from modelward.decide.change import Change, changed, entry_of, recorded
 from modelward.decide.clock import elapsed, read, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.handover import reject
-from modelward.decide.judgement import SUSPECTED
+from modelward.decide.judgement import SUSPECTED, lasting_cause
 from modelward.decide.situation import Situation
+
+DEADLINE_RUNS: Final = (Phase.STARTING, Phase.STEPPING, Phase.PROMOTING)
+"""Phases in which a rollout's deadline runs."""
 
 
 def next_step(situation: Situation, finding: Finding) -> Change:
@@ -54,9 +58,12 @@ def end_inconclusive(situation: Situation, finding: Finding) -> Change:
 def _pass_inconclusive(situation: Situation, finding: Finding) -> Change:
     """Go on as after a step that was passed, and count it."""
     change = pass_step(situation, finding)
-    rollout = change.status.rollout
-    assert rollout is not None  # noqa: S101 - the next step keeps the rollout
-    counted = rollout.model_copy(update={"inconclusive_steps": rollout.inconclusive_steps + 1})
+    before, after = situation.status.rollout, change.status.rollout
+    assert before is not None  # noqa: S101 - the table calls this only in phases that have a rollout
+    assert after is not None  # noqa: S101 - the next step keeps the rollout
+    # The last step ends twice where the rollout is held after its end: no more have ended than were begun.
+    inconclusive = min(before.inconclusive_steps + 1, before.step + 1)
+    counted = after.model_copy(update={"inconclusive_steps": inconclusive})
     return replace(change, status=changed(change.status, rollout=counted))
 
 
@@ -103,9 +110,8 @@ def resume(situation: Situation, finding: Finding) -> Change:
                 "step_started_at": stamp(situation.now) if has_traffic else None,
             }
         ),
-        cause=None,
     )
-    return recorded(situation, status, "Resumed", finding)
+    return recorded(situation, changed(status, cause=lasting_cause(status)), "Resumed", finding)
 
 
 def without_gating_time(rollout: RolloutStatus, now: datetime) -> RolloutStatus:
@@ -114,3 +120,19 @@ def without_gating_time(rollout: RolloutStatus, now: datetime) -> RolloutStatus:
         return rollout
     began = stamp(read(rollout.started_at) + elapsed(rollout.gating_since, now))
     return rollout.model_copy(update={"started_at": began, "gating_since": None})
+
+
+def with_pause(situation: Situation) -> ModelDeploymentStatus:
+    """Return the status with the time since when spec keeps its rollout from going on.
+
+    Once it may go on, or its deadline does not run for another reason, the deadline is put off by that time.
+    """
+    status, rollout = situation.status, situation.status.rollout
+    if rollout is None:
+        return status
+    if situation.stands_still and status.phase in DEADLINE_RUNS:
+        paused = rollout.model_copy(update={"paused_since": rollout.paused_since or stamp(situation.now)})
+        return changed(status, rollout=paused)
+    began = read(rollout.started_at) + elapsed(rollout.paused_since, situation.now)
+    running = rollout.model_copy(update={"started_at": stamp(began), "paused_since": None})
+    return changed(status, rollout=running)

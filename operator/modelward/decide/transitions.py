@@ -109,6 +109,7 @@ TABLE: Final[tuple[Transition, ...]] = (
             _STARTING: (_SERVING,),
             _GATING: (_SERVING, _INITIALIZING),
             _STEPPING: (_ROLLING_BACK,),
+            _PROMOTING: (_ROLLING_BACK, _PROMOTING),
             _HELD: (_ROLLING_BACK, _SERVING, _INITIALIZING),
         },
     ),
@@ -302,7 +303,7 @@ TABLE: Final[tuple[Transition, ...]] = (
         "HoldAtDeadline",
         guards.deadline_is_over,
         steps.hold,
-        _from(_STARTING, _STEPPING, _PROMOTING, to=_HELD),
+        _from(*steps.DEADLINE_RUNS, to=_HELD),
     ),
     Transition(
         "BeginGates",
@@ -335,7 +336,10 @@ TABLE: Final[tuple[Transition, ...]] = (
         needs_split=True,
     ),
     Transition(
-        "ExpireStandby", guards.standby_is_expired, handover.retire_standby, _staying_in(_SERVING, _GATING)
+        "ExpireStandby",
+        guards.standby_is_expired,
+        handover.retire_standby,
+        _staying_in(_SERVING, _STARTING, _GATING, _HELD),
     ),
 )
 """The rows in order of priority. What is not here does not happen."""

@@ -5,7 +5,7 @@ import pytest
 from modelward.api.status import Phase
 from modelward.decide.commands import LONGEST_KEPT
 from modelward.decide.observation import Commands, MetricsState
-from tests.unit.decide.world import World, promoted, serving, stepping, worse
+from tests.unit.decide.world import World, promoted, promoting, serving, stepping, worse
 
 
 def rejected() -> World:
@@ -101,6 +101,24 @@ def test_abort_rejects_a_candidate_with_traffic() -> None:
     assert world.status.phase is Phase.ROLLING_BACK
     assert world.status.rejected_revisions[0].reason == "Aborted"
     assert world.status.last_handled_abort == "stop-1"
+
+
+def test_abort_rejects_a_candidate_that_is_about_to_be_promoted() -> None:
+    """Until all traffic is its own a person can stop it; afterwards there is no rollout any more."""
+    world = promoting()
+    world.commands = Commands(abort="stop-1")
+    assert world.step().rule == "Abort"
+    assert world.status.phase is Phase.ROLLING_BACK
+    assert world.status.rejected_revisions[0].revision == "m-2"
+    world = promoting()
+    world.let_pods_follow()
+    assert world.step().rule == "Promote"
+    world.commands = Commands(abort="stop-1")
+    decision = world.step()
+    assert (decision.rule, world.status.phase) == ("Abort", Phase.PROMOTING)
+    assert decision.announcements[0].reason == "CommandRefused"
+    world.drain("m-1")
+    assert (world.status.stable_revision, world.status.phase) == ("m-2", Phase.SERVING)
 
 
 def test_abort_rejects_a_candidate_without_traffic() -> None:

@@ -10,7 +10,7 @@ from modelward.api.status import Cause, Phase
 from modelward.decide.observation import DriftSignal, MetricsState
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, breached, explained, promoted, stepping, worse
+from tests.unit.decide.world import World, assessment, breached, explained, promoted, serving, stepping, worse
 
 OBJECTIVES = [
     {"name": "availability", "availability": {}, "target": "99%"},
@@ -37,6 +37,42 @@ def test_slow_storage_holds_a_rollout_and_lets_it_go_on() -> None:
     assert world.settle() == ["Resume"]
     assert world.status.phase is Phase.STEPPING
     assert world.status.cause is None
+
+
+def test_a_hold_that_is_over_leaves_no_cause() -> None:
+    """Given up because spec is put back: what held the rollout is nobody's concern any more."""
+    world = stepping(objectives=OBJECTIVES)
+    world.see(breached("m-1", "storage"))
+    world.settle()
+    world.wanted = "m-1"
+    assert world.step().rule == "ReplaceCandidate"
+    assert world.status.cause is None
+
+
+def test_of_an_incident_and_a_hold_the_cause_of_what_lasts_is_told() -> None:
+    """Each has its own; the end of one takes nothing from the other."""
+    world = serving(objectives=OBJECTIVES)
+    world.see(breached("m-1"))
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    world.settle()
+    assert world.status.incident is not None
+    assert world.status.incident.cause is Cause.DRIFT
+    world.wanted = "m-2"
+    world.settle()
+    world.let_pods_follow()
+    world.all_healthy("m-2")
+    world.settle()
+    world.see(breached("m-2", "storage"))
+    assert world.settle() == ["HoldOnBreach"]
+    assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
+    world.all_healthy("m-2")
+    assert world.settle() == ["Resume"]
+    assert world.status.cause is Cause.DRIFT
+    world.see(breached("m-2", "storage"))
+    assert world.settle() == ["HoldOnBreach"]
+    world.all_healthy("m-1")
+    assert world.settle() == ["Recover"]
+    assert held(world) == ("InfrastructureSuspected", Cause.INFRASTRUCTURE)
 
 
 def test_a_bad_candidate_is_found_while_storage_holds_the_rollout() -> None:

@@ -55,6 +55,25 @@ def test_a_share_that_pods_cannot_make_is_said() -> None:
     assert met.conditions()["Progressing"] == ("True", "RolloutComplete")
 
 
+def test_a_vetoed_revision_is_not_held_back() -> None:
+    """It served for want of another; with one there it keeps no share, also if its Veto was deleted."""
+    world = serving("m-1", rollout=ROLLOUT, replicas=4)
+    world.says("Veto", "m-1", "carol")
+    assert world.settle() == ["BearVeto"]
+    world.takes_back("m-1", "carol")
+    world.wanted = "m-2"
+    for _ in range(8):
+        world.settle()
+        world.all_healthy("m-1", "m-2", not_worse=True)
+        world.let_pods_follow()
+    if world.status.withdrawal:
+        world.drain("m-1")
+    world.settle()
+    assert targets(world.spec, world.status).selected == ("m-2",)
+    assert [each.revision for each in world.status.rejected_revisions] == ["m-1"]
+    assert (world.status.control, world.status.standby_revision) == (None, "")
+
+
 def test_worse_than_the_one_held_back_goes() -> None:
     """The comparison that never ends convicts without a breach of any target."""
     world = held_back()

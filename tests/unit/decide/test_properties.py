@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from modelward.api.approval import ApprovalDecision
 from modelward.api.gateverdict import ErrorReason, Result
+from modelward.api.objectives import OnBreach
 from modelward.api.spec import ModelDeploymentSpec, OnInconclusive, OnUnknownCause
 from modelward.api.status import GateResultName, ModelDeploymentStatus, Phase
 from modelward.decide import decide, targets
@@ -18,6 +19,8 @@ from modelward.decide.observation import (
     DriftSignal,
     FiringAlert,
     MetricsState,
+    PodPressure,
+    PressureKind,
     ProblemReason,
     QueryProblem,
 )
@@ -211,6 +214,11 @@ class Deployment(RuleBasedStateMachine):
         self.world.drift = tuple(DriftSignal(name, value, 0.2) for name, value in values.items())
         self.world.drift_unknown = tuple({"price", "demand"} - values.keys())
 
+    @rule(revisions=st.sets(REVISIONS), kind=st.sampled_from(PressureKind))
+    def pods_lack(self, revisions: set[str], kind: PressureKind) -> None:
+        """Pods of some revisions lack something, and no others do."""
+        self.world.pressures = tuple(PodPressure(revision, kind, 0.95) for revision in sorted(revisions))
+
     @rule(
         subjects=st.lists(
             st.sampled_from(["objective own", "detector price", "detector demand"]), unique=True
@@ -354,14 +362,16 @@ class Deployment(RuleBasedStateMachine):
             assert targets(self.world.spec, status).selected
 
     @invariant()
-    def nothing_unknown_is_promoted(self) -> None:
-        """A step ends with everything known of the candidate that it is judged by."""
+    def nothing_unknown_or_breached_is_promoted(self) -> None:
+        """A step ends with everything known of the candidate that it is judged by, no breach among it."""
         last = self.world.last
         goes_on = last is not None and self.world.status.phase in {Phase.STEPPING, Phase.PROMOTING}
         if last is None or not goes_on or last.rule not in {"PassStep", "EndStep"}:
             return
         world = self.world
-        assert not Situation(world.spec, self.before, world.observation(), world.now).unknown_objectives
+        situation = Situation(world.spec, self.before, world.observation(), world.now)
+        assert not situation.unknown_objectives
+        assert not situation.breaches(self.before.candidate_revision, OnBreach.ROLLBACK)
 
     @invariant()
     def nothing_is_judged_without_data(self) -> None:
@@ -383,6 +393,7 @@ class Deployment(RuleBasedStateMachine):
             assessments=tuple(order.sample(seen.assessments, len(seen.assessments))),
             alerts=tuple(order.sample(seen.alerts, len(seen.alerts))),
             drift=tuple(order.sample(seen.drift, len(seen.drift))),
+            pressures=tuple(order.sample(seen.pressures, len(seen.pressures))),
             drift_unknown=tuple(order.sample(seen.drift_unknown, len(seen.drift_unknown))),
             query_problems=tuple(order.sample(seen.query_problems, len(seen.query_problems))),
             gates=tuple(order.sample(seen.gates, len(seen.gates))),

@@ -81,6 +81,19 @@ def test_nothing_to_go_back_to_is_said() -> None:
     assert world.settle() == []
 
 
+def test_an_incident_of_an_alert_ends_with_it_also_where_no_objective_could_roll_back() -> None:
+    """Nothing else is asked of the serving revision, so that nothing else keeps the incident."""
+    world = serving(
+        objectives=[{"name": "availability", "availability": {}, "target": "99%", "onBreach": "Alert"}]
+    )
+    world.alerts = (FiringAlert("Page", "m-1", world.now),)
+    assert world.settle() == ["BearBreach"]
+    world.pass_time(hours=1)
+    assert world.settle() == []
+    world.alerts = ()
+    assert world.settle() == ["Recover"]
+
+
 def test_a_rejected_revision_is_never_gone_back_to() -> None:
     """Good, bad, bad lands on the last good one, not on the first bad one."""
     world = promoted()

@@ -1,6 +1,8 @@
 """A candidate's way through the steps."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,18 @@ from modelward.decide.observation import MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
-from tests.unit.decide.world import World, assessment, breached, promoted, serving, spec_of, stepping
+from tests.unit.decide.world import (
+    World,
+    assessment,
+    breached,
+    promoted,
+    promoting,
+    serving,
+    spec_of,
+    stepping,
+)
+
+WITH_A_LONG_START = {"steps": [{"weight": 50, "duration": "1m"}], "deadline": "3h", "progressDeadline": "3h"}
 
 
 def test_a_changed_spec_starts_a_candidate_without_traffic() -> None:
@@ -97,6 +110,42 @@ def test_an_inconclusive_end_follows_the_policy(policy: str, rule_phase: Phase) 
     assert [each.revision for each in world.status.rejected_revisions] == ["m-2"] * (policy == "Rollback")
 
 
+@pytest.mark.parametrize("action", ["Rollback", "Hold"])
+@pytest.mark.parametrize("not_worse", [None, True])
+def test_no_step_ends_while_the_candidate_is_breached(action: str, not_worse: bool | None) -> None:
+    """It is too early to say whether stable is good: time alone is no reason to go on with a breach."""
+    objective = {"name": "availability", "availability": {}, "target": "99%", "onBreach": action}
+    world = stepping(objectives=[objective])
+    world.see(
+        replace(breached("m-2"), not_worse=not_worse),
+        assessment("m-1", target=Verdict.INCONCLUSIVE, target_log_evidence=7.5),
+    )
+    world.pass_time(minutes=5)
+    assert world.settle() == []
+    world.see(assessment("m-2"))
+    assert world.step().rule == "EndStep"
+
+
+def test_a_breach_that_asks_for_an_alert_alone_ends_its_step() -> None:
+    """The team wants to know of it, and the rollout to go on."""
+    world = stepping(
+        objectives=[{"name": "availability", "availability": {}, "target": "99%", "onBreach": "Alert"}]
+    )
+    world.see(breached("m-2"))
+    world.pass_time(minutes=5)
+    assert world.step().rule == "EndStep"
+
+
+def test_no_candidate_is_promoted_while_it_is_breached() -> None:
+    """A breach that comes to light while its last pods start is waited out, or held at the deadline."""
+    world = promoting()
+    world.see(breached("m-2"), assessment("m-1", target=Verdict.INCONCLUSIVE, target_log_evidence=7.5))
+    world.let_pods_follow()
+    assert world.settle() == []
+    world.see(assessment("m-2"))
+    assert world.step().rule == "Promote"
+
+
 def test_no_labels_never_promote() -> None:
     """An objective without data keeps the step open, and the deadline holds the rollout."""
     world = stepping()
@@ -172,6 +221,23 @@ def test_a_standby_without_time_or_pods_is_none(standby: dict[str, str]) -> None
     world = promoted(rollout={"steps": steps, "standby": standby})
     assert (world.status.standby_revision, world.status.standby_until) == ("", None)
     assert "ExpireStandby" not in world.rules, "it never was one"
+
+
+def test_a_standby_is_not_kept_for_a_rollout_that_waits() -> None:
+    """Neither for pods that do not start nor for a person: its time is what spec says."""
+    world = promoted(rollout=WITH_A_LONG_START)
+    world.wanted = "m-3"
+    assert world.settle() == ["Begin"]
+    until = read(world.status.standby_until or "")
+    world.now = until
+    assert (world.status.phase, world.settle()) == (Phase.STARTING, ["ExpireStandby"])
+    world = promoted(rollout=WITH_A_LONG_START | {"deadline": "30m"})
+    world.wanted = "m-3"
+    world.settle()
+    world.pass_time(minutes=30)
+    assert world.settle() == ["HoldAtDeadline"]
+    world.now = until
+    assert (world.status.phase, world.settle()) == (Phase.HELD, ["ExpireStandby"])
 
 
 def test_standby_is_kept_to_the_very_end_of_its_time() -> None:
@@ -355,6 +421,63 @@ def test_a_paused_rollout_has_no_deadline_and_no_promotion() -> None:
     assert world.settle() == []
     world.spec = world.spec.model_copy(update={"paused": False})
     assert world.step().rule == "Promote"
+
+
+@pytest.mark.parametrize("change", [{"paused": True}, {"replicas": 0}])
+def test_the_deadline_does_not_run_while_a_rollout_may_not_go_on(change: dict[str, Any]) -> None:
+    """A rollout that was paused, or scaled to zero, over night has its whole time still."""
+    world = stepping()
+    world.evidence.pop(("m-2", "accuracy"))
+    world.pass_time(minutes=50)
+    running = world.spec
+    world.spec = running.model_copy(update=change)
+    assert world.settle() == []
+    world.pass_time(hours=8)
+    world.settle()
+    world.pass_time(hours=8)
+    world.spec = running
+    assert world.settle() == []
+    world.pass_time(minutes=9)
+    assert world.settle() == []
+    world.pass_time(minutes=1)
+    assert world.settle() == ["HoldAtDeadline"]
+
+
+def test_a_rollout_paused_when_it_is_held_loses_no_time_twice() -> None:
+    """Held it does not run either: from there on that alone puts its deadline off."""
+    world = stepping()
+    world.spec = world.spec.model_copy(update={"paused": True})
+    world.settle()
+    world.pass_time(minutes=30)
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.settle() == ["HoldOnBreach"]
+    world.pass_time(minutes=30)
+    world.spec = world.spec.model_copy(update={"paused": False})
+    world.all_healthy("m-1", "m-2")
+    assert world.settle() == ["Resume"]
+    world.evidence.pop(("m-2", "accuracy"))
+    world.pass_time(minutes=59, seconds=59)
+    assert world.settle() == []
+    world.pass_time(seconds=1)
+    assert world.settle() == ["HoldAtDeadline"]
+
+
+def test_a_last_step_that_is_run_again_is_counted_once() -> None:
+    """Held while its last pods started: no more steps were inconclusive than there are."""
+    world = stepping()
+    for _ in range(2):
+        world.pass_time(minutes=5)
+        world.let_pods_follow()
+        assert world.step().rule == "EndStep"
+    world.see(breached("m-1"), breached("m-2"))
+    assert world.step().rule == "HoldOnBreach"
+    world.all_healthy("m-1", "m-2")
+    assert world.step().rule == "Resume"
+    world.let_pods_follow()
+    world.settle()
+    world.pass_time(minutes=5)
+    assert world.settle() == ["EndStep", "Promote"]
+    assert world.status.history[0].message == "steps shown no worse: 0, inconclusive: 2"
 
 
 def test_the_next_look_is_at_the_next_deadline() -> None:

@@ -339,13 +339,20 @@ def stepping(**changes: Any) -> World:
     return world
 
 
-def promoted(**changes: Any) -> World:
-    """Build a world in which m-2 was promoted and m-1 is the warm standby."""
+def promoting(**changes: Any) -> World:
+    """Build a world in which m-2 has its steps behind it, and its last pods start."""
     world = stepping(**changes)
     for _ in world.spec.rollout.steps:
         world.all_healthy("m-2", not_worse=True)
         world.let_pods_follow()
         world.step()
+    assert world.status.phase == "Promoting", world.status
+    return world
+
+
+def promoted(**changes: Any) -> World:
+    """Build a world in which m-2 was promoted and m-1 is the warm standby."""
+    world = promoting(**changes)
     world.let_pods_follow()
     world.step()
     assert world.status.stable_revision == "m-2", world.status
