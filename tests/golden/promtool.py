@@ -32,16 +32,18 @@ class Bench:
     def expect(self, expression: str, at_seconds: float, samples: Mapping[str, float]) -> None:
         """Expect that an expression answers exactly these samples (series in text form -> value)."""
         wanted = [{"labels": labels, "value": value} for labels, value in samples.items()]
-        self._add({"promql_expr_test": [_at(at_seconds) | {"expr": expression, "exp_samples": wanted}]})
+        self._add("promql_expr_test", _at(at_seconds) | {"expr": expression, "exp_samples": wanted})
 
     def expect_alert(self, name: str, at_seconds: float, alerts: Sequence[Mapping[str, Labels]]) -> None:
         """Expect that exactly these alerts (exp_labels, exp_annotations) of a name fire at a time."""
-        self._add({"alert_rule_test": [_at(at_seconds) | {"alertname": name, "exp_alerts": list(alerts)}]})
+        self._add("alert_rule_test", _at(at_seconds) | {"alertname": name, "exp_alerts": list(alerts)})
 
-    def _add(self, case: dict[str, Any]) -> None:
-        self._cases.append(
-            {"interval": f"{self.interval_seconds}s", "input_series": list(self.inputs)} | case
-        )
+    def _add(self, kind: str, expected: dict[str, Any]) -> None:
+        """Add to the last case if it has the same series: each case is evaluated from its beginning."""
+        case: dict[str, Any] = {"interval": f"{self.interval_seconds}s", "input_series": list(self.inputs)}
+        if not self._cases or self._cases[-1] | case != self._cases[-1]:
+            self._cases.append(case)
+        self._cases[-1].setdefault(kind, []).append(expected)
 
     def check(self) -> None:
         """Run promtool; fails with what it says, or if nothing was expected."""

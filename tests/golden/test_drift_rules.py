@@ -218,7 +218,7 @@ def test_on_elec2_the_rules_agree_with_numpy(bench: Bench, elec2: tuple[DriftCon
     config, rows = elec2
     bench.interval_seconds = 300
     bench.rules = {"groups": [rule_group(IDENTITY, DRIFT, config, cases.PLATFORM)]}
-    agree: dict[int, list[str]] = {window: [] for window in (2, 20, 40)}
+    agree: dict[int, list[str]] = {window: [] for window in (2, 10, 20)}
     for column, feature in enumerate(config.features):
         cumulated = _cumulated(feature, rows[:, column])
         bench.inputs += _of_stream(feature, config.profile, cumulated)
