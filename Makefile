@@ -8,6 +8,9 @@ PYTHON := .venv/bin/python
 # needs Kubernetes' Go module (30 MB, once).
 KEEP ?=
 
+# As in dev/cluster/paths.py.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelward
+
 .PHONY: help
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +24,8 @@ fmt: ## format the code and put right what can be put right
 check: ## lint, formatting, types, import order
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy
+	@# Its cache knows files by their content: what one checkout has found, another need not find again.
+	$(PYTHON) -m mypy --cache-dir $(CACHE)/mypy
 	.venv/bin/lint-imports --no-logo
 
 .PHONY: generate
@@ -100,7 +104,7 @@ bench-monitor: setup ## the monitor's cost beside nginx and KServe's agent; fail
 
 # What is found is left in crash-*. FUZZ_SECONDS=600 goes on for longer.
 FUZZ_SECONDS ?= 60
-UV := $(or $(shell command -v uv),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelward/bootstrap/bin/uv)
+UV := $(or $(shell command -v uv),$(CACHE)/bootstrap/bin/uv)
 .PHONY: fuzz-monitor
 fuzz-monitor: setup ## feed the monitor's parsers arbitrary bytes, looking for disagreement with llhttp
 	$(UV) run --quiet --frozen --group fuzz python -m dev.fuzz --seconds $(FUZZ_SECONDS)
