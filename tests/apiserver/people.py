@@ -10,6 +10,7 @@ from typing import Any, Final
 from dev import manifests
 from dev.cluster import processes
 from dev.cluster.controlplane import ControlPlane
+from tests.apiserver.operators import World
 from tests.modeldeployments import Manifest
 
 TAKES_EFFECT_SECONDS: Final = 60
@@ -74,3 +75,10 @@ def approval(approver: str, /, name: str = "yes", **spec: Any) -> Manifest:
             **spec,
         },
     }
+
+
+def say(world: World, who: str, name: str, **spec: Any) -> None:
+    """Have somebody say something of a revision."""
+    # In the administrators' group, so that no roles are needed; the name is the person's own all the same.
+    whose = ("--as", who, "--as-group", "system:masters", "--namespace", world.namespace)
+    world.api_server.kubectl("create", "-f", "-", *whose, input=json.dumps(approval(who, name, **spec)))

@@ -8,18 +8,11 @@ import pytest
 
 from modelward.control import kinds
 from tests.apiserver.operators import Manifest, World, condition, ready
-from tests.apiserver.people import approval
+from tests.apiserver.people import say
 
 pytestmark = pytest.mark.apiserver
 
 TWO_PEOPLE: Final[Manifest] = {"gates": [{"name": "people", "approval": {"required": 2}}]}
-
-
-def say(world: World, who: str, name: str, **spec: Any) -> None:
-    """Have somebody say something of a revision."""
-    # In the administrators' group, so that no roles are needed; the name is the person's own all the same.
-    whose = ("--as", who, "--as-group", "system:masters", "--namespace", world.namespace)
-    world.api_server.kubectl("create", "-f", "-", *whose, input=json.dumps(approval(who, name, **spec)))
 
 
 async def awaiting(world: World, **spec: Any) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from dev.cluster import programs
 from tests.apiserver.operators import World
-from tests.apiserver.test_operator_people import TWO_PEOPLE, awaiting, given, say
+from tests.apiserver.people import say
+from tests.apiserver.test_operator_people import TWO_PEOPLE, awaiting, given
 
 pytestmark = pytest.mark.apiserver
 
@@ -43,7 +44,7 @@ async def test_a_person_reads_the_review_and_answers_with_its_command(world: Wor
         assert "and may say yes or no" in shown
         assert "What could not be read" not in shown
         assert "seen the plots" in page.read_text()
-        yes = shown.partition("# To say yes:\n")[2].partition("\n# To say no:")[0]
+        yes = shown.partition("# Yes:\n")[2].partition("\n# No:")[0]
         await asyncio.to_thread(_run, world, "bash", "-c", f"WHY='read the page'\n{yes}")
         status = await world.until_status(lambda status: status["phase"] == "Serving")
         assert "read the page" in given(status)

@@ -249,6 +249,8 @@ class IncidentStatus(_Recorded):
     """Comparisons with a good revision that have ended; each further one asks for more evidence."""
     unexplained_since: Timestamp | None = None
     """Since when slow storage has not explained an incident that it did explain."""
+    go_back_to: str = ""
+    """The revision that is gone back to as soon as a person approves it; empty where nobody is asked."""
 
 
 class HistoryEntry(_Recorded):

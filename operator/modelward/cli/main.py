@@ -116,9 +116,7 @@ def explain(
 def review(
     name: Annotated[str, typer.Argument(help="The ModelDeployment whose revision is to be judged.")],
     *,
-    revision: Annotated[
-        str, typer.Option(help="Default: the candidate; without one, the revision that serves.")
-    ] = "",
+    revision: Annotated[str, typer.Option(help="Default: the one that a person is asked about.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Where to write the page; default: REVISION.review.html here.")
     ] = None,

@@ -92,7 +92,7 @@ def awaited(status: ModelDeploymentStatus) -> Awaited | None:
         return Awaited(Reason.AWAITING_APPROVAL, status.candidate_revision, since)
     incident = status.incident
     if incident and incident.reason == Reason.AWAITING_ROLLBACK_APPROVAL:
-        return Awaited(Reason.AWAITING_ROLLBACK_APPROVAL, incident.revision, incident.since)
+        return Awaited(Reason.AWAITING_ROLLBACK_APPROVAL, incident.go_back_to, incident.since)
     return None
 
 

@@ -84,7 +84,11 @@ def breach_is_borne(situation: Situation) -> Finding | None:
     incident = situation.status.incident
     if found is None or incident is None or incident.revision != found.revision:
         return found
-    is_told = incident.reason == found.reason and not _names_a_cause(incident, found)
+    is_told = (
+        incident.reason == found.reason
+        and incident.go_back_to == _to_go_back_to(situation, found)
+        and not _names_a_cause(incident, found)
+    )
     return found if not is_told and _is_weightier(situation, incident, found) else None
 
 
@@ -136,6 +140,11 @@ def _to_be_approved(situation: Situation, wish: Finding) -> Finding | None:
     return Finding(Reason.AWAITING_ROLLBACK_APPROVAL.value, message, wish.revision, wish.cause)
 
 
+def _to_go_back_to(situation: Situation, found: Finding) -> str:
+    """Return the revision that a person is asked to go back to; empty if nobody is asked."""
+    return situation.last_good if found.reason == Reason.AWAITING_ROLLBACK_APPROVAL else ""
+
+
 def _is_weightier(situation: Situation, incident: IncidentStatus, found: Finding) -> bool:
     """Return whether a finding says more than what is known; causes that come and go are no news."""
     if incident.cause is Cause.UNKNOWN or found.reason in _HINDRANCES:
@@ -161,6 +170,7 @@ def of(situation: Situation, finding: Finding, probed_at: str | None = None) -> 
         since=before.since if before and goes_on else stamp(situation.now),
         probed_at=probed_at or (before.probed_at if before and goes_on else None),
         probes=before.probes if before and goes_on else 0,
+        go_back_to=_to_go_back_to(situation, finding),
     )
 
 

@@ -18,6 +18,7 @@ from tests.unit.decide.world import (
     gated,
     gating,
     promoted,
+    promotion_of,
     serving,
     spec_of,
     worse,
@@ -229,7 +230,7 @@ def test_a_rollback_for_no_known_cause_waits_for_a_person() -> None:
     assert said(world).startswith(f"going back to m-1 waits for a person: {how}")
     waiting = awaited(world.status)
     assert waiting is not None
-    assert (waiting.reason, waiting.revision) == ("AwaitingRollbackApproval", "m-2")
+    assert (waiting.reason, waiting.revision) == ("AwaitingRollbackApproval", "m-1")
     world.pass_time(minutes=5)
     world.says("Approve", "m-1", "alice", "it was better")
     assert world.settle() == ["RollBack"]
@@ -246,6 +247,19 @@ def test_an_approval_from_before_the_breach_approves_no_rollback() -> None:
     assert world.settle() == ["BearBreach"]
     world.says("Approve", "m-2")
     assert world.settle() == []
+
+
+def test_another_revision_to_go_back_to_is_told_anew() -> None:
+    """Who reads whom to approve reads what counts now."""
+    world = suspect()
+    world.settle()
+    world.status = world.status.model_copy(update={"history": (*world.status.history, promotion_of("m-0"))})
+    world.pods("m-0", ready=0)
+    world.says("Veto", "m-1")
+    assert world.settle() == ["RememberVeto", "BearBreach"]
+    assert said(world).startswith("going back to m-0 waits for a person")
+    world.says("Approve", "m-0")
+    assert world.settle() == ["RollBack"]
 
 
 def test_a_rollback_for_drift_waits_for_a_person_too() -> None:

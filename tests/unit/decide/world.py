@@ -10,8 +10,9 @@ from modelward.api.approval import ApprovalDecision
 from modelward.api.gateverdict import ErrorReason, Result
 from modelward.api.recordedgates import RecordedGates, in_force, recorded
 from modelward.api.spec import ModelDeploymentSpec
-from modelward.api.status import ModelDeploymentStatus
+from modelward.api.status import HistoryEntry, ModelDeploymentStatus
 from modelward.decide import decide, targets
+from modelward.decide.clock import stamp
 from modelward.decide.decision import Decision
 from modelward.decide.observation import (
     ApprovalObservation,
@@ -361,6 +362,11 @@ def promoted(**changes: Any) -> World:
     world.settle()
     assert world.status.phase == "Serving"
     return world
+
+
+def promotion_of(revision: str) -> HistoryEntry:
+    """Return what history says of a revision that has served."""
+    return HistoryEntry(time=stamp(START), revision=revision, action="Promoted", reason="StepsPassed")
 
 
 def probing(**changes: Any) -> World:

@@ -69,6 +69,12 @@ class Review:
         return next(found, None)
 
     @property
+    def means_going_back(self) -> bool:
+        """Whether a yes means to go back to the revision from the one that serves."""
+        incident = self.deployment.status.incident
+        return incident is not None and incident.go_back_to == self.revision
+
+    @property
     def objectives(self) -> tuple[ObjectiveStatus, ...]:
         """Return what was counted of the two revisions, by objective."""
         shown = {self.revision, self.compared_with}
@@ -77,8 +83,13 @@ class Review:
 
 
 def reviewed_revision(deployment: Deployment) -> str:
-    """Return the revision that a person would be asked about: the candidate, else the one that serves."""
-    return deployment.status.candidate_revision or deployment.status.stable_revision
+    """Return the revision that a person is, or would be, asked about.
+
+    The candidate, else the one that a rollback to waits for a person, else the one that serves.
+    """
+    status = deployment.status
+    waits = status.incident.go_back_to if status.incident else ""
+    return status.candidate_revision or waits or status.stable_revision
 
 
 def words(manifests: Sequence[Mapping[str, Any]], revision: str) -> tuple[Word, ...]:

@@ -5,10 +5,9 @@ from typing import Final
 
 import jinja2
 
-from modelward.api.approval import ApprovalDecision
 from modelward.cli import decisions
 from modelward.cli.review import text
-from modelward.cli.review.answers import WHY, command
+from modelward.cli.review.answers import WHY
 from modelward.cli.review.material import Review
 from modelward.cli.wording import counted, criterion, evidence_share
 
@@ -35,8 +34,5 @@ def page(review: Review, now: datetime) -> str:
         evidence_share=evidence_share,
         limit=text.limit,
         why=WHY,
-        commands=tuple(
-            (title, command(review.deployment, review.revision, decision))
-            for title, decision in (("Yes", ApprovalDecision.APPROVE), ("No", ApprovalDecision.VETO))
-        ),
+        commands=tuple(text.choices(review)),
     )

@@ -31,8 +31,17 @@ def sections(review: Review, now: datetime) -> tuple[Section, ...]:
 
 def answers(review: Review) -> str:
     """Return the two commands as they are to be pasted into a shell."""
-    yes, no = (command(review.deployment, review.revision, decision) for decision in ApprovalDecision)
-    return f"# Say why first:\n{WHY}\n\n# To say yes:\n{yes}\n\n# To say no:\n{no}\n"
+    said = "".join(f"\n# {title}:\n{answer}\n" for title, answer in choices(review))
+    return f"# Say why first:\n{WHY}\n{said}"
+
+
+def choices(review: Review) -> Iterator[tuple[str, str]]:
+    """Yield what each answer means, with the command that gives it: a yes, then a no."""
+    titles = ("Yes", "No")
+    if review.means_going_back:
+        titles = ("Yes, go back to it", "No, neither now nor later (until somebody answers, traffic stays)")
+    for title, decision in zip(titles, ApprovalDecision, strict=True):
+        yield title, command(review.deployment, review.revision, decision)
 
 
 def asked(review: Review, now: datetime) -> Iterator[str]:

@@ -55,6 +55,30 @@ def test_nothing_awaited_is_said() -> None:
     assert "Nothing is awaited; a veto counts at any time." in lines("What is asked of you")
 
 
+def going_back() -> dict[str, Any]:
+    """Return a deployment whose rollback waits for a person."""
+    known = recorded.STEPPING["status"]
+    incident = {
+        "revision": recorded.CANDIDATE,
+        "cause": "Unknown",
+        "reason": "AwaitingRollbackApproval",
+        "since": "2026-03-01T11:30:00Z",
+        "goBackTo": recorded.STABLE,
+    }
+    without = {"candidateRevision": "", "rollout": None, "stableRevision": recorded.CANDIDATE}
+    return {**recorded.STEPPING, "status": {**known, **without, "phase": "Serving", "incident": incident}}
+
+
+def test_where_a_rollback_waits_the_answers_are_about_the_one_to_go_back_to() -> None:
+    """A word on the one that serves would approve nothing, or veto it."""
+    manifest = going_back()
+    assert reviewed_revision(resource.read(manifest)) == recorded.STABLE
+    given = answers(review(manifest, revision=recorded.STABLE, compared_with=recorded.CANDIDATE))
+    assert given.count(f"  revision: {recorded.STABLE}\n") == 2
+    assert "# Yes, go back to it:" in given
+    assert "# No, neither now nor later" in given
+
+
 def test_failed_checks_are_named_with_value_and_limit() -> None:
     """The reason of a failure is a number beside its limit; what passed is on the page."""
     text = lines("Gates")

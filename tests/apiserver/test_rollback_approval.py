@@ -1,0 +1,83 @@
+"""A rollback that waits for a person, on real counts in a real Prometheus."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from modelward.control import kinds
+from tests.apiserver.operators import Manifest, World, condition, server
+from tests.apiserver.people import say
+from tests.apiserver.serving_pods import OBJECTIVE, Stage
+
+pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(900)]
+
+ROLLOUT: Final = {"steps": [{"weight": 50, "duration": "20s", "minRequests": 20}]}
+ASKED: Final[Manifest] = {
+    "rollback": {"onUnknownCause": "Rollback"},
+    "requireApproval": {"rollback": True},
+}
+"""Nothing explains the breach, so that spec alone says that going back is the answer, and who is asked."""
+LIMIT_SECONDS: Final = 300
+
+
+async def until(world: World, holds: Callable[[Manifest], Any]) -> Manifest:
+    """Wait until something holds of the status, and return that."""
+    return await world.until_status(holds, limit_seconds=LIMIT_SECONDS)
+
+
+async def promoted(world: World, image: str, before: str = "") -> str:
+    """Apply a revision and wait until it serves alone; return it."""
+    await world.apply(server=server(image), objectives=[OBJECTIVE], rollout=ROLLOUT, **ASKED)
+
+    def is_so(status: Manifest) -> bool:
+        return status.get("stableRevision", "") not in {"", before} and status["phase"] == "Serving"
+
+    stable: str = (await until(world, is_so))["stableRevision"]
+    return stable
+
+
+def approved(status: Manifest) -> str:
+    """Return the reason of condition Approved, if it is False."""
+    found = condition(status, "Approved")
+    return str(found["reason"]) if found.get("status") == "False" else ""
+
+
+async def test_a_rollback_waits_for_a_persons_yes(stage: Stage) -> None:
+    """Traffic stays until then, and where it would go is told; a no keeps it from there, a yes moves it."""
+    world = stage.world
+    async with world.operator():
+        first = await promoted(world, "mlserver:1")
+        second = await promoted(world, "mlserver:2", before=first)
+        say(world, "alice", "too-early", revision=first)
+        stage.bad_share[second] = 0.5
+        status = await until(world, lambda status: approved(status) == "AwaitingRollbackApproval")
+        told = f"apply a ModelApproval with revision: {first} and decision: Approve"
+        assert told in condition(status, "Approved")["message"]
+        assert (status["stableRevision"], status["incident"]["goBackTo"]) == (second, first)
+        assert [share["revision"] for share in status["traffic"]] == [second]
+        events = [each for each in await world.everything(kinds.EVENT) if told in each.get("note", "")]
+        assert [(each["reason"], each["type"]) for each in events] == [
+            ("AwaitingRollbackApproval", "Warning")
+        ]
+
+        say(world, "carol", "no", revision=first, decision="Veto", reason="it was worse")
+        status = await until(world, lambda status: status["incident"]["reason"] == "NothingToGoBackTo")
+        assert status["stableRevision"] == second
+        assert [each["revision"] for each in status["rejectedRevisions"]] == [first]
+
+        await world.delete(kinds.MODEL_APPROVAL, "no")
+        await world.annotate("modelward.dev/retry", f"{first}@1")
+        await until(world, lambda status: approved(status) == "AwaitingRollbackApproval")
+        say(world, "bob", "yes", revision=first, reason="it was better")
+        status = await until(
+            world, lambda status: status["stableRevision"] == first and status["phase"] == "Serving"
+        )
+        (rejected,) = status["rejectedRevisions"]
+        assert rejected["revision"] == second
+        assert "approved by bob: it was better" in rejected["message"]
+        assert "alice" not in rejected["message"]
+        assert stage.pods.told(second)[-1] == "Withdraw"
+        records = (await world.get(kinds.CONFIG_MAP, "electricity-decisions"))["data"]
+        assert "approved by bob: it was better" in json.dumps(records)
