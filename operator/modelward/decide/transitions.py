@@ -3,7 +3,8 @@
 A deployment is in one `Phase`. At each reconcile the rows are tried in order; the first whose phases
 include the current one and whose guard finds something fires, and no other. The order is the priority:
 
-1. traffic that is on its way is brought to its end before anything else is looked at;
+1. traffic that is on its way is brought to its end before anything else is looked at, unless a person
+   says no to where it goes;
 2. then what a person asked for;
 3. then what protects users: the candidate, then the serving revision;
 4. then what spec wants now;
@@ -87,6 +88,12 @@ TABLE: Final[tuple[Transition, ...]] = (
         withdrawal.target_cannot_serve,
         withdrawal.give_up_target,
         _from(_ROLLING_BACK, to=_SERVING),
+    ),
+    Transition(
+        "TurnBackVetoed",
+        veto.target_is_vetoed,
+        veto.roll_back_vetoed,
+        _from(_PROMOTING, _ROLLING_BACK, _RESTORING, to=_ROLLING_BACK),
     ),
     Transition(
         "FinishWithdrawal",

@@ -36,6 +36,16 @@ def _against_stable(situation: Situation) -> Finding | None:
     return _vetoed(situation, stable)
 
 
+def target_is_vetoed(situation: Situation) -> Finding | None:
+    """Has a person vetoed the revision that traffic has been switched to, and is there one to go back to?
+
+    A target that traffic has not been switched to yet is given up, unless it is stable: that is where the
+    traffic of a candidate goes whatever is said of it.
+    """
+    moving = situation.status.withdrawal
+    return stable_is_vetoed(situation) if moving is not None and moving.switched else None
+
+
 def roll_back_vetoed(situation: Situation, finding: Finding) -> Change:
     """Reject the serving revision and go back to the last good one; it counts against no budget."""
     change = roll_back_to(situation, finding, situation.last_good)

@@ -92,6 +92,7 @@ class Deployment(RuleBasedStateMachine):
         self.world.step()
         self.check_the_row()
         self.check_new_traffic()
+        self.check_turning_back()
         if self.world.rules[-1] == "RollBack":
             self.check_the_budget()
             self.rolled_back_at.append(self.world.now)
@@ -117,6 +118,15 @@ class Deployment(RuleBasedStateMachine):
             assert self.world.status.phase == self.before.phase
         else:
             assert self.world.status.phase in ROWS[fired].phases[self.before.phase], fired
+
+    def check_turning_back(self) -> None:
+        """Traffic that has been switched to what is vetoed goes, at once, to what is good, if anything is."""
+        world, moving = self.world, self.before.withdrawal
+        was = Situation(world.spec, self.before, world.observation(), world.now)
+        stable = self.before.stable_revision
+        if moving and moving.switched and stable and was.is_vetoed(stable) and was.last_good:
+            assert world.status.withdrawal is not None
+            assert (world.status.withdrawal.revision, world.status.withdrawal.to) == (stable, was.last_good)
 
     def check_new_traffic(self) -> None:
         """A candidate's first traffic comes after all its gates; what is vetoed gets none.

@@ -9,6 +9,7 @@ from modelward.api.status import Cause, Phase
 from modelward.decide import targets
 from modelward.decide.change import REMEMBERED
 from modelward.decide.observation import Commands, MetricsState
+from modelward.decide.placement import MonitorMode
 from tests.unit.decide.world import (
     NOISE,
     World,
@@ -16,8 +17,11 @@ from tests.unit.decide.world import (
     gating,
     probing,
     promoted,
+    promoting,
+    promotion_of,
     serving,
     stepping,
+    worse,
 )
 
 CALM: dict[str, Any] = {"name": "calm", **NOISE}
@@ -87,6 +91,76 @@ def test_a_vetoed_revision_that_serves_is_rolled_back() -> None:
     assert world.status.history[0].message == "vetoed by carol: biased; going back to m-1"
 
 
+def moving(world: World) -> World:
+    """Go on until m-2 has been promoted, while m-1 still answers."""
+    world.let_pods_follow()
+    assert world.step().rule == "Promote"
+    assert world.status.phase is Phase.PROMOTING
+    world.pods("m-1", requests=7, informed_generation=world.status.traffic_generation)
+    return world
+
+
+def test_a_vetoed_revision_loses_its_traffic_while_that_is_on_its_way_to_it() -> None:
+    """Nobody waits for the move to end, nor for metrics; the one that was left serves again at once."""
+    world = moving(promoting())
+    generation = world.status.traffic_generation
+    world.metrics = MetricsState.UNAVAILABLE
+    world.says("Veto", "m-2", "carol", "biased")
+    assert world.step().rule == "TurnBackVetoed"
+    assert selected(world) == ("m-1",)
+    assert world.status.traffic_generation == generation + 1
+    modes = {each.revision: each.mode for each in targets(world.spec, world.status).placements}
+    assert modes == {"m-1": MonitorMode.SERVE, "m-2": MonitorMode.WITHDRAW}
+    assert world.status.rejected_revisions[0].message == "vetoed by carol: biased"
+    assert world.status.rollbacks == ()
+    world.drain("m-2")
+    world.settle()
+    assert (world.status.phase, world.status.stable_revision) == (Phase.SERVING, "m-1")
+
+
+def test_a_vetoed_revision_keeps_its_traffic_until_the_other_has_pods_again() -> None:
+    """A move is turned back as far as anybody answers there."""
+    world = moving(promoting())
+    world.pods("m-1", ready=0)
+    world.says("Veto", "m-2", "carol")
+    assert world.step().rule == "TurnBackVetoed"
+    assert selected(world) == ("m-2",)
+    world.pods("m-1", ready=2)
+    assert world.step().rule == "SwitchTraffic"
+    assert selected(world) == ("m-1",)
+
+
+def test_a_vetoed_stable_revision_does_not_get_a_control_s_share_back() -> None:
+    """While the share returns the control is gone back to, which answers still."""
+    world = probing()
+    world.says("Veto", "m-1", "carol")
+    world.step()
+    assert world.status.phase is Phase.RESTORING
+    world.takes_back("m-1", "carol")
+    world.says("Veto", "m-2", "carol")
+    world.all_healthy("m-1")
+    assert world.step().rule == "TurnBackVetoed"
+    assert selected(world) == ("m-1",)
+
+
+def test_a_rollback_to_a_vetoed_revision_goes_on_to_the_next() -> None:
+    """Where there is one; where there is none, what is said of it is kept for when the move has ended."""
+    world = promoted()
+    world.see(breached("m-2"), worse("m-2"))
+    world.says("Veto", "m-2")
+    assert world.step().rule == "RollBackVetoed"
+    assert world.status.stable_revision == "m-1"
+    world.says("Veto", "m-1", "dan")
+    world.pods("m-2", requests=None)
+    assert world.settle() == []
+    world.status = world.status.model_copy(update={"history": (*world.status.history, promotion_of("m-0"))})
+    world.pods("m-0", ready=0)
+    assert world.step().rule == "TurnBackVetoed"
+    assert world.status.withdrawal is not None
+    assert (world.status.withdrawal.revision, world.status.withdrawal.to) == ("m-1", "m-0")
+    assert selected(world) == ("m-1",)
+
+
 def test_a_vetoed_revision_stays_where_there_is_no_other() -> None:
     """That is said once; it goes as soon as another has been promoted, also if the Veto was deleted."""
     world = serving("m-1")
@@ -148,9 +222,7 @@ def test_in_a_rollout_a_vetoed_stable_revision_is_left_for_one_that_is_known() -
     assert world.status.history[0].message == "m-2 vetoed by carol: looked at it"
     assert world.status.rejected_revisions == ()
     world.let_pods_follow()
-    world.drain("m-3")
-    world.settle()
-    assert world.rules.count("RollBackVetoed") == 1
+    assert world.step().rule == "TurnBackVetoed"
     world.let_pods_follow()
     world.settle()
     world.drain("m-2")
