@@ -81,7 +81,7 @@ cluster programs >/dev/null
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
     cluster images operator monitor >/dev/null 2>&1 & # the tests wait for the cluster meanwhile
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
-    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadgroup "${on_cluster[@]}"
+    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
 [[ $# -gt 0 ]] || next check make --no-print-directory check verify
 [[ ${#on_api_server[@]} -eq 0 ]] || next apiserver "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"

@@ -29,18 +29,7 @@ from tests.e2e.together import made_once
 UP_SECONDS = 5400
 """The first time every program is built."""
 DOWN_SECONDS = 600
-AFTER = {"test_gates": "test_trouble_elsewhere"}
-"""Files whose tests come after another's: the pods of all at once ask for more than a node has."""
 IMAGES = ("operator", "monitor", "gates", "mlserver")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file's tests a process of their own, but for those that wait for another's."""
-    here = Path(__file__).parent
-    ours = [item for item in items if item.path.parent == here]
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group(AFTER.get(item.path.stem, item.path.stem)))
-    items.sort(key=lambda item: item.path.parent == here and item.path.stem in AFTER)
 
 
 @pytest.fixture(scope="session")

@@ -224,6 +224,7 @@ def manifest(model: str, asked: Mapping[str, Any] | None = None) -> dict[str, An
     found: dict[str, Any] = yaml.safe_load((EXAMPLE / "modeldeployment.yaml").read_text())
     spec = found["spec"]
     spec["model"]["uri"] = f"{STORE}/{model}"
+    spec["replicas"] = 1  # this is about who gets traffic, not about how much
     del spec["drift"]  # its profile is of another model
     spec.update(asked or {})
     return found
