@@ -72,9 +72,10 @@ def _sources() -> Iterator[tuple[Path, Path]]:
     for file in sorted((code / "modelward").rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             yield file, "src" / file.relative_to(code)
-    shared = [file for folder in (tests, tests / "unit") for file in sorted(folder.glob("*.py"))]
+    # With the settings in tests/unit/conftest.py; what tests/conftest.py has is for tests on real parts.
+    shared = [tests / "__init__.py", *sorted((tests / "unit").glob("*.py"))]
     own = [file for package in TESTED for file in sorted((tests / "unit" / package).rglob("*"))]
-    for file in (*(file for file in shared if file.name != "conftest.py"), *own):
+    for file in (*shared, *own):
         if file.is_file() and file.name not in LEFT_OUT and "__pycache__" not in file.parts:
             yield file, file.relative_to(CHECKOUT)
 
