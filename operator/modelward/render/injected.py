@@ -200,6 +200,6 @@ def _probe(path: str, port: int | str, period_seconds: int, failures: int) -> di
 
 
 def _resources(cpu: str, memory: str, memory_limit: str) -> dict[str, Any]:
-    # Requests are what is measured at 100 requests/s (bench/sidecars: monitor 42 millicores, collector 6). No limit of
-    # processors: throttling in the path of requests is worse than what it would save.
+    # Requests are what is measured at 100 requests/s (bench/sidecars: monitor 42 millicores, collector 6).
+    # No limit of processors: throttling in the path of requests is worse than what it would save.
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit}}
