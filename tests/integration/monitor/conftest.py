@@ -10,6 +10,7 @@ import pytest_asyncio
 from dev.cluster.controlplane import free_ports
 from tests.integration.monitor.model_server import ModelServer
 from tests.integration.monitor.monitor_process import MonitorProcess, configuration
+from tests.integration.monitor.starts import Commanded
 
 MonitorFactory = Callable[..., MonitorProcess]
 
@@ -24,7 +25,7 @@ def server_port() -> int:
 def shared_monitor(tmp_path_factory: pytest.TempPathFactory, server_port: int) -> Iterator[MonitorProcess]:
     """Run one monitor for all tests that change nothing in it."""
     process = MonitorProcess(tmp_path_factory.mktemp("monitor"), configuration(server_port))
-    process.start()
+    process.start(Commanded)
     yield process
     assert process.stop() == 0, process.log()
     assert '"level":"error"' not in process.log()

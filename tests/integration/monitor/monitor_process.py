@@ -4,21 +4,19 @@ import base64
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from dev.cluster import processes
 from dev.cluster.controlplane import free_ports
 from modelward.conventions import METRIC_EVENTS, PATH_OBJECTIVES
+from tests.integration.monitor.starts import Forked, Start, Started
 
 NAMESPACE: Final = "shop"
 DEPLOYMENT: Final = "electricity"
@@ -63,12 +61,11 @@ class MonitorProcess:
     synthetic_port: int = 0
     metrics_port: int = 0
     admin_port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: Started | None = None
     accuracy_before: tuple[float, float] = (0, 0)
     """Good and bad labels of earlier tests, when it is shared."""
-    _log: Any = field(default=None, repr=False)
 
-    def start(self) -> None:
+    def start(self, how: Start = Forked) -> None:
         """Start it and wait until it listens."""
         self.serving_port, self.synthetic_port, self.metrics_port, self.admin_port = free_ports(4)
         for name in ("config", "keys"):
@@ -76,7 +73,6 @@ class MonitorProcess:
         self.write_config(self.config)
         self.write_keys(RECEIPT_KEY)
         (self.folder / "keys" / "admin-token").write_text(ADMIN_TOKEN + "\n")
-        self._log = (self.folder / "log").open("wb")
         ports = {
             "MODELWARD_SERVING_PORT": self.serving_port,
             "MODELWARD_SYNTHETIC_PORT": self.synthetic_port,
@@ -93,16 +89,12 @@ class MonitorProcess:
             # Other tests keep the machine busy, and would starve it.
             "MODELWARD_NICENESS": "0",
         }
-        self.process = subprocess.Popen(
-            processes.dying_with_parent([sys.executable, "-m", "modelward.monitor"]),
-            env=environment,
-            stderr=self._log,
-        )
+        self.process = how(environment, self.folder / "log")
         deadline = time.monotonic() + START_SECONDS
         while not self._is_up():
-            if time.monotonic() > deadline or self.process.poll() is not None:
+            if time.monotonic() > deadline or self.process.wait(0) is not None:
                 raise AssertionError(f"the monitor did not start:\n{self.log()}")
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def _is_up(self) -> bool:
         try:
@@ -113,20 +105,19 @@ class MonitorProcess:
 
     def stop(self) -> int:
         """End it and return its exit code."""
-        process = self.process
-        assert process is not None
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(START_SECONDS)
-        finally:
-            process.kill()
-            self._log.close()
+        assert self.process is not None
+        if self.process.wait(0) is None:
+            self.send_signal(signal.SIGTERM)
+        code = self.process.wait(START_SECONDS)
+        if code is None:
+            self.send_signal(signal.SIGKILL)
+            raise AssertionError(f"the monitor did not end:\n{self.log()}")
+        return code
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""
         assert self.process is not None
-        self.process.send_signal(number)
+        os.kill(self.process.pid, number)
 
     def log(self) -> str:
         """What it has logged."""

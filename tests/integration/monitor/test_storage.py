@@ -1,5 +1,6 @@
 """Events marked by how fast the store was: as the server says, or as the monitor's own reads say."""
 
+import asyncio
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ OBJECTIVES = [
     {"name": "storage", "config": "s1", "kind": "storage", "within_ms": WITHIN_MS},
 ]
 PATIENCE_SECONDS = 150.0
+AGAIN_SECONDS = 0.1
 Counts = dict[tuple[str, str], float]
 
 
@@ -56,6 +58,7 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
     while not await holds():
         assert time.monotonic() < limit, f"waited {PATIENCE_SECONDS:.0f} s for {what}"
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def reading_process(monitor: MonitorProcess) -> int:
