@@ -57,12 +57,16 @@ class Faulty:
         self.stage.kubectl("wait", "--for=condition=Complete", patience, "job/upload")
 
     def ship(self, version: str, **changes: Any) -> str:
-        """Apply a version of the server; `changes` replace top-level fields of spec. Returns its revision."""
+        """Apply a version of the server and return its revision.
+
+        `changes` replace top-level fields of spec; those of `server` and `container` go into what is there.
+        """
         manifest: dict[str, Any] = yaml.safe_load((BENCH / "faulty.yaml").read_text())
         container = manifest["spec"]["server"]["template"]["spec"]["containers"][0]
         container["env"][0]["value"] = version
         container["resources"]["requests"]["cpu"] = "1m"  # other tests' pods are to fit on the node too
         container |= changes.pop("container", {})
+        manifest["spec"]["server"] |= changes.pop("server", {})
         manifest["spec"] |= {"rollout": SHORT_STEP, "objectives": OBJECTIVES, **changes}
         revision = self.stage.ship(manifest)
         if self.status is None:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelward.monitor.stream_content import MAX_CHOICES
@@ -106,6 +106,7 @@ USAGE = event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens":
         (b"", 0),
     ],
 )
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, 3000) | st.integers(65_000, 150_000), max_size=6))
 def test_tokens_are_counted(whole: bytes, tokens: int, cuts: list[int]) -> None:
     """By the server's own word, else by the events with content; however the stream is cut into reads."""
