@@ -169,7 +169,12 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "a gradient through an endpoint",
         _gates({"robustness": {"gradient": [{"method": "FGSM", "size": "0.1", "maxFlips": "5%"}]}}),
-        "gates in the cluster have the endpoint only, not the model's file: leave out gradient",
+        "gradient attacks the model's file: write inference.modelFile, its path below model.uri",
+    ),
+    Wrong(
+        "a model's file outside of the model",
+        _gates(_NOISE, inference={"model": "electricity", "modelFile": "../model.joblib"}),
+        "not a file of the model: write its path below the model's address",
     ),
     Wrong(
         "the name of requireApproval's gate",

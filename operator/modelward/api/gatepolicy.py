@@ -147,10 +147,13 @@ GATE_RULES: Final = (
         lambda asked: all(re.fullmatch(_REMOTE, address) for address in _addresses(asked)),
     ),
     Rule(
+        "(has(self.inference) && has(self.inference.modelFile)) || "
         "self.gates.all(g, !has(g.robustness) || g.robustness.gradient.size() == 0)",
-        "gates in the cluster have the endpoint only, not the model's file: leave out gradient, "
-        "and write it in the file of `modelward gate run`",
-        lambda asked: not any(map(_asks_for_the_models_file, asked.gates)),
+        "gradient attacks the model's file: write inference.modelFile, its path below model.uri",
+        lambda asked: (
+            (asked.inference is not None and asked.inference.model_file is not None)
+            or not any(map(_asks_for_the_models_file, asked.gates))
+        ),
     ),
     Rule(
         f"self.gates.all(g, g.name != '{ROLLOUT_APPROVAL}')",

@@ -1,12 +1,15 @@
 """How a gate asks a model: protocol, layout of a request, and what an answer means."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from modelward.api.base import APIType
 from modelward.api.rules import Rule, matches
+
+_NAME: Final = "[A-Za-z0-9_][-A-Za-z0-9_.]*"
+_PATH: Final = f"({_NAME}/)*{_NAME}"
 
 
 class Answers(StrEnum):
@@ -83,6 +86,21 @@ class Inference(APIType):
     pointers: Pointers = Pointers()
     batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Most rows of one request."""
+    model_file: (
+        Annotated[
+            str,
+            Field(max_length=512),
+            matches(
+                _PATH,
+                "not a file of the model: write its path below the model's address, such as model.joblib",
+            ),
+        ]
+        | None
+    ) = None
+    """Path of a joblib file in the model: its trees are explained exactly, and gradient attacks it.
+
+    The gate loads it, which runs what is in it: a model's maker may then have the gate say anything.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -133,7 +133,7 @@ class Method(StrEnum):
 
 
 class Gradient(_FlipLimits):
-    """Changes against the gradient of a model whose file is given with --model."""
+    """Changes against the gradient of a model whose file is given."""
 
     method: Method
     size: Annotated[DecimalString, decimal_above(Decimal(0), Decimal(10))]
@@ -162,7 +162,7 @@ class Robustness(APIType):
     worst_slice: WorstSlice | None = None
     perturbation: Perturbation | None = None
     gradient: Annotated[tuple[Gradient, ...], Field(max_length=10)] = ()
-    """Attacks on the model's file; with `modelward gate run` only."""
+    """Attacks on the model's file: inference.modelFile, or --model of `modelward gate run`."""
 
     @property
     def compares_with_stable(self) -> bool:

@@ -39,7 +39,10 @@ def run(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Address of the model's file, for exact SHAP values of trees, and for gradients."),
+        typer.Option(
+            help="Address of the model's file, or of what inference.modelFile is in: for exact SHAP values "
+            "of trees, and for gradients."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of every draw.")] = 0,
     memory_mib: Annotated[int, typer.Option(min=64, help="Most memory that a gate may take, in MiB.")] = 1024,

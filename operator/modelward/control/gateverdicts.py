@@ -135,9 +135,8 @@ def _why_not(
         return ErrorReason.OUT_OF_MEMORY, "took more memory than its limit: raise it, or lower its rows"
     if status.get("reason") == _DEADLINE:
         return _late(hindered)
-    if _is_disrupted(status) or not ended:
-        told = status.get("message") or status.get("reason") or "its node ended it"
-        return ErrorReason.EVICTED, f"ended before it could answer: {told}"
+    if early := _ended_early(status, ended):
+        return early
     if isinstance(verdict, PodVerdict) and verdict.reason is not None and exit_code not in _EXPECTED:
         return verdict.reason, verdict.message
     if exit_code in _EXPECTED:
@@ -145,6 +144,22 @@ def _why_not(
         return ErrorReason.NONSENSE, f"ended with exit code {exit_code}, and its verdict disagrees: {says}"
     last = str(ended.get("message", "")).strip()[-_TOLD_MESSAGE:] or "it wrote no reason"
     return ErrorReason.CRASHED, f"ended with exit code {exit_code}: {last}"
+
+
+def _ended_early(status: Mapping[str, Any], ended: Mapping[str, Any]) -> tuple[ErrorReason, str] | None:
+    """Return what ended a pod from outside, or before the gate's container began."""
+    is_disrupted = _is_disrupted(status)
+    for container in () if is_disrupted else status.get("initContainerStatuses") or ():
+        name, before = container["name"], (container.get("state") or {}).get("terminated") or {}
+        if before.get("reason") == "OOMKilled":
+            return ErrorReason.OUT_OF_MEMORY, f"{name} took more memory than its limit"
+        if exit_code := before.get("exitCode"):
+            said = str(before.get("message", "")).strip()[-_TOLD_MESSAGE:] or "it wrote no reason"
+            return ErrorReason.CRASHED, f"{name} ended with exit code {exit_code}: {said}"
+    if not is_disrupted and ended:
+        return None
+    told = status.get("message") or status.get("reason") or "its node ended it"
+    return ErrorReason.EVICTED, f"ended before it could answer: {told}"
 
 
 def _program(container: Mapping[str, Any] | None) -> tuple[Any, ...] | None:

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--endpoint", required=True, help="base address of the model server: http://HOST:PORT"
     )
     result.add_argument("--stable-endpoint", help="of the revision that serves, to compare with")
-    result.add_argument("--model", help="address of the model's file, for exact trees and gradients")
+    result.add_argument("--model", help="address of the model's file, or of what inference.modelFile is in")
     result.add_argument("--seed", type=int, default=0, help="of every draw")
     result.add_argument("--memory-mib", type=float, default=DEFAULT_MEMORY_MIB, help="most memory of a gate")
     result.add_argument(

@@ -26,11 +26,7 @@ def load(subject: Subject) -> Any:  # noqa: ANN401 - scikit-learn's estimators h
     Raises:
         GateError: there is no file, it holds no estimator, or it predicts other than the endpoint does.
     """
-    uri = subject.model_uri
-    if uri is None:
-        raise GateError(
-            ErrorReason.INVALID_MODEL, "the model's file is needed: give --model, or leave out gradient"
-        )
+    uri = subject.model.of_file()
     content = read_bytes(uri, subject.folder)
     try:
         estimator = joblib.load(io.BytesIO(content))

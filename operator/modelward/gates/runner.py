@@ -44,7 +44,7 @@ class Run:
         endpoint: base address of the candidate.
         stable_endpoint: of the revision that serves; None where nothing is compared with it.
         comparisons: what becomes of comparisons where it is None.
-        model_uri: address of the candidate's file; None where it is not known.
+        model_uri: address of the candidate, or of its file; None where it is not known.
         seed: of every draw.
         memory_mib: most resident memory of each gate.
     """

@@ -22,6 +22,31 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAddress:
+    """Where the candidate's file is, as far as it is known.
+
+    Args:
+        uri: address of the model: of its file, or of what `file` is in.
+        file: path of the file below `uri`.
+    """
+
+    uri: str | None = None
+    file: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a file is named at all."""
+        return self.uri is not None or self.file is not None
+
+    def of_file(self) -> str:
+        """Return the file's address. Raises GateError."""
+        if self.uri is None:
+            message = "the model's address is needed: give --model, or leave out gradient and modelFile"
+            raise GateError(ErrorReason.INVALID_MODEL, message)
+        return self.uri if self.file is None else f"{self.uri.rstrip('/')}/{self.file}"
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Everything that interpretability and robustness are measured on.
 
@@ -29,7 +54,7 @@ class Subject:
         data: the validation data.
         candidate: the model that is judged.
         stable: the one that serves; None where no endpoint of it is given.
-        model_uri: address of the candidate's file; None where it is not given.
+        model: where the candidate's file is.
         folder: where addresses without a scheme are.
         seed: of every draw.
     """
@@ -37,7 +62,7 @@ class Subject:
     data: Dataset
     candidate: Asked
     stable: Asked | None
-    model_uri: str | None
+    model: ModelAddress
     folder: Path
     seed: int
 
@@ -77,4 +102,5 @@ def read_subject(file: GateFile, addresses: Addresses, folder: Path, seed: int) 
     stable = None
     if addresses.stable_endpoint is not None:
         stable = Asked(*predictor(addresses.stable_endpoint, file.inference, data))
-    return Subject(data, candidate, stable, addresses.model_uri, folder, seed)
+    model = ModelAddress(addresses.model_uri, file.inference.model_file)
+    return Subject(data, candidate, stable, model, folder, seed)

@@ -15,14 +15,23 @@ from modelward import conventions as names
 from modelward.api.gatepolicy import GateReports, GateResources
 from modelward.api.gates import Job
 from modelward.api.recordedgates import GateInForce
+from modelward.api.spec import Model
 from modelward.decide.placement import GateJob
-from modelward.render.injected import HOME, SECURITY, USER, store_credentials
+from modelward.render.injected import (
+    HOME,
+    SECURITY,
+    USER,
+    VOLUME_MODEL,
+    VOLUME_TMP,
+    fetch_container,
+    fetch_volumes,
+    store_credentials,
+)
 from modelward.render.revision import RevisionRecord, read_inputs
 from modelward.render.team import container_security_context, pod_security_context
 
 VOLUME_WORK: Final = "modelward-gate"
 VOLUME_CONFIG: Final = "modelward-gate-config"
-VOLUME_TMP: Final = "modelward-tmp"
 VOLUME_REPORTS: Final = "modelward-reports"
 START_ALLOWANCE: Final = timedelta(seconds=30)
 """Beyond its timeout, until a measured gate's pod is ended from outside: its program ends by itself."""
@@ -118,9 +127,36 @@ def measured_pod(run: GateRun, file: GateFileMount, endpoint: str, stable: str |
             *_report_volumes(run),
         ],
     }
+    if _reads_the_model(run):
+        _add_model(pod, run, model)
     if secrets := server.template["spec"].get("imagePullSecrets"):
         pod["imagePullSecrets"] = secrets
     return pod
+
+
+def _reads_the_model(run: GateRun) -> bool:
+    """Return whether the gate does anything with the model's file; importances are compared by endpoints."""
+    gate, inference = run.gate.gate, run.gate.inference
+    if inference is None or inference.model_file is None:
+        return False
+    if gate.interpretability is not None:
+        return not run.job.stable or gate.interpretability.min_rank_correlation is None
+    return gate.robustness is not None and bool(gate.robustness.gradient)
+
+
+def _add_model(pod: dict[str, Any], run: GateRun, model: Model) -> None:
+    """Have the model fetched as for the pods that serve it, by the same image and against the same digest."""
+    fetch = fetch_container(run.record.images.fetch, model)
+    # No collector is beside it that would take its span.
+    fetch["env"].append({"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": ""})
+    pod["initContainers"] = [fetch]
+    (measuring,) = pod["containers"]
+    measuring["args"].append(f"--model=file://{names.PATH_MODEL}")
+    measuring["volumeMounts"].append({"name": VOLUME_MODEL, "mountPath": names.PATH_MODEL, "readOnly": True})
+    pod["volumes"] += [
+        {"name": VOLUME_MODEL, "emptyDir": {}},
+        *fetch_volumes(run.record.name, model, (names.FILE_MODEL_DIGEST,)),
+    ]
 
 
 def team_pod(run: GateRun, job: Job, endpoint: str, stable: str | None) -> dict[str, Any]:

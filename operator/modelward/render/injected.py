@@ -49,21 +49,32 @@ SECURITY: Final[Mapping[str, Any]] = {
 
 def injected_containers(model: Model, images: Images) -> list[dict[str, Any]]:
     """Return the collector, the fetch and the monitor, as initContainers in start order."""
-    return [_collector(images.collector), _fetch(images.fetch, model), _monitor(images.monitor, model)]
+    return [
+        _collector(images.collector),
+        fetch_container(images.fetch, model),
+        _monitor(images.monitor, model),
+    ]
 
 
 def injected_volumes(deployment: str, revision: str, model: Model) -> list[dict[str, Any]]:
     """Return the volumes that the injected containers mount, the model's among them."""
-    volumes: list[dict[str, Any]] = [
+    config, *claim = fetch_volumes(revision, model, (names.FILE_MONITOR_CONFIG, names.FILE_MODEL_DIGEST))
+    return [
         {"name": VOLUME_MODEL, "emptyDir": {}},
-        _from_config_map(VOLUME_CONFIG, revision, (names.FILE_MONITOR_CONFIG, names.FILE_MODEL_DIGEST)),
+        config,
         _from_config_map(VOLUME_COLLECTOR, revision, (names.FILE_COLLECTOR_CONFIG,)),
         {"name": VOLUME_KEYS, "secret": {"secretName": keys_secret_name(deployment)}},
         {"name": VOLUME_TMP, "emptyDir": {}},
+        *claim,
     ]
-    if claim := _claim(model):
-        volumes.append({"name": VOLUME_CLAIM, "persistentVolumeClaim": {"claimName": claim}})
-    return volumes
+
+
+def fetch_volumes(revision: str, model: Model, files: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the volumes that `fetch` reads: files of its revision's ConfigMap, and a pvc:// claim."""
+    config = _from_config_map(VOLUME_CONFIG, revision, files)
+    claim = _claim(model)
+    claims = [{"name": VOLUME_CLAIM, "persistentVolumeClaim": {"claimName": claim}}] if claim else []
+    return [config, *claims]
 
 
 def _collector(image: str) -> dict[str, Any]:
@@ -93,7 +104,8 @@ def _collector(image: str) -> dict[str, Any]:
     }
 
 
-def _fetch(image: str, model: Model) -> dict[str, Any]:
+def fetch_container(image: str, model: Model) -> dict[str, Any]:
+    """Return the container that brings the model into VOLUME_MODEL, and holds it against its digests."""
     container: dict[str, Any] = {
         "name": names.CONTAINER_FETCH,
         "image": image,

@@ -99,6 +99,15 @@ def test_trees_are_explained_exactly_from_their_file(tables: Path, tmp_path: Pat
     assert ours["share of importance", "postcode"] < 0.02
 
 
+def test_a_file_that_is_named_is_not_passed_over(tables: Path, good: str) -> None:
+    """Who names the model's file and not where it is must be told, and not get another method."""
+    asked = read_subject(gate_file(SHARES, modelFile="model.joblib"), Addresses(good, None, None), tables, 0)
+    gate = gate_file(SHARES).gates[0].interpretability
+    assert gate is not None
+    with pytest.raises(GateError, match="give --model"):
+        interpretability.run(gate, asked)
+
+
 def test_a_file_that_is_not_served_is_refused(tables: Path, tmp_path: Path, good: str) -> None:
     """A file that predicts other than the endpoint must be no evidence for what is served."""
     rows = table(500, 1)

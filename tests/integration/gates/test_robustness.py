@@ -203,3 +203,7 @@ def test_gradients_of_other_models_are_refused(tables: Path, tmp_path: Path) -> 
             asked = read_subject(gate_file(NOISE), Addresses(address, None, uri), tables, 0)
             with pytest.raises(GateError, match=said):
                 gradient.check(Findings(), gates, asked)
+        file = gate_file(NOISE, modelFile="model.joblib")
+        asked = read_subject(file, Addresses(address, None, tmp_path.as_uri()), tables, 0)
+        with pytest.raises(GateError, match="gradient of DecisionTreeClassifier is not known"):
+            gradient.check(Findings(), gates, asked)

@@ -32,6 +32,12 @@ def pod(exit_code: int | None, wrote: str = "", **status: Any) -> dict[str, Any]
     }
 
 
+def fetch(exit_code: int, wrote: str = "", because: str = "Error") -> list[dict[str, Any]]:
+    """Return how the container ended that is to end before the gate's begins."""
+    ended = {"exitCode": exit_code, "message": wrote, "reason": because}
+    return [{"name": "fetch", "state": {"terminated": ended}}]
+
+
 @pytest.mark.parametrize(
     ("ended", "result", "message"),
     [(pod(0, PASSED), Result.PASSED, "fine"), (pod(3, FAILED), Result.FAILED, "bad")],
@@ -63,6 +69,23 @@ def test_exit_code_and_verdict_make_an_answer(ended: dict[str, Any], result: Res
             "its node ended it",
         ),
         (pod(None, "", reason="OutOfcpu"), ErrorReason.EVICTED, "OutOfcpu"),
+        (
+            pod(None, initContainerStatuses=fetch(1, "NotFound: nothing is at s3://models/2")),
+            ErrorReason.CRASHED,
+            "fetch ended with exit code 1: NotFound: nothing is at s3://models/2",
+        ),
+        (pod(None, initContainerStatuses=fetch(1)), ErrorReason.CRASHED, "it wrote no reason"),
+        (
+            pod(None, initContainerStatuses=fetch(137, because="OOMKilled")),
+            ErrorReason.OUT_OF_MEMORY,
+            "fetch took more memory than its limit",
+        ),
+        (
+            pod(None, initContainerStatuses=fetch(143), reason="Evicted", message="low on memory"),
+            ErrorReason.EVICTED,
+            "low on memory",
+        ),
+        (pod(1, "no", initContainerStatuses=fetch(0)), ErrorReason.CRASHED, "ended with exit code 1: no"),
     ],
 )
 def test_everything_else_is_an_error(ended: dict[str, Any], reason: ErrorReason, message: str) -> None:

@@ -179,6 +179,54 @@ def test_a_measured_pod_has_the_models_credentials_and_pull_secrets() -> None:
     assert pod["containers"][0]["envFrom"] == [{"secretRef": {"name": "model-store"}}]
 
 
+ATTACKED = Gate.model_validate(
+    {"name": "calm", "robustness": {"gradient": [{"method": "FGSM", "size": "0.1", "maxFlips": "5%"}]}}
+)
+NOISED = Gate.model_validate({"name": "calm", "robustness": {"noise": [{"size": "0.1", "maxFlips": "5%"}]}})
+CORRELATED = Gate.model_validate({"name": "why", "interpretability": {"minRankCorrelation": "0.5"}})
+
+
+def with_file(gate: Gate, **more: Any) -> GateRun:
+    """Return a run of a gate for which the model's file is named."""
+    run = run_of(gate)
+    inference = Inference.model_validate({"model": "electricity", "modelFile": "trees/model.joblib"})
+    return replace(run, gate=replace(run.gate, inference=inference), **more)
+
+
+def fetches(run: GateRun) -> bool:
+    """Return whether the model is brought into the gate's pod, and the program told of it."""
+    pod, given = pod_of(gate_manifests(OWNER, run)), "--model=file:///mnt/models" in arguments(run)
+    assert ([each["name"] for each in pod.get("initContainers", ())] == ["fetch"]) == given
+    mounts = [each["name"] for each in pod["containers"][0]["volumeMounts"]]
+    assert ("modelward-model" in mounts) == given
+    return given
+
+
+def test_a_gate_that_reads_the_models_file_has_it_fetched() -> None:
+    """As for the pods that serve it: by the revision's image, credentials and digest."""
+    run = with_file(ATTACKED)
+    pod = pod_of(gate_manifests(OWNER, run))
+    (fetch,) = pod["initContainers"]
+    assert (fetch["image"], fetch["args"]) == (cases.IMAGES.fetch, ["file:///mnt/claim/electricity/2"])
+    assert fetch["envFrom"] == [{"secretRef": {"name": "model-store"}}]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert {mount["name"] for mount in fetch["volumeMounts"]} <= volumes.keys()
+    items = [{"key": "model-digest", "path": "model-digest"}]
+    assert volumes["modelward-claim"]["persistentVolumeClaim"] == {"claimName": "models"}
+    assert volumes["modelward-config"]["configMap"] == {"name": run.record.name, "items": items}
+
+
+def test_the_model_is_fetched_for_gates_that_read_it_alone() -> None:
+    """Gradients are taken from it, and importances, unless they are compared with stable's."""
+    assert fetches(with_file(ATTACKED))
+    assert fetches(with_file(MEASURED))
+    assert fetches(with_file(CORRELATED, job=replace(run_of(CORRELATED).job, stable="")))
+    assert not fetches(with_file(CORRELATED))
+    assert not fetches(with_file(NOISED))
+    assert not fetches(with_file(Gate.model_validate({"name": "data", "dataQuality": {}})))
+    assert not fetches(run_of(MEASURED))
+
+
 def test_a_revision_records_its_gates() -> None:
     """What had to be passed when a revision was made is read back; a revision without gates says nothing."""
     asked = {"gates": [{"name": "people", "approval": {}}]}

@@ -53,7 +53,7 @@ def _importances(gate: Interpretability, subject: Subject) -> tuple[Importance, 
         stable = subject.needed_stable("interpretability.minRankCorrelation")
         return through_endpoint(subject.candidate.model, asked), through_endpoint(stable.model, asked)
     exact = None
-    if subject.model_uri is not None:
+    if subject.model.is_given:
         exact = of_trees(modelfile.load(subject), asked)
     candidate = through_endpoint(subject.candidate.model, asked) if exact is None else exact
     if subject.stable is None or exact is not None:
