@@ -109,10 +109,10 @@ class GatePods:
         await self.world.set_pod(name, {**status, **states})
         return name
 
-    async def close(self, job: Manifest, how: str) -> None:
-        """Say of a Job that it is Complete or Failed."""
+    async def close(self, job: Manifest, how: str, reason: str = "Played") -> None:
+        """Say of a Job that it is Complete or Failed, and why."""
         conditions = [
-            {"type": kind, "status": "True", "reason": "Played", "message": "", "lastTransitionTime": _WHEN}
+            {"type": kind, "status": "True", "reason": reason, "message": "", "lastTransitionTime": _WHEN}
             for kind in _ENDED[how]
         ]
         ended = {"completionTime": _WHEN, "succeeded": 1} if how == "Complete" else {"failed": 1}
