@@ -38,11 +38,13 @@ SEEDS: Final = (
     b'{"outputs": [{"name": "predict", "shape": [2, 1], "datatype": "INT64", "data": [[1], [2]]}]}',
     b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"usage": {"completion_tokens": 3}}\n\n',
     b"GET / HTTP/1.1\r\nConnection: x, te\r\nX: y\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\n\r\n",
-    # Settings; headers, of which one goes on; data that ends a stream; a reset.
+    b'data: {"choices": [{"delta": {"content": "a"}}, {"index": 1, "text": "b", "finish_reason": "stop"}]}\n\n',
+    # Settings; headers, of which one goes on; data that ends a stream; a reset; a refusal; going away.
     b"".join(
         (
             b"\0\0\6\4\0\0\0\0\0\0\1\0\0\x10\0\0\0\1\1\0\0\0\0\1\x82\0\0\3\x09\4\0\0\0\1\x04\x01/",
             b"\0\0\2\0\1\0\0\0\1ab\0\0\4\3\0\0\0\0\3\0\0\0\x08",
+            b"\0\0\4\3\0\0\0\0\1\0\0\0\7\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0",
         )
     ),
 )
