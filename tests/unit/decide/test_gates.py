@@ -170,6 +170,15 @@ def test_a_job_that_never_answers_is_an_error_at_last() -> None:
     assert world.status.gates[0].message == "no answer 0:09:00 after it was asked for: no node has room"
 
 
+def test_a_job_that_says_nothing_is_an_error_without_words() -> None:
+    """There is nothing to quote."""
+    world = gating(A)
+    world.gate_says("a", None, message="")
+    world.pass_time(minutes=15, seconds=1)
+    world.settle()
+    assert world.status.gates[0].message == "no answer 0:15:00 after it was asked for"
+
+
 def test_a_job_of_which_nothing_is_seen_is_an_error_at_last() -> None:
     """No data is no pass, however long it lasts; a Job that was taken away is made once more."""
     world = gating(A)
@@ -368,7 +377,9 @@ def test_a_report_that_is_kept_later_is_told() -> None:
     world.gates = (replace(world.gates[0], report="configmap/m-gates-m-2"),)
     assert world.settle() == []
     assert world.status.gates[0].report == "configmap/m-gates-m-2"
+    world.gates = (replace(world.gates[0], report=""),)
     assert world.settle() == []
+    assert world.status.gates[0].report == "configmap/m-gates-m-2"
 
 
 def test_what_spec_adds_counts_and_what_it_changes_does_not() -> None:

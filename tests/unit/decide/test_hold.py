@@ -49,6 +49,19 @@ def test_a_hold_that_is_over_leaves_no_cause() -> None:
     assert world.status.cause is None
 
 
+def test_a_candidate_that_is_dropped_leaves_an_incident_its_cause() -> None:
+    """The serving revision is as bad as before."""
+    world = serving()
+    world.see(breached("m-1"))
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    world.settle()
+    world.wanted = "m-2"
+    assert world.settle() == ["Begin"]
+    world.wanted = "m-1"
+    assert world.settle() == ["ReplaceBeforeTraffic"]
+    assert world.status.cause is Cause.DRIFT
+
+
 def test_of_an_incident_and_a_hold_the_cause_of_what_lasts_is_told() -> None:
     """Each has its own; the end of one takes nothing from the other."""
     world = serving(objectives=OBJECTIVES)

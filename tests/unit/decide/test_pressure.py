@@ -73,6 +73,22 @@ def test_what_one_alone_lacks_is_no_excuse(pressures: tuple[PodPressure, ...]) -
     assert world.status.rollout.held == "StableAlsoBreached"
 
 
+def test_only_what_both_lack_is_told() -> None:
+    """What one alone lacks excuses nothing, and what a third revision lacks is of no concern."""
+    world = both_breached()
+    world.pressures = (
+        *lacking(PressureKind.THROTTLED, 0.4, "m-2", "m-1", "m-0"),
+        *lacking(PressureKind.MEMORY, 0.95, "m-2"),
+    )
+    world.step()
+    assert world.status.last_decision is not None
+    told = world.status.last_decision.message.split("; ")
+    assert [part for part in told if part.startswith("pods of")] == [
+        "pods of m-1 throttled in 40% of scheduling periods",
+        "pods of m-2 throttled in 40% of scheduling periods",
+    ]
+
+
 def test_slow_pods_are_no_excuse_for_wrong_answers() -> None:
     """A prediction is as right from a pod that is throttled."""
     world = both_breached("accuracy")

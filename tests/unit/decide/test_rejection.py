@@ -297,6 +297,16 @@ def test_stable_without_ready_pods_keeps_the_split_until_it_can_serve() -> None:
     assert targets(world.spec, world.status).selected == ("m-1",)
 
 
+def test_one_ready_pod_of_stable_takes_the_traffic_at_once() -> None:
+    """It answers rightly, which beats all pods of what is rejected."""
+    world = stepping()
+    world.pods("m-1", ready=1)
+    world.see(worse("m-2"))
+    assert world.step().rule == "RejectCandidate"
+    assert world.status.withdrawal is not None
+    assert world.status.withdrawal.switched
+
+
 def test_no_withdrawal_is_read_before_traffic_was_switched() -> None:
     """A withdrawal that still waits for its target does not end by a counter that stands still."""
     world = stepping()

@@ -91,6 +91,16 @@ def test_a_step_keeps_going_until_min_requests() -> None:
     assert world.settle() == []
 
 
+def test_a_step_ends_at_just_its_min_requests() -> None:
+    """As many as spec asks for are enough."""
+    world = stepping()
+    world.see(
+        assessment("m-2", "availability", good=100, total=100, not_worse=True),
+        assessment("m-2", "accuracy", good=60, total=70, not_worse=True),
+    )
+    assert world.step().rule == "PassStep"
+
+
 @pytest.mark.parametrize(
     ("policy", "rule_phase"),
     [("Promote", Phase.STEPPING), ("Hold", Phase.HELD), ("Rollback", Phase.ROLLING_BACK)],

@@ -250,6 +250,28 @@ def test_a_vetoed_revision_is_not_gone_back_to() -> None:
     assert world.conditions()["ObjectivesMet"] == ("False", "NothingToGoBackTo")
 
 
+def test_a_veto_of_another_revision_leaves_the_standby_its_time() -> None:
+    """It is no less good for that."""
+    world = promoted()
+    world.pods("m-0", ready=0)
+    before = (world.status.standby_revision, world.status.standby_until)
+    assert before[0] == "m-1"
+    world.says("Veto", "m-0", "carol")
+    assert world.settle() == ["RememberVeto"]
+    assert (world.status.standby_revision, world.status.standby_until) == before
+
+
+def test_of_several_vetoes_the_first_is_told() -> None:
+    """In time, whatever their order in the cluster."""
+    world = gating(CALM)
+    world.says("Veto", "m-2", "carol")
+    world.pass_time(seconds=-1)
+    world.says("Veto", "m-2", "bob")
+    world.pass_time(seconds=1)
+    assert world.settle() == ["RejectVetoedBeforeTraffic"]
+    assert world.status.rejected_revisions[0].message == "vetoed by bob: looked at it"
+
+
 def test_a_revision_that_was_vetoed_before_it_was_asked_for_is_not_begun() -> None:
     """Nobody has to wait for its pods to say no."""
     world = serving("m-1")
