@@ -38,7 +38,7 @@ SEEDS: Final = (
     b'{"outputs": [{"name": "predict", "shape": [2, 1], "datatype": "INT64", "data": [[1], [2]]}]}',
     b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"usage": {"completion_tokens": 3}}\n\n',
     b"GET / HTTP/1.1\r\nConnection: x, te\r\nX: y\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\n\r\n",
-    b'data: {"choices": [{"delta": {"content": "a"}}, {"index": 1, "text": "b", "finish_reason": "stop"}]}\n\n',
+    b'data: {"choices": [{"text": "a"}, {"index": 1, "text": "b", "finish_reason": "stop"}]}\n\n',
     # Settings; headers, of which one goes on; data that ends a stream; a reset; a refusal; going away.
     b"".join(
         (

@@ -205,6 +205,13 @@ def test_numbered_tokens_of_one_choice() -> None:
     assert played(*zip((1.0, 2.0, 3.0, 4.0), tokens, strict=True), end_s=4.0) == (4, 1.0, True)
 
 
+def test_a_choice_of_no_number() -> None:
+    """Beside numbered ones it is nobody's, and passed over."""
+    both = of_choice(0, content="a") + of_choice(1, content="b")
+    odd = event({"choices": [{"index": "2", "text": "a"}]})
+    assert played((1.0, both), (2.0, both + odd), end_s=2.0) == (4, 1.0, True)
+
+
 def test_too_many_choices() -> None:
     """What would take too much memory is not known, which is not good."""
     many = b"".join(of_choice(number, content="a") for number in range(MAX_CHOICES + 1))
