@@ -1,10 +1,9 @@
-"""Candidates that meet trouble elsewhere: no image, no model, slow storage, no Prometheus."""
+"""Candidates that meet trouble elsewhere: no image, no model, no Prometheus."""
 
 from typing import Final
 
 import pytest
 
-from dev.demo.infrastructure.story import Story
 from dev.demo.stage import is_settled
 from modelward.api.status import Phase
 from tests.e2e import own_prometheus
@@ -34,16 +33,6 @@ def test_model_that_is_not_there(faulty: Faulty) -> None:
     status = faulty.wait(lambda deployment: bool(deployment.status.rejected_revisions), "the rejection")
     assert status.rejected_revisions[0].reason == "FetchFailed"
     assert "s3://models/nothing-here" in status.rejected_revisions[0].message
-
-
-def test_bad_revision_is_found_while_the_store_is_slow(faulty: Faulty, story: Story) -> None:
-    """It is rejected for its own errors, and no request fails but those that it answered with an error."""
-    stable = story.serve()
-    story.slow_at_rest(stable)
-    story.bad_while_slow(stable)
-    failed = [answer for answer in faulty.end_traffic().answers if answer.failed]
-    assert [answer for answer in failed if answer.version != "3"] == []
-    assert failed
 
 
 def test_prometheus_away_touches_nothing(faulty: Faulty) -> None:
