@@ -1,4 +1,4 @@
-"""A rollback that waits for a person, on real counts in a real Prometheus."""
+"""People and rollbacks, on real counts in a real Prometheus: a yes that is awaited, and a no in a move."""
 
 import json
 from collections.abc import Callable
@@ -81,3 +81,23 @@ async def test_a_rollback_waits_for_a_persons_yes(stage: Stage) -> None:
         assert stage.pods.told(second)[-1] == "Withdraw"
         records = (await world.get(kinds.CONFIG_MAP, "electricity-decisions"))["data"]
         assert "approved by bob: it was better" in json.dumps(records)
+
+
+async def test_a_no_turns_traffic_back_that_is_on_its_way(stage: Stage) -> None:
+    """A revision that is vetoed while it is promoted is left at once for the one that was withdrawn."""
+    world = stage.world
+    async with world.operator():
+        first = await promoted(world, "mlserver:1")
+        await world.apply(server=server("mlserver:2"), objectives=[OBJECTIVE], rollout=ROLLOUT, **ASKED)
+        status = await until(world, lambda status: status.get("withdrawal"))
+        second = status["stableRevision"]
+        assert (status["phase"], status["withdrawal"]["revision"]) == ("Promoting", first)
+        say(world, "carol", "no", revision=second, decision="Veto", reason="biased")
+        status = await until(world, lambda status: status.get("rejectedRevisions"))
+        assert (status["phase"], status["stableRevision"]) == ("RollingBack", first)
+        assert status["withdrawal"]["revision"] == second
+        await until(world, lambda status: status["phase"] == "Serving")
+        selector = (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"]
+        assert selector["modelward.dev/revision"] == first
+        assert stage.pods.told(first)[2:4] == ["Withdraw", "Serve"]
+        assert stage.pods.told(second)[-1] == "Withdraw"
