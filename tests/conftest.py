@@ -1,7 +1,7 @@
 """What tests of several parts share: a real API server, a namespace for each test, and how a run ends."""
 
 import ctypes
-import json
+import http
 import os
 import re
 import signal
@@ -13,8 +13,11 @@ from typing import Final
 import pytest
 
 from dev.cluster import controlplane, definitions, processes
+from tests.administration import ask
 
 DISCOVERY_SECONDS: Final = 120
+NEIGHBOURS: Final = ("podmonitors", "prometheusrules", "servicemonitors", "alertmanagerconfigs")
+"""Of prometheus-operator's kinds those that are written here; the large others cost much time."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when its parent ends."""
 
@@ -22,6 +25,10 @@ _PR_SET_PDEATHSIG: Final = 1
 # than many of the tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# What numba compiles in each process anew (shap's loops) runs once or twice: to optimise it takes longer.
+os.environ["NUMBA_OPT"] = "0"
+# API servers and the other Go programs of tests: a sixth less of the processors' time, for some more memory.
+os.environ.setdefault("GOGC", "400")
 
 
 def pytest_configure() -> None:
@@ -37,9 +44,11 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def api_server() -> Iterator[controlplane.ControlPlane]:
-    """Run etcd and kube-apiserver with every definition installed; some 6 s, once a session."""
+    """Run etcd and kube-apiserver with the definitions that the operator knows; some 6 s, once a session."""
+    folder = definitions.prometheus_operator()
+    neighbours = (folder / f"monitoring.coreos.com_{plural}.yaml" for plural in NEIGHBOURS)
     with controlplane.temporary() as plane:
-        plane.apply(*definitions.all_folders())
+        plane.apply(*neighbours, definitions.OURS)
         # What is defined is told to clients a little later.
         assert processes.until(
             lambda: plane.kubectl("get", "mdep", check=False).returncode == 0, limit_seconds=DISCOVERY_SECONDS
@@ -59,7 +68,11 @@ def make_namespace(api_server: controlplane.ControlPlane, name: str) -> str:
 
     kube-controller-manager, which would make the service account that they need, is not running.
     """
-    made = (("Namespace", {"name": name}), ("ServiceAccount", {"name": "default", "namespace": name}))
-    objects = [{"apiVersion": "v1", "kind": kind, "metadata": metadata} for kind, metadata in made]
-    api_server.kubectl("create", "-f", "-", input="\n---\n".join(map(json.dumps, objects)))
+    service_account = {"metadata": {"name": "default"}}
+    for path, body in (
+        ("/api/v1/namespaces", {"metadata": {"name": name}}),
+        (f"/api/v1/namespaces/{name}/serviceaccounts", service_account),
+    ):
+        status, answer = ask(api_server, "POST", path, body)
+        assert status == http.HTTPStatus.CREATED, answer
     return name

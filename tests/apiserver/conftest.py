@@ -8,6 +8,7 @@ import pytest
 from dev.cluster.controlplane import ControlPlane
 from modelward.control.client import Client
 from modelward.control.faults import Faults
+from tests.apiserver.changes import Changes
 from tests.apiserver.operators import Nursery, World, administrator
 from tests.apiserver.serving_pods import ServingPods, Stage, observed_pods, played
 from tests.conftest import make_namespace
@@ -27,9 +28,10 @@ async def world(
 ) -> AsyncIterator[World]:
     """Give a test a namespace, a connection and operators of its own."""
     client = Client(administrator(api_server), Faults(), "test")
-    given = World(client, api_server, nursery, namespace, tmp_path)
+    given = World(client, api_server, nursery, namespace, tmp_path, Changes(client.settings, namespace))
     await given.until(given.is_served)
     yield given
+    await given.changes.close()
     await client.close()
 
 
@@ -42,7 +44,9 @@ async def another_world(
     folder = tmp_path / "other"
     folder.mkdir()
     client = Client(administrator(api_server), Faults(), "test")
-    yield World(client, api_server, nursery, other, folder)
+    given = World(client, api_server, nursery, other, folder, Changes(client.settings, other))
+    yield given
+    await given.changes.close()
     await client.close()
 
 

@@ -25,10 +25,13 @@ from dev.cluster.controlplane import ControlPlane
 from modelward.control import kinds
 from modelward.control.client import NOT_FOUND, ApiError, Client
 from modelward.control.kinds import Kind
+from tests.apiserver.changes import Changes
 
 Manifest: TypeAlias = dict[str, Any]
 
 LIMIT_SECONDS: Final = 90.0
+SHORTEST_PAUSE_SECONDS: Final = 0.05
+LONGEST_PAUSE_SECONDS: Final = 0.5
 TOO_MANY_REQUESTS: Final = 429
 NOWHERE: Final = "http://127.0.0.1:1"
 IMAGES: Final = {"monitor": "monitor:1", "fetch": "fetch:1", "collector": "collector:1", "gates": "gates:1"}
@@ -141,6 +144,7 @@ class World:
     nursery: Nursery
     namespace: str
     folder: Path
+    changes: Changes
     settings: dict[str, Any] = field(default_factory=dict)
     _starts: int = 0
 
@@ -244,9 +248,9 @@ class World:
         """Wait until something holds of a deployment's status, and return that."""
         status = await self.status(name)
         try:
-            async with asyncio.timeout(limit_seconds):
+            async with asyncio.timeout(limit_seconds), self.changes.of(kinds.MODEL_DEPLOYMENT) as changed:
                 while not holds(status):
-                    await asyncio.sleep(0.1)
+                    await changed.wait()
                     status = await self.status(name)
         except TimeoutError:
             message = f"not within {limit_seconds} s; the status is {json.dumps(status, indent=1)}"
@@ -254,13 +258,15 @@ class World:
         return status
 
     async def until(self, holds: Callable[[], Any], limit_seconds: float = LIMIT_SECONDS) -> None:
-        """Wait until something holds; coroutines are awaited."""
+        """Wait until something holds; coroutines are awaited. The longer it takes the less often it looks."""
+        pause = SHORTEST_PAUSE_SECONDS
         async with asyncio.timeout(limit_seconds):
             while True:
                 answer = holds()
                 if await answer if asyncio.iscoroutine(answer) else answer:
                     return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.2, LONGEST_PAUSE_SECONDS)
 
     async def make_pod(self, revision: str, number: int, status: Manifest, owner: str = "electricity") -> str:
         """Make one pod of a revision and say how it is; return its name."""
@@ -291,10 +297,12 @@ class World:
         """Keep pods for every Deployment while it lasts; `statuses` says how pod N of a revision is."""
 
         async def keep() -> None:
-            while True:
-                for workload in await self.all(kinds.DEPLOYMENT):
-                    await self._keep_pods(workload, statuses)
-                await asyncio.sleep(0.1)
+            async with self.changes.of(kinds.DEPLOYMENT, kinds.POD) as changed:
+                while True:
+                    await changed.wait()
+                    pods = await self.all(kinds.POD)
+                    for workload in await self.all(kinds.DEPLOYMENT):
+                        await self._keep_pods(workload, pods, statuses)
 
         keeping = asyncio.create_task(keep())
         try:
@@ -303,12 +311,14 @@ class World:
         finally:
             keeping.cancel()
 
-    async def _keep_pods(self, workload: Manifest, statuses: Callable[[str, int], Manifest]) -> None:
+    async def _keep_pods(
+        self, workload: Manifest, pods: Sequence[Manifest], statuses: Callable[[str, int], Manifest]
+    ) -> None:
         revision, replicas = workload["metadata"]["name"], workload["spec"]["replicas"]
         labels = workload["metadata"]["labels"]
         existing = {
             pod["metadata"]["name"]: pod
-            for pod in await self.all(kinds.POD)
+            for pod in pods
             if pod["metadata"]["labels"]["modelward.dev/revision"] == revision
         }
         for number in range(max(replicas, len(existing))):
@@ -332,7 +342,8 @@ class World:
     def requests(self, *verbs: str) -> list[Manifest]:
         """Return the audit log's requests of operators in this namespace, with one of these verbs."""
         assert self.api_server.audit_log is not None
-        lines = self.api_server.audit_log.read_text().splitlines()
+        here = f'"namespace":"{self.namespace}"'
+        lines = (line for line in self.api_server.audit_log.read_text().splitlines() if here in line)
         return [
             event
             for event in map(json.loads, lines)

@@ -21,6 +21,13 @@ from tests.integration.signals.prometheus_server import PrometheusServer
 OBJECTIVE: Final[Manifest] = {"name": "availability", "availability": {}, "target": "99%"}
 """The one objective that these pods count."""
 REQUESTS_A_LOOK: Final = 10
+LOOK_SECONDS: Final = 0.25
+SCRAPE_SECONDS: Final = 1.0
+"""Operators count in blocks of five such."""
+SLOTS: Final = 12
+"""Pods at most that a test has at one time."""
+PAGES: Final = ("operator",)
+"""What else is scraped: what an operator shows, if a test hands it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class Stage:
     """What storage was like when those came."""
     is_quiet: bool = False
     """Whether there are no requests."""
+    _selector: Manifest = field(default_factory=dict)
+    """Which pods the Service sends requests to."""
 
     @property
     def world(self) -> World:
@@ -86,23 +95,35 @@ class Stage:
 
     async def play(self) -> None:
         """Go on until cancelled."""
-        while True:
-            present = await self.world.all(kinds.POD)
-            for name in self.pods.present.keys() - {pod["metadata"]["name"] for pod in present}:
-                self.pods.gone(name)
-            for pod in present:
-                name = pod["metadata"]["name"]
-                if name not in self.pods.present:
-                    await self.pods.get_ready(name, pod["metadata"]["labels"][names.LABEL_REVISION])
-                elif not self.is_quiet:
-                    await self._answer(self.pods.present[name])
-            await asyncio.sleep(0.25)
+        changes = self.world.changes
+        async with changes.of(kinds.POD) as pods, changes.of(kinds.SERVICE) as services:
+            while True:
+                if pods.take():
+                    await self._follow_pods()
+                if services.take():
+                    await self._follow_service()
+                if not self.is_quiet:
+                    for pod in self.pods.present.values():
+                        self._answer(pod)
+                await asyncio.sleep(LOOK_SECONDS)
 
-    async def _answer(self, pod: ServingPod) -> None:
+    async def _follow_pods(self) -> None:
+        names_now = {
+            pod["metadata"]["name"]: pod["metadata"]["labels"][names.LABEL_REVISION]
+            for pod in await self.world.all(kinds.POD)
+        }
+        for name in self.pods.present.keys() - names_now.keys():
+            self.pods.gone(name)
+        for name in names_now.keys() - self.pods.present.keys():
+            await self.pods.get_ready(name, names_now[name])
+
+    async def _follow_service(self) -> None:
         service = await self.world.get_or_none(kinds.SERVICE, "electricity")
-        selector = service["spec"]["selector"] if service else {names.LABEL_REVISION: "none"}
+        self._selector = service["spec"]["selector"] if service else {names.LABEL_REVISION: "none"}
+
+    def _answer(self, pod: ServingPod) -> None:
         if (
-            selector.get(names.LABEL_REVISION, pod.revision) == pod.revision
+            self._selector.get(names.LABEL_REVISION, pod.revision) == pod.revision
             and pod.monitor.mode != "Withdraw"
         ):
             bad = REQUESTS_A_LOOK * self.bad_share.get(pod.revision, 0.0)
@@ -114,10 +135,12 @@ class Stage:
 @asynccontextmanager
 async def observed_pods(world: World, folder: Path) -> AsyncIterator[ServingPods]:
     """Set up a Prometheus and monitors; operators are to ask that Prometheus."""
-    with Exporter() as exporter:
+    with Exporter(SLOTS, PAGES) as exporter:
         async with FakeMonitors() as monitors:
             (port,) = free_ports(1)
-            prometheus = PrometheusServer(folder / "prometheus", port, exporter.port)
+            prometheus = PrometheusServer(
+                folder / "prometheus", port, exporter, scrape_seconds=SCRAPE_SECONDS
+            )
             prometheus.start()
             world.settings["prometheus"] = {"url": f"http://127.0.0.1:{port}"}
             try:

@@ -4,15 +4,13 @@ kubectl is given all of them in one call for each way of applying, and answers w
 """
 
 import json
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import pytest
 
 from dev.cluster.controlplane import ControlPlane
+from tests.administration import ask
 from tests.modeldeployments import (
     AGAINST_A_RULE,
     AGAINST_THE_SCHEMA,
@@ -87,17 +85,7 @@ def _with_own_name(wrong: Wrong, number: int) -> Manifest:
 def _post(api_server: ControlPlane, namespace: str, manifest: Manifest) -> tuple[int, dict[str, Any]]:
     """Create an object as a client does that asks for no field validation."""
     path = f"/apis/modelward.dev/v1alpha1/namespaces/{namespace}/modeldeployments?fieldValidation=Ignore"
-    request = urllib.request.Request(
-        api_server.url + path,
-        data=json.dumps(manifest).encode(),
-        headers={"Authorization": f"Bearer {api_server.token}", "Content-Type": "application/json"},
-    )
-    context = ssl.create_default_context(cafile=str(api_server.ca_file))
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, json.load(refusal)
+    return ask(api_server, "POST", path, manifest)
 
 
 def test_the_valid_manifest_is_accepted(api_server: ControlPlane, namespace: str) -> None:

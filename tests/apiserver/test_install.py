@@ -1,8 +1,5 @@
 """A real API server takes the chart and the manifests; the operator may do its work, and no more."""
 
-import json
-import ssl
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,6 +7,7 @@ import pytest
 from dev import manifests
 from dev.cluster.controlplane import ControlPlane
 from dev.cluster.paths import CHECKOUT
+from tests.administration import ask
 
 pytestmark = pytest.mark.apiserver
 SYSTEM = manifests.NAMESPACE
@@ -39,14 +37,8 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
             "resourceAttributes": {**attributes, "subresource": subresource, "name": name},
         },
     }
-    request = urllib.request.Request(
-        f"{plane.url}/apis/authorization.k8s.io/v1/subjectaccessreviews",
-        data=json.dumps(review).encode(),
-        headers={"Authorization": f"Bearer {plane.token}", "Content-Type": "application/json"},
-    )
-    trusted = ssl.create_default_context(cafile=plane.ca_file)
-    with urllib.request.urlopen(request, context=trusted, timeout=30) as answer:
-        return bool(json.load(answer)["status"]["allowed"])
+    _, answer = ask(plane, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])
 
 
 @pytest.mark.parametrize(

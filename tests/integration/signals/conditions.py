@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 LIMIT_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 0.1
+"""Most conditions ask a Prometheus, which costs it and the test alike."""
 
 
 async def until_answered(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -15,7 +17,7 @@ async def until_answered(condition: Callable[[], Awaitable[bool]], what: str) ->
         if time.monotonic() > deadline:
             msg = f"after {LIMIT_SECONDS:g} s still not so: {what}"
             raise AssertionError(msg)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:

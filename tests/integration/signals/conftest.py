@@ -37,7 +37,7 @@ async def prometheus(
 ) -> AsyncIterator[PrometheusServer]:
     """Run a Prometheus that scrapes the exporter."""
     folder, (port,) = tmp_path_factory.mktemp("prometheus"), free_ports(1)
-    server = PrometheusServer(folder, port, exporter.port, RULES)
+    server = PrometheusServer(folder, port, exporter, RULES)
     server.start()
     try:
         await server.sampled(time.time())

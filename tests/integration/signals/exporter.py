@@ -8,6 +8,7 @@ discovery would add are written into the text. It answers from threads of its ow
 import itertools
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,10 +91,11 @@ class Pod:
 class Exporter:
     """The server; a context manager. `pages` holds the text of further targets, by name."""
 
-    def __init__(self) -> None:
-        """Start with every slot empty."""
+    def __init__(self, slots: int = SLOTS, pages: Iterable[str] = PAGES) -> None:
+        """Start with every slot empty; what scrapes the server asks for each slot and page every time."""
         self.pages: dict[str, str] = {}
-        self._slots: list[Pod | None] = [None] * SLOTS
+        self._slots: list[Pod | None] = [None] * slots
+        self.paths = [*(f"/slots/{slot}" for slot in range(slots)), *(f"/pages/{page}" for page in pages)]
         self._numbers = itertools.count(1)
         self._server = _Server(("127.0.0.1", 0), _Handler, self)
 
@@ -129,7 +131,7 @@ class Exporter:
 
     def clear(self) -> None:
         """Let everything vanish."""
-        self._slots[:] = [None] * SLOTS
+        self._slots[:] = [None] * len(self._slots)
         self.pages.clear()
 
     def answer(self, path: str) -> tuple[HTTPStatus, str]:

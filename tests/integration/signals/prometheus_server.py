@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback that scrapes an Exporter twice a second."""
+"""A real Prometheus on loopback that scrapes an Exporter, twice a second unless told otherwise."""
 
 import math
 import time
@@ -12,7 +12,7 @@ import yaml
 from dev.cluster import processes, programs
 from modelward.signals.prometheus import Endpoint
 from tests.integration.signals.conditions import until_answered
-from tests.integration.signals.exporter import PAGES, SLOTS
+from tests.integration.signals.exporter import Exporter
 
 SCRAPE_SECONDS: Final = 0.5
 BLOCK_SECONDS: Final = 1
@@ -25,9 +25,10 @@ class PrometheusServer:
 
     folder: Path
     port: int
-    exporter_port: int
+    exporter: Exporter
     rules: str = ""
     replica: str = "a"
+    scrape_seconds: float = SCRAPE_SECONDS
 
     @property
     def endpoint(self) -> Endpoint:
@@ -77,7 +78,7 @@ class PrometheusServer:
         fewest = await self.query(f"min(count_over_time(up[{window}s]))")
         if slowest is None or fewest is None:
             return True
-        return slowest > SCRAPE_SECONDS * 0.8 or fewest < window / SCRAPE_SECONDS - 3
+        return slowest > self.scrape_seconds * 0.8 or fewest < window / self.scrape_seconds - 3
 
     async def query(self, query: str) -> float | None:
         """Evaluate a query now; its single value, or None without one (or without an answer)."""
@@ -93,9 +94,8 @@ class PrometheusServer:
         return float(result[0]["value"][1]) if result else None
 
     def _config(self) -> dict[str, object]:
-        target = f"127.0.0.1:{self.exporter_port}"
-        interval = f"{SCRAPE_SECONDS * 1000:.0f}ms"
-        paths = [f"/slots/{slot}" for slot in range(SLOTS)] + [f"/pages/{page}" for page in PAGES]
+        target = f"127.0.0.1:{self.exporter.port}"
+        interval = f"{self.scrape_seconds * 1000:.0f}ms"
         return {
             "global": {
                 "scrape_interval": interval,
@@ -111,7 +111,7 @@ class PrometheusServer:
                     "honor_labels": True,
                     "static_configs": [
                         {"targets": [target], "labels": {"__metrics_path__": path, "instance": path}}
-                        for path in paths
+                        for path in self.exporter.paths
                     ],
                 }
             ],

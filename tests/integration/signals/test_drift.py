@@ -75,7 +75,7 @@ async def recording(
     """A Prometheus that evaluates the operator's rules each second."""
     group = rule_group(cases.identity_of("shop"), DRIFT, config, cases.PLATFORM) | {"interval": "1s"}
     (port,) = free_ports(1)
-    server = PrometheusServer(tmp_path, port, exporter.port, yaml.safe_dump({"groups": [group]}))
+    server = PrometheusServer(tmp_path, port, exporter, yaml.safe_dump({"groups": [group]}))
     server.start()
     try:
         await server.sampled(time.time())

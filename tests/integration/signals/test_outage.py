@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_prometheus(exporter: Exporter, tmp_path: Path) -> AsyncIterator[PrometheusServer]:
     """Run a Prometheus that the test may end."""
-    server = PrometheusServer(tmp_path, free_ports(1)[0], exporter.port)
+    server = PrometheusServer(tmp_path, free_ports(1)[0], exporter)
     server.start()
     try:
         yield server

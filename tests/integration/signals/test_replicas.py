@@ -40,7 +40,7 @@ async def replica(
 ) -> AsyncIterator[PrometheusServer]:
     """Run a second Prometheus beside the first; another name makes it scrape at other moments."""
     folder, (port,) = tmp_path_factory.mktemp("replica"), free_ports(1)
-    server = PrometheusServer(Path(folder), port, exporter.port, replica="b")
+    server = PrometheusServer(Path(folder), port, exporter, replica="b")
     server.start()
     try:
         await server.settle()
