@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from modelward.api.gateverdict import Result
+from modelward.api.reasons import Reason
 from modelward.api.status import Phase
 from modelward.decide import awaited, targets
+from modelward.decide.clock import stamp
+from modelward.decide.gates import Awaited
 from modelward.decide.incident import breach_is_borne
 from modelward.decide.observation import Commands, DriftSignal, FiringAlert
 from modelward.decide.situation import Situation
@@ -101,6 +104,17 @@ def test_who_is_awaited_is_told_from_the_beginning() -> None:
     )
 
 
+def test_who_is_awaited_for_a_gate_that_spec_adds_is_told() -> None:
+    """As for one that was there from the beginning."""
+    world = gating(CALM)
+    world.spec = spec_of(**gated(CALM, ONE))
+    decision = world.step()
+    assert decision.rule == "ReadGates"
+    assert [(told.reason, told.message) for told in decision.announcements] == [
+        ("ApprovalAwaited", f"m-2: people Awaiting: 0 of 1 have approved; {HOW}")
+    ]
+
+
 def test_silence_holds_and_never_promotes() -> None:
     """After the timeout the rollout is held; a yes that comes later lets it go on."""
     world = gating(requireApproval={"rollout": True, "timeout": "2h"})
@@ -117,6 +131,26 @@ def test_silence_holds_and_never_promotes() -> None:
     assert world.settle() == ["ReadGates", "ResumeApproved", "BeginSteps"]
     assert world.status.rollout is not None
     assert world.status.rollout.started_at == "2026-01-31T14:00:00Z"
+
+
+def test_a_first_revision_that_was_held_for_a_person_serves_once_approved() -> None:
+    """There is no stable revision beside which it could take steps."""
+    world = World(spec=spec_of(**gated(ONE)))
+    world.settle()
+    world.let_pods_follow()
+    world.settle()
+    world.pass_time(days=30)
+    assert world.settle() == ["HoldUnapproved"]
+    world.says("Approve", "m-1")
+    assert world.settle() == ["ReadGates", "ResumeApproved", "ServeFirst"]
+    assert targets(world.spec, world.status).selected == ("m-1",)
+
+
+def test_the_next_look_is_when_a_persons_time_is_up() -> None:
+    """Just after what is left of it."""
+    world = gating(requireApproval={"rollout": True, "timeout": "2h"})
+    world.pass_time(minutes=30)
+    assert world.step().look_again_after == timedelta(hours=1, minutes=30, seconds=1)
 
 
 def test_a_gates_own_timeout_is_its_persons() -> None:
@@ -169,7 +203,8 @@ def test_an_approval_taken_back_during_the_rollout_holds_it() -> None:
     world.takes_back("m-2")
     assert world.settle() == ["ReadGates", "HoldRevoked"]
     assert world.conditions()["Approved"] == ("False", "ApprovalRevoked")
-    assert world.status.history[0].message == f"people Awaiting: 0 of 1 have approved; {HOW}"
+    newest = world.status.history[0]
+    assert (newest.revision, newest.message) == ("m-2", f"people Awaiting: 0 of 1 have approved; {HOW}")
     world.pass_time(days=1)
     assert world.settle() == []
     world.says("Approve", "m-2", "bob")
@@ -260,6 +295,42 @@ def test_another_revision_to_go_back_to_is_told_anew() -> None:
     assert said(world).startswith("going back to m-0 waits for a person")
     world.says("Approve", "m-0")
     assert world.settle() == ["RollBack"]
+
+
+def test_a_breach_goes_on_while_what_is_known_of_it_changes() -> None:
+    """An approval since it was found counts, whatever was found to be at fault later."""
+    world = suspect()
+    world.settle()
+    world.pass_time(minutes=1)
+    world.status = world.status.model_copy(update={"history": (*world.status.history, promotion_of("m-0"))})
+    world.pods("m-0", ready=0)
+    world.says("Approve", "m-0")
+    world.pass_time(minutes=1)
+    world.says("Veto", "m-1")
+    assert world.settle() == ["RememberVeto", "RollBack"]
+    assert world.status.history[0].message.startswith("approved by alice: looked at it")
+
+
+def test_a_person_is_awaited_since_the_breach_was_found() -> None:
+    """For the revision to go back to."""
+    world = suspect()
+    world.settle()
+    found = stamp(world.now)
+    world.pass_time(minutes=5)
+    world.settle()
+    assert awaited(world.status) == Awaited(Reason.AWAITING_ROLLBACK_APPROVAL, "m-1", found)
+
+
+def test_a_breach_began_when_it_was_found_whatever_is_known_of_it_later() -> None:
+    """A cause that shows opens no incident anew."""
+    world = suspect()
+    world.settle()
+    assert world.status.incident is not None
+    since = world.status.incident.since
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    world.pass_time(minutes=1)
+    assert world.settle() == ["BearBreach"]
+    assert world.status.incident.since == since
 
 
 def test_a_rollback_for_drift_waits_for_a_person_too() -> None:

@@ -368,6 +368,15 @@ def test_of_several_answers_the_gravest_counts() -> None:
         assert decide(world.spec, world.status, each, world.now).status.gates[0].result == "Failed"
 
 
+def test_a_report_that_is_there_with_the_answer_is_told_with_it() -> None:
+    """Also of a gate that was not passed, whose candidate is rejected at once."""
+    world = gating(A)
+    world.gate_says("a", Result.FAILED)
+    world.gates = (replace(world.gates[0], report="configmap/m-gates-m-2"),)
+    assert world.settle() == ["ReadGates", "RejectGated"]
+    assert world.status.gates[0].report == "configmap/m-gates-m-2"
+
+
 def test_a_report_that_is_kept_later_is_told() -> None:
     """Keeping it may take longer than the verdict; a message is never longer than status has room for."""
     world = gating(A, B)
@@ -545,6 +554,24 @@ def test_each_end_of_a_gate_is_recorded() -> None:
     record = world.status.last_decision
     assert (record.action, record.reason, record.revision) == ("GateEnded", "GateFailed", "m-2")
     assert record.message == "a Failed: flips 31%"
+
+
+def test_of_several_gates_each_is_told_and_what_ended_is_recorded() -> None:
+    """What merely begins then is no part of the record."""
+    world = gating(A, B, C)
+    begun = next(d for _, _, d in world.decisions if d.rule == "BeginGates")
+    assert begun.announcements[0].message == "m-2: before any traffic it must pass: a, b, c"
+    world.gate_says("a", Result.PASSED, message="calm")
+    world.step()
+    assert world.gate_results() == {"a": "Passed", "b": "Running", "c": "Running"}
+    assert world.status.last_decision is not None
+    assert world.status.last_decision.message == "a Passed: calm"
+    world.gate_says("b", Result.PASSED, message="calm")
+    world.gate_says("c", Result.PASSED, message="calm too")
+    world.step()
+    assert world.status.last_decision.message == "b Passed: calm; c Passed: calm too"
+    assert world.step().rule == "PassGates"
+    assert world.status.history[0].message == "a Passed: calm; b Passed: calm; c Passed: calm too"
 
 
 def test_a_candidate_whose_record_cannot_be_read_gets_no_traffic() -> None:

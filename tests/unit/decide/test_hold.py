@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelward.api.status import Cause, Phase
+from modelward.api.status import Cause, IncidentStatus, Phase
 from modelward.decide.observation import DriftSignal, MetricsState
 from modelward.evidence.assessment import Assessment
 from modelward.evidence.verdict import Verdict
@@ -59,6 +59,20 @@ def test_a_candidate_that_is_dropped_leaves_an_incident_its_cause() -> None:
     assert world.settle() == ["Begin"]
     world.wanted = "m-1"
     assert world.settle() == ["ReplaceBeforeTraffic"]
+    assert world.status.cause is Cause.DRIFT
+
+
+def test_a_candidate_that_is_withdrawn_leaves_an_incident_its_cause() -> None:
+    """As one that had no traffic yet."""
+    world = stepping()
+    world.see(breached("m-1"))
+    world.drift = (DriftSignal("psi", 0.5, 0.2),)
+    incident = IncidentStatus(
+        revision="m-1", cause=Cause.DRIFT, reason="DriftSuspected", since="2026-01-01T11:00:00Z"
+    )
+    world.status = world.status.model_copy(update={"incident": incident, "cause": Cause.DRIFT})
+    world.wanted = "m-1"
+    assert world.step().rule == "ReplaceCandidate"
     assert world.status.cause is Cause.DRIFT
 
 

@@ -10,7 +10,7 @@ from modelward.decide.placement import MonitorMode
 from modelward.evidence.ledger import Comparison
 from modelward.evidence.verdict import Verdict
 from modelward.evidence.versus import Form
-from tests.unit.decide.world import World, breached, explained, serving, worse
+from tests.unit.decide.world import World, breached, explained, promoting, serving, worse
 
 ROLLOUT = {"steps": [{"weight": 33}, {"weight": 50}], "deadline": "1h", "holdback": "1%"}
 
@@ -72,6 +72,17 @@ def test_a_vetoed_revision_is_not_held_back() -> None:
     assert targets(world.spec, world.status).selected == ("m-2",)
     assert [each.revision for each in world.status.rejected_revisions] == ["m-1"]
     assert (world.status.control, world.status.standby_revision) == (None, "")
+
+
+def test_a_revision_vetoed_while_its_successor_is_promoted_is_not_held_back() -> None:
+    """Not for one decision, nor kept as a standby."""
+    world = promoting(rollout=ROLLOUT, replicas=4)
+    world.says("Veto", "m-1", "carol")
+    world.let_pods_follow()
+    assert world.step().rule == "Promote"
+    assert (world.status.control, world.status.standby_revision) == (None, "")
+    assert world.status.withdrawal is not None
+    assert world.status.withdrawal.revision == "m-1"
 
 
 def test_worse_than_the_one_held_back_goes() -> None:

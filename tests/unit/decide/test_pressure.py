@@ -73,6 +73,17 @@ def test_what_one_alone_lacks_is_no_excuse(pressures: tuple[PodPressure, ...]) -
     assert world.status.rollout.held == "StableAlsoBreached"
 
 
+def test_it_may_spoil_latency_and_availability_at_once() -> None:
+    """Pods without processor time answer late, and some not at all."""
+    objectives = [LATENCY, {"name": "availability", "availability": {}, "target": "99%"}]
+    world = stepping(objectives=objectives)
+    world.see(*(breached(of, name) for of in ("m-1", "m-2") for name in ("latency", "availability")))
+    world.pressures = lacking(PressureKind.THROTTLED, 0.4, "m-1", "m-2")
+    world.step()
+    assert world.status.rollout is not None
+    assert world.status.rollout.held == "InfrastructureSuspected"
+
+
 def test_only_what_both_lack_is_told() -> None:
     """What one alone lacks excuses nothing, and what a third revision lacks is of no concern."""
     world = both_breached()

@@ -92,6 +92,8 @@ def test_an_incident_of_an_alert_ends_with_it_also_where_no_objective_could_roll
     assert world.settle() == []
     world.alerts = ()
     assert world.settle() == ["Recover"]
+    newest = world.status.history[0]
+    assert (newest.revision, newest.message) == ("m-1", "NothingToGoBackTo no longer holds")
 
 
 def test_a_rejected_revision_is_never_gone_back_to() -> None:

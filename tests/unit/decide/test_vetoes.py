@@ -166,6 +166,8 @@ def test_a_vetoed_revision_stays_where_there_is_no_other() -> None:
     world = serving("m-1")
     world.says("Veto", "m-1", "carol")
     assert world.settle() == ["BearVeto"]
+    borne = next(decision for _, _, decision in world.decisions if decision.rule == "BearVeto")
+    assert borne.announcements[0].type == "Warning"
     assert (selected(world), world.status.vetoed_revision) == (("m-1",), "m-1")
     assert world.status.history[0].message == (
         "vetoed by carol: looked at it; it stays: no other revision is known to be good"
@@ -219,7 +221,8 @@ def test_in_a_rollout_a_vetoed_stable_revision_is_left_for_one_that_is_known() -
     assert world.status.phase is Phase.STEPPING
     world.says("Veto", "m-2", "carol")
     assert world.step().rule == "MakeWayForVeto"
-    assert world.status.history[0].message == "m-2 vetoed by carol: looked at it"
+    newest = world.status.history[0]
+    assert (newest.revision, newest.message) == ("m-3", "m-2 vetoed by carol: looked at it")
     assert world.status.rejected_revisions == ()
     world.let_pods_follow()
     assert world.step().rule == "TurnBackVetoed"
@@ -259,6 +262,16 @@ def test_a_veto_of_another_revision_leaves_the_standby_its_time() -> None:
     world.says("Veto", "m-0", "carol")
     assert world.settle() == ["RememberVeto"]
     assert (world.status.standby_revision, world.status.standby_until) == before
+
+
+def test_who_vetoed_what_served_is_told_once_it_goes() -> None:
+    """As long as it can be seen."""
+    world = serving("m-1")
+    world.says("Veto", "m-1", "carol", "biased")
+    world.wanted = "m-2"
+    promote(world)
+    assert world.status.stable_revision == "m-2"
+    assert world.status.rejected_revisions[0].message == "vetoed by carol: biased"
 
 
 def test_of_several_vetoes_the_first_is_told() -> None:
