@@ -62,6 +62,16 @@ def check_able() -> None:
         raise ClusterError(message)
 
 
+def memory_available() -> int:
+    """Return the bytes of memory that can be had without swapping, within this control group's limit."""
+    (line,) = (each for each in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in each)
+    available = int(line.split()[1]) * 1024
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):  # of version 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # not this version; "max"
+            available = min(available, int((Path("/sys/fs/cgroup") / limit).read_text()))
+    return available
+
+
 def claim(layout: Layout) -> None:
     """Take this machine for the checkout's cluster.
 

@@ -1,4 +1,4 @@
-"""The mount points below a folder, and their removal."""
+"""The mount points below a folder, their removal, and folders kept in memory."""
 
 import ctypes
 import os
@@ -16,6 +16,18 @@ def below(folder: Path) -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [line.split()[4].replace("\\040", " ") for line in lines]
     return [point for point in reversed(points) if Path(point).is_relative_to(folder)]
+
+
+def keep_in_memory(folder: Path) -> None:
+    """Make a folder, and mount a tmpfs(5) on it.
+
+    Raises:
+        ClusterError: it cannot be mounted.
+    """
+    folder.mkdir(parents=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"modelward", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), b"mode=0711") != 0:
+        raise ClusterError(f"no tmpfs can be mounted on {folder}: {os.strerror(ctypes.get_errno())}")
 
 
 def remove_below(folder: Path) -> None:

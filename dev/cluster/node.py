@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from dev.cluster import network, processes
+from dev.cluster import host, mounts, network, processes
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import (
     DNS_ADDRESS,
@@ -21,6 +21,9 @@ from dev.cluster.layout import (
 from dev.cluster.packages import cni_folder, command, search_path
 
 START_SECONDS: Final = 30.0
+IN_MEMORY_FROM_BYTES: Final = 16 * 2**30
+"""Available memory from which images are kept there: they take 5 GiB, and pods as much. To write them to a
+disk and remove them again can take minutes."""
 
 
 def containerd_configuration(layout: Layout, pause_image: str) -> str:
@@ -28,7 +31,7 @@ def containerd_configuration(layout: Layout, pause_image: str) -> str:
     home = layout.state / "containerd"
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""version = 2
-root = "{home}/root"
+root = "{_contents(layout)}"
 state = "{home}/state"
 [grpc]
 address = "{layout.containerd_socket}"
@@ -61,6 +64,8 @@ def start_containerd(layout: Layout, pause_image: str) -> None:
     if processes.is_running(layout.state, "containerd"):
         return
     (layout.state / "cni").mkdir(exist_ok=True)
+    if not _contents(layout).exists() and host.memory_available() >= IN_MEMORY_FROM_BYTES:
+        mounts.keep_in_memory(_contents(layout))
     (layout.state / "cni" / "10-modelward.conflist").write_text(network.cni_configuration(layout))
     configuration = layout.state / "containerd.toml"
     configuration.write_text(containerd_configuration(layout, pause_image))
@@ -74,6 +79,11 @@ def start_containerd(layout: Layout, pause_image: str) -> None:
 
     if not processes.until(answers, START_SECONDS):
         raise ClusterError(f"containerd does not answer:\n{processes.log_tail(layout.state, 'containerd')}")
+
+
+def _contents(layout: Layout) -> Path:
+    """Return where containerd keeps images and pods' files."""
+    return layout.state / "containerd" / "root"
 
 
 def ctr(layout: Layout, *words: str) -> subprocess.CompletedProcess[str]:
