@@ -197,3 +197,13 @@ def test_after_a_promotion_it_is_told_beside_the_revision_that_is_compared() -> 
     situation = Situation(world.spec, world.status, world.observation(), world.now)
     assert signs.of_stable(situation).pressed == tuple(reversed(world.pressures))
     assert signs.of_candidate(situation, OnBreach.ROLLBACK).pressed == ()
+
+
+def test_a_control_that_has_no_share_yet_is_no_excuse() -> None:
+    """What its pods lack before they answer anything says nothing of both."""
+    world = promoted()
+    world.see(breached("m-2"))
+    assert world.step().rule == "Probe"
+    world.pressures = lacking(PressureKind.THROTTLED, 0.9, "m-2", "m-1")
+    found = signs.of_stable(Situation(world.spec, world.status, world.observation(), world.now))
+    assert (found.other, found.pressed) == ("", ())
