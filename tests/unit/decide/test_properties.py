@@ -445,6 +445,4 @@ class Deployment(RuleBasedStateMachine):
 
 
 TestDeployment = Deployment.TestCase
-TestDeployment.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestDeployment.settings = settings(stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])

@@ -122,7 +122,9 @@ class Restarts(RuleBasedStateMachine):
 
 TestRestarts = Restarts.TestCase
 TestRestarts.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=settings().max_examples // 5,  # each is hours of two lives
+    stateful_step_count=20,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
@@ -131,7 +133,7 @@ SPANS = st.lists(st.tuples(st.integers(1, 40), BAD, st.booleans()), min_size=1, 
 ALARMS = {"Probe", "RollBack", "BearBreach"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(spans=SPANS, policy=st.sampled_from(OnUnknownCause))
 def test_an_operator_without_its_evidence_never_alarms_earlier(
     spans: list[tuple[int, int, bool]], policy: OnUnknownCause
