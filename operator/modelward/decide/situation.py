@@ -80,9 +80,8 @@ class Situation:
     def since_rollout_began(self) -> timedelta:
         """Return the time since the candidate was made, but for what its deadline is put off by."""
         rollout = self.status.rollout
-        if rollout is None:
-            return timedelta(0)
-        return elapsed(rollout.started_at, self.now) - elapsed(rollout.paused_since, self.now)
+        began, paused = (rollout.started_at, rollout.paused_since) if rollout else (None, None)
+        return elapsed(began, self.now) - elapsed(paused, self.now)
 
     def since_step_began(self) -> timedelta:
         """Return the time since the current step began; zero before the first."""
