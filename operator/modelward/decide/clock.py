@@ -1,4 +1,4 @@
-"""Timestamps as status carries them: RFC 3339, UTC, whole seconds. The time itself is always an argument."""
+"""Timestamps as status carries them: RFC 3339, UTC. The time itself is always an argument."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,6 +6,11 @@ from datetime import UTC, datetime, timedelta
 def stamp(moment: datetime) -> str:
     """Write a moment as `2026-01-31T12:00:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact_stamp(moment: datetime) -> str:
+    """Write a moment as `2026-01-31T12:00:00.000000Z`: one that is to differ from others of its second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def read(text: str) -> datetime:

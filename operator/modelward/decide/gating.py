@@ -13,7 +13,7 @@ from modelward.api.status import Cause, GateResultName, GateStatus, Phase
 from modelward.decide import gates
 from modelward.decide.approvals import how_to_approve
 from modelward.decide.change import Change, changed, entry_of, recorded
-from modelward.decide.clock import elapsed, stamp
+from modelward.decide.clock import elapsed, exact_stamp, stamp
 from modelward.decide.decision import Announcement
 from modelward.decide.findings import Finding
 from modelward.decide.situation import Situation
@@ -121,7 +121,7 @@ def begin_gates(situation: Situation, finding: Finding) -> Change:
         rollout=rollout.model_copy(
             update={
                 "gating_since": stamp(situation.now),
-                "gates_run": rollout.gates_run or stamp(situation.now),
+                "gates_run": rollout.gates_run or exact_stamp(situation.now),
             }
         ),
     )

@@ -344,12 +344,13 @@ def test_a_job_beside_another_stable_revision_says_nothing() -> None:
     assert world.settle() == []
 
 
-def test_a_job_of_an_earlier_try_says_nothing() -> None:
-    """A revision that is rejected and tried again has its gates' own Jobs once more."""
+@pytest.mark.parametrize("pause", [timedelta(minutes=1), timedelta(milliseconds=200)])
+def test_a_job_of_an_earlier_try_says_nothing(pause: timedelta) -> None:
+    """A revision that is rejected and tried again, however soon, has its gates' own Jobs once more."""
     world = gating(A)
     world.gate_says("a", Result.FAILED)
     world.settle()
-    world.pass_time(minutes=1)
+    world.now += pause
     world.commands = Commands(retry="m-2@1")
     assert world.settle() == ["Retry", "Begin", "BeginGates", "ReadGates"]
     assert world.gate_results() == {"a": "Running"}
