@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -26,7 +27,7 @@ def controlled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlan
     with controlplane.temporary() as plane:
         install(plane, folder)
         plane.kubectl("create", "serviceaccount", "default", "--namespace=default", check=False)
-        manager = [
+        manager: list[str | Path] = [
             programs.find("kube-controller-manager"),
             f"--kubeconfig={plane.kubeconfig}",
             "--leader-elect=false",
