@@ -62,6 +62,19 @@ def test_a_candidate_that_is_dropped_leaves_an_incident_its_cause() -> None:
     assert world.status.cause is Cause.DRIFT
 
 
+def test_a_candidate_begins_without_the_cause_of_the_one_before() -> None:
+    """What was wrong with that says nothing of it."""
+    world = stepping()
+    world.see(worse("m-2"))
+    world.step()
+    world.drain("m-2")
+    assert world.status.cause is Cause.MODEL
+    world.let_pods_follow()
+    world.wanted = "m-3"
+    assert world.settle() == ["Begin"]
+    assert world.status.cause is None
+
+
 def test_a_candidate_that_is_withdrawn_leaves_an_incident_its_cause() -> None:
     """As one that had no traffic yet."""
     world = stepping()

@@ -129,7 +129,8 @@ def test_a_cause_that_shows_while_a_rollout_is_held_is_told() -> None:
     assert (world.status.rollout.held, world.status.cause) == ("StableAlsoBreached", Cause.UNKNOWN)
     world.pressures = lacking(PressureKind.THROTTLED, 0.4, "m-1", "m-2")
     world.pass_time(minutes=2)
-    assert world.settle() == ["ExplainHold"]
+    explained = world.step()
+    assert (explained.rule, explained.announcements[0].type) == ("ExplainHold", "Warning")
     assert world.status.rollout is not None
     assert (world.status.rollout.held, world.status.cause) == (
         "InfrastructureSuspected",

@@ -1,12 +1,14 @@
 """Going back after a promotion: where to, how, and what keeps it from happening."""
 
 from datetime import timedelta
+from typing import Any
 
 from modelward.api.status import Cause, Phase
 from modelward.decide import targets
 from modelward.decide.observation import FiringAlert, MetricsState, Problem, ProblemReason
 from modelward.decide.placement import MonitorMode
-from tests.unit.decide.world import World, breached, serving
+from modelward.evidence.verdict import Verdict
+from tests.unit.decide.world import World, assessment, breached, serving
 from tests.unit.decide.world import promoted as promoted_with
 
 
@@ -79,6 +81,19 @@ def test_nothing_to_go_back_to_is_said() -> None:
     assert (condition.status, condition.reason) == ("False", "NothingToGoBackTo")
     assert "no other revision is known to be good" in condition.message
     assert world.settle() == []
+
+
+def test_an_incident_of_which_nothing_is_known_any_more_is_not_over() -> None:
+    """No data is no recovery: neither after a restart without evidence nor before the first events."""
+    world = serving()
+    world.see(breached("m-1"))
+    assert world.settle() == ["BearBreach"]
+    world.evidence.clear()
+    assert world.settle() == []
+    empty: dict[str, Any] = {"good": 0, "total": 0, "target": Verdict.UNKNOWN, "target_log_evidence": 0.0}
+    world.see(assessment("m-1", **empty), assessment("m-1", "accuracy", **empty))
+    assert world.settle() == []
+    assert world.status.incident is not None
 
 
 def test_an_incident_of_an_alert_ends_with_it_also_where_no_objective_could_roll_back() -> None:

@@ -210,6 +210,17 @@ def test_one_that_stayed_goes_as_soon_as_another_is_good() -> None:
     assert world.status.vetoed_revision == ""
 
 
+def test_one_that_stayed_goes_in_the_name_of_who_vetoed_it() -> None:
+    """As long as that can be seen."""
+    world = promoted()
+    world.see(breached("m-1"))
+    world.says("Veto", "m-2", "carol", "biased")
+    assert world.settle() == ["BearVeto"]
+    world.all_healthy("m-1")
+    assert world.settle() == ["RollBackVetoed"]
+    assert world.status.rejected_revisions[0].message == "vetoed by carol: biased"
+
+
 def test_in_a_rollout_a_vetoed_stable_revision_is_left_for_one_that_is_known() -> None:
     """The candidate is let go for it, without being rejected, and is tried again afterwards."""
     world = promoted()
@@ -245,7 +256,8 @@ def test_a_vetoed_revision_is_not_gone_back_to() -> None:
     """The next one that is good is, or none."""
     world = promoted()
     world.says("Veto", "m-1", "carol")
-    assert world.settle() == ["RememberVeto"]
+    remembered = world.step()
+    assert (remembered.rule, remembered.announcements[0].type) == ("RememberVeto", "Warning")
     assert world.status.standby_revision == ""
     assert world.status.rejected_revisions[0].reason == "Vetoed"
     world.see(breached("m-2"))
