@@ -23,6 +23,7 @@ from modelward.decide.handover import reject, roll_back_to
 from modelward.decide.situation import Situation
 from modelward.decide.steps import resume
 
+_NOT_PASSED: Final = frozenset({Reason.GATE_FAILED, Reason.GATE_ERROR})
 LONGEST_KEPT: Final = 128
 """Characters of a request that is kept as it was written."""
 
@@ -156,6 +157,9 @@ def _barred(situation: Situation, target: str) -> str:
         return (
             "never served, as far as status.history tells; have spec ask for it, so that it passes its gates"
         )
+    # What it had to pass was recorded with it: that spec asks for nothing any more changes nothing.
+    if any(r.revision == target and r.reason in _NOT_PASSED for r in status.rejected_revisions):
+        return f"did not pass its gates; have spec ask for it, and set modelward.dev/retry: {target}@TOKEN"
     return ""
 
 

@@ -428,6 +428,21 @@ def test_an_undo_to_a_revision_that_never_served_is_refused_where_there_are_gate
     )
 
 
+def test_an_undo_to_a_revision_that_failed_its_gates_is_refused_when_spec_has_none_any_more() -> None:
+    """What was recorded with a revision stays in force for it."""
+    world = gating(CALM)
+    world.gate_says("calm", Result.FAILED)
+    world.settle()
+    world.spec = world.spec.model_copy(update={"gates": ()})
+    world.commands = Commands(undo="m-2@1")
+    assert world.step().rule == "Undo"
+    assert selected(world) == ("m-1",)
+    assert world.last is not None
+    assert world.last.announcements[0].message == (
+        "undo: m-2 did not pass its gates; have spec ask for it, and set modelward.dev/retry: m-2@TOKEN"
+    )
+
+
 def test_a_veto_is_forgotten_last() -> None:
     """Nobody washes it out by having other revisions rejected."""
     world = serving("m-1")
