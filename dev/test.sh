@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# Those on the cluster mostly wait: all other parts run beside them, and give way to them, one part after another, as
-# with several at once on two processors pods and API servers answer so late that tests' limits are reached. Programs
-# are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
+# Those on the cluster and on API servers mostly wait: the other parts run beside them and give way to them, one after
+# another, as with all at once on two processors pods answer so late that tests' limits are reached. Programs are built
+# first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
 # end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +10,6 @@ cd "$(dirname "$0")/.."
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
 declare -A process=()
-niceness=5
-before="" # the part that the next one waits for
 failed=""
 
 # begin PART COMMAND... - in the background.
@@ -21,15 +19,14 @@ begin() {
     process[$1]=$!
 }
 
-# next PART COMMAND... - in the background, when the part that was begun so before has ended. It gives way to the
-# cluster's processes, in a session of its own, for where the kernel shares out processors by session first
-# (sched_autogroup in sched(7)).
-next() {
-    begin "$1" setsid nice --adjustment=$niceness bash -c '
-        { echo "$1" >/proc/self/autogroup; } 2>/dev/null || true
-        [[ -z "$2" ]] || tail --pid="$2" --follow /dev/null
-        exec "${@:3}"' "$1" "$niceness" "${before:+${process[$before]}}" "${@:2}"
-    before=$1
+# behind NICENESS PART COMMAND... - gives way to the cluster's processes, and begins when another part, if it was begun,
+# has ended. In a session of its own, for where the kernel shares out processors by session first (sched_autogroup in
+# sched(7)).
+behind() {
+    exec setsid nice --adjustment="$1" bash -c '
+        { echo "$0" >/proc/self/autogroup; } 2>/dev/null || true
+        [[ -z "$1" ]] || tail --pid="$1" --follow /dev/null
+        exec "${@:2}"' "$1" "${process[$2]-}" "${@:3}"
 }
 
 # show PART... - the output of each that has begun as it comes, to its end. In the background as well: a signal then
@@ -83,9 +80,11 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
-[[ $# -gt 0 ]] || next check make --no-print-directory check verify
-[[ ${#on_api_server[@]} -eq 0 ]] || next apiserver "${tests[@]}" --numprocesses=2 --dist=worksteal "${on_api_server[@]}"
-[[ $# -gt 0 ]] || next compiled make --no-print-directory test-compiled
-[[ ${#others[@]} -eq 0 ]] || next others "${tests[@]}" --numprocesses=3 --dist=loadfile "${others[@]}"
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 none \
+    "${tests[@]}" --numprocesses=4 --maxschedchunk=1 "${on_api_server[@]}"
+[[ $# -gt 0 ]] || begin check behind 10 none make --no-print-directory check verify
+[[ $# -gt 0 ]] || begin compiled behind 10 check make --no-print-directory test-compiled
+[[ ${#others[@]} -eq 0 ]] || begin others behind 10 compiled \
+    "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
 show check apiserver compiled cluster others
 [[ -z "$failed" ]]

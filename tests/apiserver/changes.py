@@ -6,6 +6,7 @@ What a watch tells is a hint only: who is woken asks anew, and asks now and then
 import asyncio
 import contextlib
 import ssl
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,16 +32,19 @@ class Woken:
         """Start as changed: nobody has looked yet."""
         self._changed = asyncio.Event()
         self._changed.set()
+        self._taken_s = time.monotonic()
 
     def wake(self) -> None:
         """Say that something has changed."""
         self._changed.set()
 
     def take(self) -> bool:
-        """Return whether something has changed since this was last asked, or waited for."""
-        changed = self._changed.is_set()
+        """Return whether something has changed since this was last asked, or it is time to look anyway."""
+        is_time = self._changed.is_set() or time.monotonic() - self._taken_s > AGAIN_SECONDS
+        if is_time:
+            self._taken_s = time.monotonic()
         self._changed.clear()
-        return changed
+        return is_time
 
     async def wait(self) -> None:
         """Wait for a change since the last look; then it is time for another."""

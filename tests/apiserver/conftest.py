@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,6 +13,14 @@ from tests.apiserver.changes import Changes
 from tests.apiserver.operators import Nursery, World, administrator
 from tests.apiserver.serving_pods import ServingPods, Stage, observed_pods, played
 from tests.conftest import make_namespace
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for evidence: with several processes the others run beside them."""
+    here = Path(__file__).parent
+    items.sort(
+        key=lambda item: item.path.parent != here or "pods" not in cast("pytest.Function", item).fixturenames
+    )
 
 
 @pytest.fixture(scope="session")

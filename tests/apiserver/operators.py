@@ -300,15 +300,17 @@ class World:
             async with self.changes.of(kinds.DEPLOYMENT, kinds.POD) as changed:
                 while True:
                     await changed.wait()
-                    pods = await self.all(kinds.POD)
-                    for workload in await self.all(kinds.DEPLOYMENT):
-                        await self._keep_pods(workload, pods, statuses)
+                    # What is refused, as for a pod that has just gone, is looked at again.
+                    with contextlib.suppress(ApiError):
+                        pods = await self.all(kinds.POD)
+                        for workload in await self.all(kinds.DEPLOYMENT):
+                            await self._keep_pods(workload, pods, statuses)
 
         keeping = asyncio.create_task(keep())
         try:
             yield
-            assert not keeping.done(), keeping.exception()
         finally:
+            assert not keeping.done(), keeping.exception()
             keeping.cancel()
 
     async def _keep_pods(

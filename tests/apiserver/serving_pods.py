@@ -1,6 +1,7 @@
 """Pods that serve, without containers: a Prometheus scrapes what they count, and their monitors obey."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ from dev.cluster.controlplane import free_ports
 from modelward import conventions as names
 from modelward.api.objectives import Objective, event_config
 from modelward.control import kinds
+from modelward.control.client import ApiError
 from tests.apiserver.fake_monitors import FakeMonitor, FakeMonitors
 from tests.apiserver.operators import Manifest, World, ready, starting
 from tests.integration.signals.exporter import Exporter, Pod
@@ -98,10 +100,12 @@ class Stage:
         changes = self.world.changes
         async with changes.of(kinds.POD) as pods, changes.of(kinds.SERVICE) as services:
             while True:
-                if pods.take():
-                    await self._follow_pods()
-                if services.take():
-                    await self._follow_service()
+                # What is refused, as for a pod that has just gone, is looked at again.
+                with contextlib.suppress(ApiError):
+                    if pods.take():
+                        await self._follow_pods()
+                    if services.take():
+                        await self._follow_service()
                 if not self.is_quiet:
                     for pod in self.pods.present.values():
                         self._answer(pod)
@@ -157,6 +161,7 @@ async def played(pods: ServingPods) -> AsyncIterator[Stage]:
     try:
         async with pods.world.kubelet(lambda _revision, _number: starting()):
             yield stage
-            assert not playing.done(), playing.exception()
     finally:
+        # What ended it says more than what failed for the lack of it.
+        assert not playing.done(), playing.exception()
         playing.cancel()
