@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# Those on the cluster and on API servers mostly wait: the other parts run beside them and give way to them, one after
-# another, as with all at once on two processors pods answer so late that tests' limits are reached. Programs are built
-# first, so that no test's time is spent on that; a cluster that was brought up goes again, however the tests
-# end.
+# First those on the cluster, then those on API servers, which mostly wait too, and beside them the others, one part
+# after another: with all at once on two processors, pods and API servers answer so late that operators lose their leases.
+# Programs are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however
+# the tests end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ begin() {
     process[$1]=$!
 }
 
-# behind NICENESS PART COMMAND... - gives way to the cluster's processes, and begins when another part, if it was begun,
+# behind NICENESS PART COMMAND... - gives way to what waits, and begins when another part, if it was begun,
 # has ended. In a session of its own, for where the kernel shares out processors by session first (sched_autogroup in
 # sched(7)).
 behind() {
@@ -80,11 +80,12 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 none \
-    "${tests[@]}" --numprocesses=4 --maxschedchunk=1 "${on_api_server[@]}"
 [[ $# -gt 0 ]] || begin check behind 10 none make --no-print-directory check verify
-[[ $# -gt 0 ]] || begin compiled behind 10 check make --no-print-directory test-compiled
+show check cluster
+[[ $# -gt 0 ]] || begin compiled behind 10 none make --no-print-directory test-compiled
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 compiled \
     "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
-show check apiserver compiled cluster others
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver \
+    "${tests[@]}" --numprocesses=4 --maxschedchunk=1 "${on_api_server[@]}"
+show apiserver compiled others
 [[ -z "$failed" ]]
