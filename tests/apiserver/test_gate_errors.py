@@ -11,7 +11,7 @@ from modelward.control import kinds
 from modelward.control.kinds import Kind
 from tests.apiserver.gate_pods import PASSED, GatePods, fairness
 from tests.apiserver.operators import Manifest, World, condition
-from tests.apiserver.test_gates import gate, gating
+from tests.apiserver.test_gates import gate, gating, passed_while_no_operator_ran
 
 pytestmark = pytest.mark.apiserver
 
@@ -146,13 +146,7 @@ async def test_a_gate_that_ended_and_is_gone_while_no_operator_ran_is_no_pass(
     world: World, gate_pods: GatePods
 ) -> None:
     """A verdict that nobody has read before its Job was deleted counts for nothing: the gate runs again."""
-    async with world.operator() as first:
-        await gating(world, gates=[fairness()])
-        job = await gate_pods.job("fairness")
-        first.kill(signal.SIGKILL)
-        await first.ended()
-    await world.lease_runs_out()
-    await gate_pods.end(job, 0, PASSED)
+    job = await passed_while_no_operator_ran(world, gate_pods)
     await world.delete(kinds.POD, f"{job['metadata']['name']}-own")
     # Without a policy of its own a Job that is deleted waits for the garbage collector, which does not run.
     path = kinds.JOB.path(world.namespace, job["metadata"]["name"])

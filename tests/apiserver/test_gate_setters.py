@@ -7,6 +7,7 @@ import pytest
 
 from dev import manifests
 from dev.cluster.controlplane import ControlPlane
+from modelward.api.recordedgates import RecordedGates
 from modelward.api.spec import ModelDeploymentSpec
 from tests.apiserver.people import Person, install, person
 from tests.modeldeployments import LEFT_OUT, VALID, Manifest, changed
@@ -205,8 +206,6 @@ def test_a_vetoed_revision_comes_back_by_those_who_may_approve(
 
 def test_every_field_that_gates_are_measured_by_is_guarded(api_server: ControlPlane) -> None:
     """A field of spec that is recorded with gates, and not guarded, would be a way around them."""
-    from modelward.api.recordedgates import RecordedGates  # noqa: PLC0415
-
     guarded = api_server.kubectl(
         "get", "validatingadmissionpolicy", "modelward-gates", "-o", "jsonpath={.spec.variables}"
     ).stdout

@@ -34,6 +34,18 @@ async def gating(world: World, **spec: Any) -> str:
     return revision
 
 
+async def passed_while_no_operator_ran(world: World, gate_pods: GatePods) -> Manifest:
+    """Have an operator die while a gate runs, which then passes; return its Job."""
+    async with world.operator() as first:
+        await gating(world, gates=[fairness()])
+        job = await gate_pods.job("fairness")
+        first.kill(signal.SIGKILL)
+        await first.ended()
+    await world.lease_runs_out()
+    await gate_pods.end(job, 0, PASSED)
+    return job
+
+
 async def test_first_revision_serves_when_its_gates_are_passed(world: World, gate_pods: GatePods) -> None:
     """It has no traffic before its gate has passed; the pass is kept with the revision."""
     async with world.operator():
@@ -124,13 +136,7 @@ async def test_a_crash_is_tried_once_more_and_is_no_pass(world: World, gate_pods
 
 async def test_a_restart_changes_nothing(world: World, gate_pods: GatePods) -> None:
     """An operator that dies while a gate runs, and its successor, have one Job, and its answer counts."""
-    async with world.operator() as first:
-        await gating(world, gates=[fairness()])
-        job = await gate_pods.job("fairness")
-        first.kill(signal.SIGKILL)
-        await first.ended()
-    await world.lease_runs_out()
-    await gate_pods.end(job, 0, PASSED)
+    job = await passed_while_no_operator_ran(world, gate_pods)
     async with world.operator():
         await world.until_status(lambda status: status.get("phase") == "Serving")
         assert [each["metadata"]["uid"] for each in await gate_pods.jobs("fairness")] == [

@@ -43,12 +43,8 @@ class Access:
         """Read the kubeconfig; raises CommandError if it cannot be used."""
         try:
             settings = client.Configuration()
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                kubeconfig, context, client_configuration=settings, persist_config=False
-            )
-            contexts, current = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
-                kubeconfig
-            )
+            config.load_kube_config(kubeconfig, context, client_configuration=settings, persist_config=False)
+            contexts, current = config.list_kube_config_contexts(kubeconfig)
         except (ConfigException, OSError) as error:
             advice = "Set KUBECONFIG, or give --kubeconfig and --context."
             raise CommandError(f"cannot use the kubeconfig: {error}\n{advice}") from error
@@ -114,10 +110,10 @@ class Access:
 
     def _changes(self, scope: Scope, resource_version: str) -> Iterator[dict[str, Any]]:
         """Yield watch events until the server ends the watch or its history is gone."""
-        stream = watch.Watch()  # type: ignore[no-untyped-call]
+        stream = watch.Watch()
         try:
             with self._advice():
-                yield from stream.stream(  # type: ignore[no-untyped-call]
+                yield from stream.stream(
                     self._api_call(scope),
                     **_selection(scope),
                     resource_version=resource_version,
@@ -126,7 +122,7 @@ class Access:
         except _HistoryGoneError:
             return
         finally:
-            stream.stop()  # type: ignore[no-untyped-call]
+            stream.stop()
 
     def _api_call(self, scope: Scope) -> Any:  # noqa: ANN401 - the client is untyped
         if scope.namespace is None:

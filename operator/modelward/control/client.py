@@ -54,10 +54,10 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     loaded = Configuration()
     path = kubeconfig or (Path(value) if (value := os.environ.get("KUBECONFIG")) else None)
     if path is None and incluster_config.SERVICE_HOST_ENV_NAME in os.environ:
-        load_incluster_config(client_configuration=loaded)  # type: ignore[no-untyped-call]
+        load_incluster_config(client_configuration=loaded)
     else:
         file = str(path) if path else None
-        await load_kube_config(config_file=file, client_configuration=loaded)  # type: ignore[no-untyped-call]
+        await load_kube_config(config_file=file, client_configuration=loaded)
     return loaded
 
 
@@ -121,9 +121,7 @@ class Client:
         if token:
             headers["Authorization"] = token
         try:
-            answer = await self._rest.request(  # type: ignore[no-untyped-call]
-                method, url, headers, body, None, timeout_seconds
-            )
+            answer = await self._rest.request(method, url, headers, body, None, timeout_seconds)
             content: bytes = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "Unreachable", f"{method} {path}: {error!r}") from error

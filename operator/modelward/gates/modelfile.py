@@ -7,7 +7,7 @@ team names the file, in a process that has the rights of the gate and no more.
 import io
 from typing import Any, Final
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import numpy as np
 
 from modelward.api.binning import category_of

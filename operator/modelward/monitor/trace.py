@@ -180,7 +180,7 @@ class Tracer:
 
     def close(self) -> None:
         """Export what is queued and stop; blocks for at most the exporter's time-out."""
-        self._processor.shutdown()  # type: ignore[no-untyped-call]
+        self._processor.shutdown()
 
     def _resource(self, config: MonitorConfig) -> Resource:
         known = self._resources.get(config.revision)

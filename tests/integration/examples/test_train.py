@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import numpy as np
 import pytest
 

@@ -213,7 +213,7 @@ async def exemplars(monitor: MonitorProcess) -> dict[str, str]:
     await until_answered(asked, "the second process has time for a scrape")
     return {
         sample.labels["le"]: sample.exemplar.labels["trace_id"]
-        for family in openmetrics(texts[-1])  # type: ignore[no-untyped-call]
+        for family in openmetrics(texts[-1])
         for sample in family.samples
         if sample.name == f"{METRIC_DURATION}_bucket" and sample.exemplar
     }
