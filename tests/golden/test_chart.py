@@ -16,6 +16,7 @@ EVERYTHING = """
 images: {fetch: "modelward/fetch:0.1.0"}
 imagePullSecrets: [{name: pull}]
 replicas: 2
+lease: {durationSeconds: 60, renewDeadlineSeconds: 40, retryPeriodSeconds: 5}
 namespaces: [team-a, team-b]
 prometheus:
   url: https://mimir.example.com/prometheus
@@ -67,6 +68,7 @@ def test_the_operator_reads_what_the_chart_writes(tmp_path: Path, values: str) -
     assert read.alertmanager_webhook is not None
     given = yaml.safe_load(values)
     assert (read.workers, read.relist_minutes) == (given.get("workers", 4), given.get("relistMinutes", 7))
+    assert read.lease.duration_seconds == given.get("lease", {"durationSeconds": 15})["durationSeconds"]
 
 
 def test_crds_are_those_of_the_repository_and_are_kept() -> None:

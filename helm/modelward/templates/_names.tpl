@@ -56,6 +56,9 @@ namespaces: {{- toYaml . | nindent 2 }}
 lease:
   namespace: {{ .Release.Namespace }}
   name: {{ include "modelward.name" . }}
+  durationSeconds: {{ .Values.lease.durationSeconds }}
+  renewDeadlineSeconds: {{ .Values.lease.renewDeadlineSeconds }}
+  retryPeriodSeconds: {{ .Values.lease.retryPeriodSeconds }}
 httpPort: 8080
 alertsPort: 8090
 {{- end -}}

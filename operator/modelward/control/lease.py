@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from modelward.control.client import CONFLICT, NOT_FOUND, ApiError, Client, Manifest
 from modelward.control.kinds import LEASE
@@ -26,12 +26,9 @@ class LeaseLostError(Exception):
 class Periods:
     """Times of the election, in seconds."""
 
-    duration: float = 15.0
-    renew_deadline: float = 10.0
-    retry: float = 2.0
-
-
-DEFAULT_PERIODS: Final = Periods()
+    duration: float
+    renew_deadline: float
+    retry: float
 
 
 class Lease:
@@ -44,7 +41,7 @@ class Lease:
         name: str,
         identity: str,
         *,
-        periods: Periods = DEFAULT_PERIODS,
+        periods: Periods,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.identity = identity

@@ -22,7 +22,7 @@ from modelward.control.evidence_book import EvidenceBook
 from modelward.control.faults import Faults
 from modelward.control.gates import Gates
 from modelward.control.kinds import Kind
-from modelward.control.lease import Lease
+from modelward.control.lease import Lease, Periods
 from modelward.control.listing import Lists
 from modelward.control.monitors import Monitors
 from modelward.control.polling import Polling
@@ -65,7 +65,14 @@ class Operator:
         )
         self._polling = Polling(self._prometheus, poller, self._book, self._queue.add)
         self._monitors = Monitors()
-        self._lease = Lease(self._client, settings.lease.namespace, settings.lease.name, _identity())
+        lease = settings.lease
+        self._lease = Lease(
+            self._client,
+            lease.namespace,
+            lease.name,
+            _identity(),
+            periods=Periods(lease.duration_seconds, lease.renew_deadline_seconds, lease.retry_period_seconds),
+        )
         self._applier = Applier(self._client, self._cache)
         self._synced = False
         self._leads = False

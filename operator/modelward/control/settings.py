@@ -1,10 +1,10 @@
 """The operator's settings: one YAML file, by default /etc/modelward/operator.yaml, mounted by the chart."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from modelward import conventions as names
 from modelward.api.base import APIType
@@ -60,6 +60,21 @@ class LeaseSettings(APIType):
 
     namespace: Annotated[str, Field(min_length=1, max_length=63)] = "modelward-system"
     name: Annotated[str, Field(min_length=1, max_length=253)] = "modelward-operator"
+    duration_seconds: Annotated[int, Field(ge=1, le=3600)] = 15
+    """How long others wait for one that no longer renews it."""
+    renew_deadline_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    """How long a leader tries to renew it, before it ends."""
+    retry_period_seconds: Annotated[int, Field(ge=1, le=3600)] = 2
+    """Between two renewals, and two looks at another's."""
+
+    @model_validator(mode="after")
+    def _leader_ends_first(self) -> Self:
+        """Refuse periods with which a leader would still write when another takes its lease."""
+        if not self.retry_period_seconds < self.renew_deadline_seconds < self.duration_seconds:
+            raise ValueError(
+                "write a retryPeriodSeconds below renewDeadlineSeconds, and that below durationSeconds"
+            )
+        return self
 
 
 class Settings(APIType):

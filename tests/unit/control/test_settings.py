@@ -33,6 +33,10 @@ def test_smallest_has_defaults(tmp_path: Path) -> None:
         (SMALLEST + "promtheus: {}", "promtheus: Extra inputs are not permitted"),
         (SMALLEST.replace("http://", "tcp://"), "prometheus.url: String should match pattern"),
         (SMALLEST + "workers: 0", "workers: Input should be greater than or equal to 1"),
+        (
+            SMALLEST + "lease: {renewDeadlineSeconds: 15}",
+            "lease: Value error, write a retryPeriodSeconds below renewDeadlineSeconds, and that below",
+        ),
         ("- a list", "must hold a mapping such as 'prometheus: {url: ...}'"),
         ("a: [", "is not YAML"),
     ],
