@@ -137,7 +137,7 @@ async def test_unreadable_revision_is_reported(world: World) -> None:
 
 
 async def test_wanted_revision_that_is_unreadable_is_reported(world: World) -> None:
-    """One that cannot begin, as nobody knows what it has to pass, stalls with advice, and begins once it can."""
+    """One that cannot begin, as nobody knows what it has to pass, stalls, and begins once it can."""
     async with world.operator():
         first = await serving(world)
         second = await candidate(world, first, server=server("mlserver:2"))
