@@ -7,6 +7,7 @@ import urllib.request
 from typing import Any, Final
 
 from dev.cluster.controlplane import ControlPlane
+from dev.manifests import NAMESPACE
 
 LIMIT_SECONDS: Final = 30
 
@@ -25,3 +26,22 @@ def ask(plane: ControlPlane, method: str, path: str, body: object = None) -> tup
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.load(refusal)
+
+
+def operator_may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
+    """Ask whether the chart's operator may do something to RESOURCE[.GROUP][:SUBRESOURCE][/NAME]."""
+    what, _, name = what.partition("/")
+    what, _, subresource = what.partition(":")
+    resource, _, group = what.partition(".")
+    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{NAMESPACE}:modelward",
+            "groups": ["system:serviceaccounts", "system:authenticated"],
+            "resourceAttributes": {**attributes, "subresource": subresource, "name": name},
+        },
+    }
+    _, answer = ask(plane, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])

@@ -273,6 +273,11 @@ AGAINST_A_RULE: Final = (
         "are those of injected containers: write another port",
     ),
     Wrong(
+        "the port of the collector's metrics for the server",
+        {"spec": {"server": {"port": 8888}}},
+        "are those of injected containers: write another port",
+    ),
+    Wrong(
         "no container",
         _pod(containers=[]),
         "no container: write the model server as the first of template.spec.containers",
@@ -295,7 +300,7 @@ AGAINST_A_RULE: Final = (
     Wrong(
         "the name of the monitor's port",
         _container(ports=[{"containerPort": 8082, "name": "mw-metrics"}]),
-        "mw-serving, mw-synthetic, mw-metrics, mw-admin are those of the monitor: write another name",
+        "mw-serving, mw-synthetic, mw-metrics, mw-admin, mw-otel, mw-spans are those of injected containers",
     ),
     Wrong(
         "a volume where the model is mounted",

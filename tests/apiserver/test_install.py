@@ -7,12 +7,11 @@ import pytest
 from dev import manifests
 from dev.cluster.controlplane import ControlPlane
 from dev.cluster.paths import CHECKOUT
-from tests.administration import ask
+from tests.administration import operator_may
 
 pytestmark = pytest.mark.apiserver
 SYSTEM = manifests.NAMESPACE
 TEAM = "default"
-OPERATOR = f"system:serviceaccount:{SYSTEM}:modelward"
 
 
 @pytest.fixture(scope="module")
@@ -20,25 +19,6 @@ def installed(api_server: ControlPlane) -> ControlPlane:
     """Install the manifests; what they make belongs to the operator alone, so other tests do not mind."""
     api_server.kubectl("apply", "--server-side", "--validate=strict", "-k", str(CHECKOUT / "manifests"))
     return api_server
-
-
-def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
-    """Ask whether the operator may do something to RESOURCE[.GROUP][:SUBRESOURCE][/NAME]."""
-    what, _, name = what.partition("/")
-    what, _, subresource = what.partition(":")
-    resource, _, group = what.partition(".")
-    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": OPERATOR,
-            "groups": ["system:serviceaccounts", "system:authenticated"],
-            "resourceAttributes": {**attributes, "subresource": subresource, "name": name},
-        },
-    }
-    _, answer = ask(plane, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-    return bool(answer["status"]["allowed"])
 
 
 @pytest.mark.parametrize(
@@ -54,6 +34,8 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
         ("get list watch create patch delete", "configmaps"),
         ("get list watch create patch", "secrets"),
         ("get list watch patch", "pods"),
+        ("get", "pods:log"),
+        ("get list watch create patch delete", "jobs.batch"),
         ("get list watch create patch", "podmonitors.monitoring.coreos.com"),
         ("get list watch create patch", "prometheusrules.monitoring.coreos.com"),
         ("create", "events.events.k8s.io"),
@@ -61,7 +43,7 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
 )
 def test_the_operator_may_do_its_work(installed: ControlPlane, verbs: str, what: str) -> None:
     """In a team's namespace it has every verb that it uses."""
-    refused = [verb for verb in verbs.split() if not may(installed, verb, what, TEAM)]
+    refused = [verb for verb in verbs.split() if not operator_may(installed, verb, what, TEAM)]
     assert refused == []
 
 
@@ -89,14 +71,14 @@ def test_the_operator_may_do_its_work(installed: ControlPlane, verbs: str, what:
 )
 def test_the_operator_may_do_no_more(installed: ControlPlane, verb: str, what: str, namespace: str) -> None:
     """It never writes a spec, approves, sets gates, runs a pod or reads another's Lease."""
-    assert not may(installed, verb, what, namespace)
+    assert not operator_may(installed, verb, what, namespace)
 
 
 @pytest.mark.parametrize("verb", ["get", "update"])
 def test_the_operator_holds_its_own_lease(installed: ControlPlane, verb: str) -> None:
     """The leader's Lease is in the operator's namespace, by name."""
-    assert may(installed, "create", "leases.coordination.k8s.io", SYSTEM)
-    assert may(installed, verb, "leases.coordination.k8s.io/modelward", SYSTEM)
+    assert operator_may(installed, "create", "leases.coordination.k8s.io", SYSTEM)
+    assert operator_may(installed, verb, "leases.coordination.k8s.io/modelward", SYSTEM)
 
 
 def test_users_rights_come_with_the_clusters_roles(installed: ControlPlane) -> None:

@@ -112,17 +112,21 @@ async def test_service_follows_the_status_without_the_revision(world: World) -> 
         await world.get(kinds.CONTROLLER_REVISION, first)
 
 
+async def made_by_a_newer_renderer(world: World, revision: str) -> None:
+    """Replace a ControllerRevision by what a later version of the operator might have made."""
+    record = await world.get(kinds.CONTROLLER_REVISION, revision)
+    await world.delete(kinds.CONTROLLER_REVISION, revision)
+    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
+    metadata = {name: record["metadata"][name] for name in kept if name in record["metadata"]}
+    data = {**record["data"], "renderer": 99}
+    await world.client.create(kinds.CONTROLLER_REVISION, {**record, "metadata": metadata, "data": data})
+
+
 async def test_unreadable_revision_is_reported(world: World) -> None:
     """A ControllerRevision that another version's renderer made stalls with advice, and ends nothing else."""
     async with world.operator():
         first = await serving(world)
-        record = await world.get(kinds.CONTROLLER_REVISION, first)
-    await world.delete(kinds.CONTROLLER_REVISION, first)
-    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
-    metadata = {name: record["metadata"][name] for name in kept}
-    data = {**record["data"], "renderer": 99}
-    newer = {**record, "metadata": metadata, "data": data}
-    await world.client.create(kinds.CONTROLLER_REVISION, newer)
+    await made_by_a_newer_renderer(world, first)
     await world.delete(kinds.SERVICE, "electricity")
     async with world.operator():
         status = await world.until_status(is_stalled)
@@ -130,6 +134,25 @@ async def test_unreadable_revision_is_reported(world: World) -> None:
         assert (await world.get(kinds.SERVICE, "electricity"))["spec"]["selector"][
             "modelward.dev/revision"
         ] == first
+
+
+async def test_wanted_revision_that_is_unreadable_is_reported(world: World) -> None:
+    """One that cannot begin, as nobody knows what it has to pass, stalls, and begins once it can."""
+    async with world.operator():
+        first = await serving(world)
+        second = await candidate(world, first, server=server("mlserver:2"))
+        await world.apply()
+        await world.until_status(lambda status: not status.get("candidateRevision"))
+    await made_by_a_newer_renderer(world, second)
+    await world.apply(server=server("mlserver:2"))
+    async with world.operator():
+        status = await world.until_status(is_stalled)
+        assert "made by renderer 99" in condition(status, "Stalled")["message"]
+        assert (status["phase"], status.get("candidateRevision", "")) == ("Serving", "")
+        await world.delete(kinds.CONTROLLER_REVISION, second)
+        status = await world.until_status(lambda status: status.get("candidateRevision"))
+        assert status["candidateRevision"] == second
+        await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
 
 
 async def test_someone_elses_secret_is_reported(world: World) -> None:

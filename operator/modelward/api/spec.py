@@ -331,7 +331,10 @@ class ModelDeploymentSpec(APIType):
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
     """Serving pods of the stable revision; `kubectl scale` and a HorizontalPodAutoscaler set it."""
     paused: bool = False
-    """While true nothing new is started: no step ends, no candidate gets traffic. Rollbacks still happen."""
+    """While true nothing new is started beside what serves: no step ends, no candidate gets traffic.
+
+    Rollbacks still happen, and a first revision starts and serves all the same.
+    """
     rollout: Rollout = Rollout()
     objectives: Annotated[
         tuple[Objective, ...],

@@ -26,12 +26,16 @@ RESERVED_PORTS: Final = (
     conventions.PORT_OTLP_GRPC,
     conventions.PORT_OTLP_HTTP,
     conventions.PORT_COLLECTOR_HEALTH,
+    conventions.PORT_COLLECTOR_METRICS,
+    conventions.PORT_COLLECTOR_SPAN_METRICS,
 )
 RESERVED_PORT_NAMES: Final = (
     conventions.PORT_NAME_SERVING,
     conventions.PORT_NAME_SYNTHETIC,
     conventions.PORT_NAME_METRICS,
     conventions.PORT_NAME_ADMIN,
+    conventions.PORT_NAME_COLLECTOR_METRICS,
+    conventions.PORT_NAME_COLLECTOR_SPAN_METRICS,
 )
 _LABEL_PREFIX: Final = f"{conventions.GROUP}/"
 _VOLUME_PREFIX: Final = "modelward-"
@@ -105,7 +109,7 @@ TEMPLATE_RULES: Final = (
         _all_containers(
             f"!has(c.ports) || c.ports.all(p, !has(p.name) || !(p.name in {_cel_list(RESERVED_PORT_NAMES)}))"
         ),
-        f"the port names {_listed(RESERVED_PORT_NAMES)} are those of the monitor: write another name",
+        f"the port names {_listed(RESERVED_PORT_NAMES)} are those of injected containers: write another name",
         lambda template: not {p.get("name") for p in _ports(template)} & set(RESERVED_PORT_NAMES),
     ),
     Rule(

@@ -71,11 +71,6 @@ class WorkQueue(Generic[K]):
         """Forget a key's failures."""
         self._failures.pop(key, None)
 
-    def forget(self, key: K) -> None:
-        """Forget a key whose object is gone: its failures and its timer."""
-        self._failures.pop(key, None)
-        self._due_at.pop(key, None)
-
     async def take(self) -> K | None:
         """Wait for a key and return it, to be given back with `done`; None: the queue is closed."""
         while True:
@@ -108,7 +103,7 @@ class WorkQueue(Generic[K]):
         now = asyncio.get_running_loop().time()
         while self._timers and self._timers[0][0] <= now:
             due, _, key = heapq.heappop(self._timers)
-            if self._due_at.get(key) == due:  # else an earlier time was asked for, or the key was forgotten
+            if self._due_at.get(key) == due:  # else an earlier time was asked for
                 del self._due_at[key]
                 self.add(key)
 

@@ -143,6 +143,9 @@ class Reconciler:
         readings = await self._read_withdrawn(deployment.status, found, keys.admin_token)
         candidate = deployment.status.candidate_revision or wanted
         gated = Gated(key, identity, spec, self.revisions.record(key, candidate))
+        if gated.record is None:
+            # Also of a revision that is not placed yet: it waits, and nothing else would say for what.
+            refusals.unrendered.append(self.revisions.problem(key, candidate))
         gates = await self.gates.look(gated, deployment.status, self.clock(), refusals)
         observation = self._observation(deployment, wanted, found, readings, gates)
         status = _above_what_was_told(deployment.status, found, readings)

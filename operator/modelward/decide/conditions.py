@@ -108,7 +108,7 @@ def _progressing(situation: Situation, status: ModelDeploymentStatus) -> _Said: 
     candidate = status.candidate_revision
     if not candidate:
         return _not_progressing(situation, status)
-    if situation.spec.paused:
+    if situation.spec.paused and status.stable_revision:
         return _FALSE, Reason.PAUSED, "spec.paused is true"
     if status.phase is Phase.HELD and status.rollout:
         return _FALSE, Reason.HELD, status.rollout.held

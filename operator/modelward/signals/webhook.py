@@ -38,6 +38,7 @@ REPEAT_SECONDS: Final = 30.0
 """The same alert in the same state wakes once in this time: replicas of Alertmanager each send theirs."""
 
 _log: Final = logging.getLogger(__name__)
+_TRY_AGAIN: Final = 503
 
 
 class Outcome(StrEnum):
@@ -126,12 +127,12 @@ class Receiver:
             expected = f"Bearer {self.token.read()}"
         except SecretUnreadableError as error:
             _log.exception("the webhook's token cannot be read")
-            return 503, str(error)
+            return _TRY_AGAIN, str(error)
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
             return 401, "the bearer token is missing or wrong; set http_config.authorization of this receiver"
         unready = self.directory.unready()
-        return (503, unready) if unready else None
+        return (_TRY_AGAIN, unready) if unready else None
 
     def _take(self, alert: Alert) -> Outcome:
         outcome, keys = self._addressed(alert)
@@ -156,7 +157,11 @@ class Receiver:
 
     def _answer(self, status: int, text: str) -> web.Response:
         self.telemetry.webhook_request(status)
-        return web.Response(status=status, text=text + "\n")
+        answer = web.Response(status=status, text=text + "\n")
+        if status == _TRY_AGAIN:
+            # Or each further try would come over the same connection, to a replica that only stands by.
+            answer.force_close()
+        return answer
 
 
 def _first(error: ValidationError) -> str:

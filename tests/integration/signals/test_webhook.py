@@ -1,7 +1,11 @@
 """Alertmanager's webhook: what a real Alertmanager sends, and what anyone else might."""
 
+import asyncio
+import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -334,15 +338,42 @@ class Alertmanager:
             return False
 
 
-@pytest.fixture
-def alertmanager(operator: Operator, tmp_path: Path) -> Iterable[Alertmanager]:
-    """Run an Alertmanager that sends to the operator."""
-    alertmanager = Alertmanager(tmp_path, free_ports(1)[0], operator.url, operator.token_file)
+@contextmanager
+def sending_to(url: str, token_file: Path, folder: Path) -> Iterator[Alertmanager]:
+    """Run an Alertmanager that sends to an address."""
+    alertmanager = Alertmanager(folder, free_ports(1)[0], url, token_file)
     alertmanager.start()
     try:
         yield alertmanager
     finally:
-        processes.stop(tmp_path, "alertmanager", grace_seconds=10)
+        processes.stop(folder, "alertmanager", grace_seconds=10)
+
+
+@pytest.fixture
+def alertmanager(operator: Operator, tmp_path: Path) -> Iterator[Alertmanager]:
+    """Run an Alertmanager that sends to the operator."""
+    with sending_to(operator.url, operator.token_file, tmp_path) as alertmanager:
+        yield alertmanager
+
+
+@asynccontextmanager
+async def balanced(*ports: int) -> AsyncIterator[int]:
+    """Give each connection in turn to one of these ports, as a Service does; yield the port to connect to."""
+    turns = itertools.cycle(ports)
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", next(turns))
+        await asyncio.gather(carry(reader, forth), carry(back, writer))
+
+    async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def test_real_alertmanager_wakes(operator: Operator, alertmanager: Alertmanager) -> None:
@@ -374,3 +405,24 @@ async def test_real_alertmanager_tries_again_until_taken_in(
     assert operator.woken == []
     operator.deployments.why_not = ""
     await until(lambda: WEB in operator.woken, "the deployment is woken")
+
+
+async def test_real_alertmanager_gets_past_a_replica_that_stands_by(
+    operator: Operator, tmp_path: Path
+) -> None:
+    """A refusal ends its connection, so that the next try may reach the replica that leads."""
+    standby = Operator(Deployments(why_not="this operator is not the leader"), operator.token_file)
+    await standby.server.start()
+    try:
+        async with balanced(standby.server.alerts_port, operator.server.alerts_port) as port:
+            url = f"http://127.0.0.1:{port}{PATH_ALERTS}"
+            with sending_to(url, operator.token_file, tmp_path) as alertmanager:
+                await until_answered(
+                    lambda: alertmanager.fires(namespace="team", modelward_deployment="web"),
+                    "Alertmanager takes the alert",
+                )
+                await until(
+                    lambda: WEB in operator.woken, "the deployment is woken by the replica that leads"
+                )
+    finally:
+        await standby.server.close()

@@ -90,15 +90,6 @@ async def test_back_off_doubles_up_to_its_limit_and_success_ends_it() -> None:
     assert queue.retry("a") == timedelta(seconds=1)
 
 
-async def test_forgotten_key_does_not_come_back() -> None:
-    """The timer of a key whose object is gone does not fire."""
-    queue: WorkQueue[str] = WorkQueue()
-    queue.add_after("a", timedelta(milliseconds=1))
-    queue.forget("a")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.take(), 0.05)
-
-
 async def test_closed_queue_lets_workers_go() -> None:
     """A worker that waits, and one that asks afterwards, are both told that it is over."""
     queue: WorkQueue[str] = WorkQueue()

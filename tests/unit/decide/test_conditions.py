@@ -160,3 +160,12 @@ def test_a_revision_that_has_not_begun_is_not_said_to_serve() -> None:
     ended.drain("m-1")
     said = next(c for c in ended.status.conditions if c.type == "Progressing")
     assert (said.reason, said.message) == ("NewRevision", "m-3 begins next")
+
+
+def test_a_first_revision_that_starts_while_paused_is_not_said_to_wait() -> None:
+    """Pausing keeps it from nothing, so Progressing says how its start goes."""
+    world = World()
+    world.spec = world.spec.model_copy(update={"paused": True})
+    world.settle()
+    assert world.status.candidate_revision
+    assert world.conditions()["Progressing"] == ("True", "NewRevision")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from modelward import conventions as names
+from modelward.api.template import RESERVED_PORT_NAMES, RESERVED_PORTS
 from modelward.render.revision import RevisionRecord, new_record
 from modelward.render.team import SERVER_STAYS_SECONDS
 from modelward.render.workload import deployment, pod_template
@@ -133,6 +134,14 @@ def test_our_containers_cannot_write_their_image() -> None:
     for injected in pod_of(server())["initContainers"]:
         assert injected["securityContext"]["readOnlyRootFilesystem"] is True
         assert injected["securityContext"]["runAsUser"] > 0
+
+
+def test_every_port_of_our_containers_is_reserved() -> None:
+    """A server that took one of them would keep our container, or itself, from starting."""
+    ours = pod_of(server())["initContainers"]
+    ports = [port for each in ours for port in each.get("ports", ())]
+    assert {port["containerPort"] for port in ports} <= set(RESERVED_PORTS)
+    assert {port["name"] for port in ports} <= set(RESERVED_PORT_NAMES)
 
 
 def test_a_team_that_says_so_keeps_its_rights() -> None:
