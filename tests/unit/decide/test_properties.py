@@ -41,8 +41,10 @@ REVISIONS = st.sampled_from(["m-1", "m-2", "m-3"])
 OBJECTIVES = st.sampled_from(["availability", "accuracy"])
 STORAGE = {"name": "storage", "storage": {"within": "300ms"}, "target": "99%", "onBreach": "Hold"}
 READ_EVIDENCE = {
+    "BeginSteps",
     "PassStep",
     "EndStep",
+    "Promote",
     "HoldOnBreach",
     "Resume",
     "Probe",
@@ -373,10 +375,11 @@ class Deployment(RuleBasedStateMachine):
 
     @invariant()
     def nothing_unknown_or_breached_is_promoted(self) -> None:
-        """A step ends with everything known of the candidate that it is judged by, no breach among it."""
+        """A candidate goes on with everything known that it is judged by, no breach among it."""
         last = self.world.last
-        goes_on = last is not None and self.world.status.phase in {Phase.STEPPING, Phase.PROMOTING}
-        if last is None or not goes_on or last.rule not in {"PassStep", "EndStep"}:
+        if last is None or last.rule not in {"PassStep", "EndStep", "Promote"}:
+            return
+        if self.world.status.phase in {Phase.HELD, Phase.ROLLING_BACK}:
             return
         world = self.world
         situation = Situation(world.spec, self.before, world.observation(), world.now)
