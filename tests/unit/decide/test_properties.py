@@ -19,6 +19,7 @@ from modelward.api.objectives import OnBreach
 from modelward.api.spec import OnInconclusive, OnUnknownCause
 from modelward.api.status import GateResultName, ModelDeploymentStatus, Phase
 from modelward.decide import decide, targets
+from modelward.decide.judgement import SUSPECTED
 from modelward.decide.observation import (
     Commands,
     DriftSignal,
@@ -66,6 +67,7 @@ READ_EVIDENCE = {
 """Rows that must not fire while nothing is known."""
 ROWS = {row.name: row for row in TABLE}
 MAX_STATUS_BYTES = 16 * 1024
+ROUNDS_TO_REST = 60
 
 
 ASKED: dict[str, Any] = {
@@ -223,6 +225,31 @@ class Deployment(RuleBasedStateMachine):
         for _ in range(4 if looks is Looks.UNTIL_SETTLED else 0):
             self.world.let_pods_follow()
             self.reconcile()
+
+    def teardown(self) -> None:
+        """Once all is well, and no person and no pod is waited for, a deployment comes to rest.
+
+        Held is what takes too long for its deadline, or waits for a person.
+        """
+        world = self.world
+        world.metrics, world.alerts, world.approvals = MetricsState.AVAILABLE, (), ()
+        world.drift, world.drift_unknown, world.pressures = (), (), ()
+        world.records_are_readable = True
+        update = {"paused": False, "replicas": max(1, world.spec.replicas)}
+        world.spec = world.spec.model_copy(update=update)
+        for _ in range(ROUNDS_TO_REST):
+            world.let_pods_follow()
+            for revision in tuple(world.revisions):
+                world.pods(revision, requests=7)
+                world.all_healthy(revision, not_worse=True)
+            for job in targets(world.spec, world.status).gate_jobs:
+                world.gate_says(job.name, Result.PASSED)
+            world.pass_time(seconds=30)
+            world.step()
+        assert world.status.phase in {Phase.SERVING, Phase.GATING, Phase.HELD}
+        held = world.status.rollout.held if world.status.rollout else ""
+        assert held not in SUSPECTED.values()
+        assert world.status.incident is None
 
     def reconcile(self) -> None:
         """Decide once, and check what must hold of that decision."""
