@@ -177,7 +177,7 @@ def _step_may_end(situation: Situation) -> bool:
 
 
 def _may_go_on(situation: Situation) -> bool:
-    """Return whether the candidate may get more traffic: everything is known of it, and it is not breached."""
+    """Return whether the candidate may get more traffic: all is known of it, and it is not breached."""
     return (
         _may_move(situation)
         and situation.metrics_are_available

@@ -40,7 +40,7 @@ def test_slow_storage_holds_a_rollout_and_lets_it_go_on() -> None:
 
 
 def test_a_hold_does_not_wait_for_what_judges_no_candidate() -> None:
-    """A breach by labels that are for what serves alone would hold it for ever: no traffic follows from it."""
+    """A breach by labels that are for what serves alone keeps no rollout waiting."""
     late = {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"}
     world = stepping(objectives=[*OBJECTIVES, late])
     world.see(breached("m-1", "storage"))
