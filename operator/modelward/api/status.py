@@ -284,6 +284,8 @@ class EvidenceRecord(_Recorded):
     """Evidence against the target."""
     against_other: str = ""
     """Evidence that it is worse than the revision compared with; empty if there is none."""
+    not_worse: str = ""
+    """Evidence that it is no worse than that one; empty if that was not asked."""
     others_bad: str = ""
     """Bad events of the revision compared with, "of" all."""
     while_storage_fast: str = ""

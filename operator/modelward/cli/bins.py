@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from modelward.cli.failure import CommandError
-from modelward.cli.history import later_time
+from modelward.cli.history import ENCODING, later_time
 from modelward.evidence.drift import Drift, DriftPolicy, assess, psi
 
 COLUMNS: Final = ("time", "feature", "counts")
@@ -52,7 +52,7 @@ def read_windows(path: Path, window_seconds: int, threshold: float) -> list[Drif
     """
     inputs = _Inputs(window_seconds)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding=ENCODING) as file:
             _read(csv.reader(file), path, inputs)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"cannot read {path}: {error}") from error

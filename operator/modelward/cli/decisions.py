@@ -50,6 +50,8 @@ def _evidence(line: EvidenceRecord) -> str:
         parts.append(
             f"the other {line.others_bad} bad, evidence that it is worse {line.against_other} (log10)"
         )
+    if line.not_worse:
+        parts.append(f"evidence that it is no worse {line.not_worse} (log10)")
     if line.while_storage_slow:
         parts.append(f"while storage was slow {line.while_storage_slow} bad")
     if line.while_storage_fast:

@@ -20,6 +20,10 @@ COLUMNS: Final = ("time", "revision", "objective", "good", "total")
 History: TypeAlias = Iterator[TimedBlocks]
 Pair: TypeAlias = tuple[str, str]
 """Revision and objective."""
+ENCODING: Final = "utf-8-sig"
+"""UTF-8, also with the mark that spreadsheets write before it."""
+LATEST: Final = 100_000_000_000
+"""In the year 5138, as unix seconds; as milliseconds in 1973."""
 _NO_COUNT: Final = "good must be between 0 and total; leave the line out where nobody knows"
 
 
@@ -30,7 +34,7 @@ def read_csv(path: Path, block_seconds: int, objectives: Collection[str]) -> His
         CommandError: the file cannot be read, or a line is not as described above.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding=ENCODING) as file:
             yield from _blocks(csv.reader(file), path, block_seconds, objectives)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"cannot read {path}: {error}") from error
@@ -62,6 +66,8 @@ def _blocks(
         if counted is None:
             raise CommandError(f"{path}, line {number}: {_NO_COUNT}")
         if pair not in pairs:
+            if not pair[0]:
+                raise CommandError(f"{path}, line {number}: no revision; write the name of one")
             _check_objective(pair[1], objectives, f"{path}, line {number}")
             pairs.add(pair)
         block[pair] = counted
@@ -93,6 +99,8 @@ def later_time(text: str, before: int | None, block_seconds: int) -> int:
         ValueError: it is no time, no later one, or no multiple of the block's length.
     """
     time = int(text) if text.isdecimal() else round(parse_time(text).timestamp())
+    if time > LATEST:
+        raise ValueError(f"time {text} is far in the future; write unix seconds, not milliseconds")
     if before is not None and time <= before:
         raise ValueError(f"time {text} is before that of an earlier line; sort the lines by time")
     if time % block_seconds:

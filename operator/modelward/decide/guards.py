@@ -90,12 +90,11 @@ def step_is_over(situation: Situation) -> Finding | None:
 
 
 def promotion_is_ready(situation: Situation) -> Finding | None:
-    """Has the candidate all its pods, and no breach?"""
+    """Has the candidate all its pods, data for all it is judged by, and no breach?"""
     candidate = situation.status.candidate_revision
-    ready = situation.pods(candidate).ready
-    if not candidate or not _may_move(situation) or ready < max(1, situation.spec.replicas):
+    if not candidate or situation.pods(candidate).ready < max(1, situation.spec.replicas):
         return None
-    if _is_breached(situation):
+    if not _may_go_on(situation):
         return None
     return Finding("StepsPassed", _how_steps_ended(situation), candidate)
 
@@ -171,11 +170,18 @@ def _may_move(situation: Situation) -> bool:
 
 def _step_may_end(situation: Situation) -> bool:
     return (
+        _may_go_on(situation)
+        and situation.candidate_is_up
+        and situation.candidate_requests >= situation.step.min_requests
+    )
+
+
+def _may_go_on(situation: Situation) -> bool:
+    """Return whether the candidate may get more traffic: all is known of it, and it is not breached."""
+    return (
         _may_move(situation)
         and situation.metrics_are_available
         and not situation.unknown_objectives
-        and situation.candidate_is_up
-        and situation.candidate_requests >= situation.step.min_requests
         and not _is_breached(situation)
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from modelward.api.objectives import OnBreach
+from modelward.api.objectives import OnBreach, Scope
 from modelward.api.status import Cause, ModelDeploymentStatus
 from modelward.decide import signs
 from modelward.decide.approvals import approvals_of, said_by
@@ -138,6 +138,7 @@ def _lingers(situation: Situation) -> bool:
         assessment is not None
         and assessment.target is not Verdict.UNKNOWN
         and objective.on_breach is not OnBreach.ALERT
+        and objective.scope is Scope.ALWAYS
         and not signs.is_calm(assessment)
         for objective, assessment in situation.assessed(situation.status.candidate_revision)
     )

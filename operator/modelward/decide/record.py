@@ -50,6 +50,9 @@ def _evidence(found: Assessment) -> EvidenceRecord:
         bad=_share(found.good, found.total),
         against_target=_level(found.target_log_evidence, found.target_log_threshold),
         against_other=_level(found.versus_log_evidence, found.versus_log_threshold) if compared else "",
+        not_worse=_level(found.not_worse_log_evidence, found.not_worse_log_threshold)
+        if found.not_worse is not None
+        else "",
         others_bad=_share(found.stable_good, found.stable_total) if compared else "",
         while_storage_fast=_share(found.fast_good, found.fast_total) if found.fast_total else "",
         while_storage_slow=_share(found.slow_good, found.slow_total) if found.slow_total else "",

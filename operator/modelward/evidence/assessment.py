@@ -20,7 +20,7 @@ class Assessment:
         versus: Breached if worse than stable, Healthy if shown not to be; None where not compared.
         versus_log_evidence, versus_log_threshold: likewise; where not compared 0 and +inf.
         not_worse: whether the candidate is shown to be not worse; None where not asked.
-        not_worse_log_evidence: 0 where not asked.
+        not_worse_log_evidence, not_worse_log_threshold: likewise; where not asked 0 and +inf.
         stable_good, stable_total: events of stable since the candidate's step began.
         storage_explains: whether what speaks against the target is shown to come from slow storage
             (`storage`): events while it was slow are bad, those while it was fast are fine.
@@ -46,6 +46,7 @@ class Assessment:
     versus_log_threshold: float = math.inf
     not_worse: bool | None = None
     not_worse_log_evidence: float = 0.0
+    not_worse_log_threshold: float = math.inf
     stable_good: float = 0.0
     stable_total: float = 0.0
     storage_explains: bool = False

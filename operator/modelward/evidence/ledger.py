@@ -206,6 +206,7 @@ def _compared(plan: Plan, ledger: Ledger, objective: ObjectivePlan, found: Asses
         stable_total=contest.stable_good + contest.stable_bad,
         not_worse=not_worse.shown(early, contest.not_worse) if early else None,
         not_worse_log_evidence=max(not_worse.log_evidence(contest.not_worse), 0.0) if early else 0.0,
+        not_worse_log_threshold=early.log_threshold if early else math.inf,
     )
     if tests.versus is None:
         return found

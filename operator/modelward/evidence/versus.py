@@ -5,9 +5,10 @@ Two kinds of bets, whose e-processes are averaged:
 - bounded: e = 1 + g (x_c/b_t - 1), g in `BET_SHARES`, with x_c the candidate's bad fraction of the block
   and b_t = max_ratio * max(U, x_s, (K+1)/N) + max_margin. U is the upper bound of stable's long-run bad
   fraction, x_s stable's in this block, K of N stable's recent bad and all events, those of one block ago
-  weighted `WINDOW_KEEP` and so on. For K a sum of binomials weighted at most 1, E[1/(K+1)] <= 1/(p N), so the
-  window term cannot be beaten by luck; nor with a margin m, for 1/(r/Z + m) is concave in Z = N/(K+1). Valid
-  whatever the correlation inside a block.
+  weighted `WINDOW_KEEP` and so on. Valid while stable's rate is at most U, whatever the correlation inside a
+  block. While it is above, having just risen, the window stands in: for K a sum of binomials weighted at most
+  1, E[1/(K+1)] <= 1/(p N), so no bet by itself is better than fair; nor with a margin m, for 1/(r/Z + m) is
+  concave in Z = N/(K+1). But bets that follow one another share the window: their product rests on simulation.
 - likelihood: the two-arm likelihood ratio of `arms`, with the recent rates as predictable alternative. Valid
   for independent events whatever level the arms share; tempered for correlated ones.
 

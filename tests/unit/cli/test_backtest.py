@@ -181,6 +181,8 @@ def test_a_csv_file_is_read_as_blocks(tmp_path: Path) -> None:
             HEADER + "1700000005,a,availability,1,1\n1700000000,a,availability,1,1\n",
             "line 3: time 1700000000 is",
         ),
+        (HEADER + "1700000000000,a,availability,1,1\n", "line 2: time 1700000000000 is far in the future"),
+        (HEADER + "1700000000,,availability,1,1\n", "line 2: no revision; write the name of one"),
         (HEADER + "1700000000,a,availability,2,1\n", "line 2: good must be between 0 and total"),
         (HEADER + "1700000000,a,availability,nan,1\n", "line 2: good must be between 0 and total"),
         (HEADER + "1700000000,a,availability,one,1\n", "line 2: could not convert string to float: 'one'"),
@@ -199,6 +201,13 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, messag
     with pytest.raises(CommandError) as error:
         list(read_csv(path, 5, {"availability"}))
     assert message in str(error.value)
+
+
+def test_a_file_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    """The mark that it begins with is no part of a column's name."""
+    path = tmp_path / "counts.csv"
+    path.write_text("\ufeff" + HEADER + "1700000000,a,availability,1,1\n")
+    assert list(read_csv(path, 5, {"availability"})) == [(START, {("a", "availability"): Count(1, 0)})]
 
 
 def test_a_time_is_utc_unless_it_says_otherwise() -> None:

@@ -21,6 +21,7 @@ def record(minute: int) -> DecisionRecord:
                 bad="100 of 1000",
                 against_target="6.9 of 6.5",
                 against_other="2.2 of 2.0",
+                not_worse="0.3 of 1.3",
                 others_bad="10 of 1000",
                 while_storage_slow="1 of 10",
                 while_storage_fast="99 of 990",
@@ -45,6 +46,7 @@ def test_every_number_is_told() -> None:
     assert lines[1] == (
         "- latency of iris-b: 100 of 1000 bad; evidence against the target 6.9 of 6.5 (log10); "
         "the other 10 of 1000 bad, evidence that it is worse 2.2 of 2.0 (log10); "
+        "evidence that it is no worse 0.3 of 1.3 (log10); "
         "while storage was slow 1 of 10 bad; while it was fast 99 of 990 bad"
     )
     assert lines[2] == "- drift: psi 0.25 of 0.2"

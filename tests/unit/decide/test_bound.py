@@ -99,6 +99,7 @@ def longest_status(why: str = WHY) -> ModelDeploymentStatus:
                     bad="1.23456e+09 of 1.23456e+09",
                     against_target="16.1 of 15.2",
                     against_other="16.1 of 15.2",
+                    not_worse="16.1 of 15.2",
                     others_bad="1.23456e+09 of 1.23456e+09",
                     while_storage_fast="1.23456e+09 of 1.23456e+09",
                     while_storage_slow="1.23456e+09 of 1.23456e+09",

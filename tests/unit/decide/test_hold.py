@@ -39,6 +39,16 @@ def test_slow_storage_holds_a_rollout_and_lets_it_go_on() -> None:
     assert world.status.cause is None
 
 
+def test_a_hold_does_not_wait_for_what_judges_no_candidate() -> None:
+    """A breach by labels that are for what serves alone keeps no rollout waiting."""
+    late = {"name": "accuracy", "accuracy": {}, "target": "65%", "scope": "AfterPromotion"}
+    world = stepping(objectives=[*OBJECTIVES, late])
+    world.see(breached("m-1", "storage"))
+    world.settle()
+    world.see(assessment("m-1", "storage"), breached("m-2", "accuracy"))
+    assert world.settle() == ["Resume"]
+
+
 def test_a_hold_that_is_over_leaves_no_cause() -> None:
     """Given up because spec is put back: what held the rollout is nobody's concern any more."""
     world = stepping(objectives=OBJECTIVES)

@@ -89,7 +89,11 @@ def test_what_is_nearest_to_a_verdict_comes_first() -> None:
 def test_a_steps_end_is_recorded_with_its_numbers() -> None:
     """What a promotion rests on is kept, though history has room for the promotion only."""
     world = stepping()
-    world.all_healthy("m-2", not_worse=True)
+    shown = {"versus": Verdict.HEALTHY, "not_worse": True, "not_worse_log_threshold": 3.0}
+    world.see(
+        assessment("m-2", "availability", not_worse_log_evidence=4.6, **shown),
+        assessment("m-2", "accuracy", not_worse_log_evidence=3.0, **shown),
+    )
     history = world.status.history
     assert world.step().rule == "PassStep"
     record = world.status.last_decision
@@ -100,7 +104,12 @@ def test_a_steps_end_is_recorded_with_its_numbers() -> None:
         "NotWorse",
         "m-2",
     )
-    assert {line.revision for line in record.evidence} == {"m-1", "m-2"}
+    assert {(line.objective, line.revision, line.not_worse) for line in record.evidence} == {
+        ("availability", "m-2", "2.0 of 1.3"),
+        ("accuracy", "m-2", "1.3 of 1.3"),
+        ("availability", "m-1", ""),
+        ("accuracy", "m-1", ""),
+    }
     assert world.status.history == history
 
 

@@ -18,12 +18,15 @@ from modelward.decide import evidence_plan
 from modelward.decide.engine import STAY
 from modelward.evidence.counts import Block, Count
 from modelward.evidence.ledger import Key, Ledger
-from tests.unit.decide.world import START, World, promoted
+from tests.unit.decide.world import START, World, promoted, spec_of
 
 EVENTS = 50
 BAD = st.sampled_from([0, 1, 5, 25])
 BASELINE_BLOCKS = 30
 MOST_DECISIONS = 12
+SHORT = {"steps": [{"weight": weight, "duration": "1m"} for weight in (33, 50)], "deadline": "1h"}
+"""Steps that end within an example."""
+STEP_BLOCKS = 60 // BLOCK_SECONDS
 
 
 @dataclass
@@ -67,15 +70,15 @@ class Restarts(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Start with a new deployment, at a multiple of a block."""
         super().__init__()
-        self.straight, self.restarted = Life(), Life()
+        self.straight, self.restarted = (Life(World(spec=spec_of(rollout=SHORT))) for _ in range(2))
         self.time = int(START.timestamp())
 
-    @initialize(bad=BAD)
-    def a_candidate_is_tried(self, bad: int) -> None:
-        """Beside a revision that has served for a while; its first blocks are such."""
+    @initialize(bad=BAD, blocks=st.sampled_from([2, 2 * STEP_BLOCKS]))
+    def a_candidate_is_tried(self, bad: int, blocks: int) -> None:
+        """Beside a revision that has served for a while; its first blocks, or all steps, are such."""
         self.both_live(BASELINE_BLOCKS, {"m-1": 0})
         self.both_want("m-2")
-        self.both_live(2, {"m-1": 0, "m-2": bad})
+        self.both_live(blocks, {"m-1": 0, "m-2": bad})
 
     @rule(blocks=st.integers(1, 40), bad=st.fixed_dictionaries({"m-1": BAD, "m-2": BAD}))
     def time_passes(self, blocks: int, bad: dict[str, int]) -> None:

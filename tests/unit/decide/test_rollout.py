@@ -156,6 +156,20 @@ def test_no_candidate_is_promoted_while_it_is_breached() -> None:
     assert world.step().rule == "Promote"
 
 
+def test_no_candidate_is_promoted_without_data() -> None:
+    """Data that end while its last pods start are waited for, and their end is no good news."""
+    world = promoting()
+    world.let_pods_follow()
+    world.metrics = MetricsState.UNAVAILABLE
+    assert world.settle() == []
+    assert world.conditions()["Progressing"] == ("False", "WaitingForMetrics")
+    world.metrics = MetricsState.AVAILABLE
+    world.see(assessment("m-2", "accuracy", target=Verdict.UNKNOWN))
+    assert world.settle() == []
+    world.see(assessment("m-2", "accuracy"))
+    assert world.step().rule == "Promote"
+
+
 def test_no_labels_never_promote() -> None:
     """An objective without data keeps the step open, and the deadline holds the rollout."""
     world = stepping()

@@ -302,7 +302,9 @@ def test_what_was_not_asked_for_has_no_evidence() -> None:
         for asking in (plan(), plan(None))
     )
     assert asked.not_worse_log_evidence > 1
+    assert asked.not_worse_log_threshold == pytest.approx(math.log(20))
     assert (unasked.not_worse, unasked.not_worse_log_evidence) == (None, 0.0)
+    assert unasked.not_worse_log_threshold == math.inf
 
 
 def test_missing_blocks_are_counted_as_unknown() -> None:
