@@ -22,6 +22,8 @@ HEADER_FORWARDED: Final = b"modelward-forwarded"
 are withdrawn in favour of each other, in the moment of an undo, don't send it to and fro."""
 MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
+MAX_ALL_KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Of all requests together. While more wait for a slow server, no further bytes are kept of those that come."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
 MAX_SAMPLES: Final = 16
@@ -146,15 +148,28 @@ class Exchange:
         """Whether all that was sent is still there and no answer has begun."""
         return self.kept is not None and self.answer is None
 
-    def take_body(self, data: bytes) -> None:
+    def take_body(self, data: bytes, state: MonitorState) -> None:
         """Count bytes of the request's body, and remember them unless it gets too much."""
         self.request_bytes += len(data)
         if self.sample is not None:
             self.sample.take(self.sample.request, data, self.request_bytes)
         if self.kept is not None:
             self.kept.append(data)
+            state.kept_bytes += len(data)
             if self.request_bytes > MAX_KEPT_BYTES:
-                self.kept = None
+                self.forget(state)
+
+    def sent(self, state: MonitorState) -> None:
+        """All that has come was sent: it stays only where it may have to be sent again, within bounds."""
+        may_be_needed = self.is_forwarded or self.may_repeat
+        if not may_be_needed or state.kept_bytes > MAX_ALL_KEPT_BYTES:
+            self.forget(state)
+
+    def forget(self, state: MonitorState) -> None:
+        """Keep nothing of the request: it will not be sent again."""
+        if self.kept is not None:
+            state.kept_bytes -= self.request_bytes
+            self.kept = None
 
 
 def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, started_s: float) -> Exchange:
@@ -228,7 +243,7 @@ def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None)
 def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> None:
     """Remember the answer's head; the request need not be sent again."""
     exchange.answer = head
-    exchange.kept = None
+    exchange.forget(state)
     is_stream = head.first.get(b"content-type", b"").startswith(_EVENT_STREAM)
     if is_stream and exchange.is_prediction and b"content-encoding" not in head.first:
         exchange.stream = EventStream()
