@@ -15,7 +15,7 @@ from modelward.monitor.receipts import Predicted
 from modelward.monitor.samples import Sample
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACEPARENT, TraceContext
+from modelward.monitor.trace import TRACEPARENT, TRACESTATE, TraceContext
 
 HEADER_FORWARDED: Final = b"modelward-forwarded"
 """On what a withdrawn revision sends on. Who gets it answers by itself, so that two revisions that
@@ -26,6 +26,8 @@ MAX_ALL_KEPT_BYTES: Final = 16 * 1024 * 1024
 """Of all requests together. While more wait for a slow server, no further bytes are kept of those that come."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
+_PARENT: Final = frozenset({TRACEPARENT})
+_PARENT_AND_STATE: Final = frozenset({TRACEPARENT, TRACESTATE})
 MAX_SAMPLES: Final = 16
 """Of which bodies are kept at once: two of at most capture.max_body_bytes, 1 MiB, each."""
 _EVENT_STREAM: Final = b"text/event-stream"
@@ -198,7 +200,8 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     """The request's head as the server gets it."""
     head, trace = exchange.head, exchange.trace
     drop, connection = next_hop(head)
-    if not drop and not exchange.is_forwarded and TRACEPARENT not in head.first:
+    is_traced = TRACEPARENT in head.first or TRACESTATE in head.first
+    if not drop and not exchange.is_forwarded and not is_traced:
         if trace is None:
             return head.raw
         return b"".join((head.raw[:-2], _TRACEPARENT_BEGINS, trace.traceparent(), b"\r\n\r\n"))
@@ -206,8 +209,9 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     if connection is not None:
         add.append((b"Connection", connection))
     if trace is not None and trace.is_handed_on:
-        if head.get(TRACEPARENT) is not None:
-            drop = drop | {TRACEPARENT}
+        # What a caller says of a trace that is not gone on with says nothing of the one that begins here.
+        replaced = _PARENT_AND_STATE if trace.parent_span_id is None else _PARENT
+        drop |= replaced.intersection(head.first)
         add.append((TRACEPARENT, trace.traceparent()))
     if exchange.is_forwarded and state.config is not None:
         add.append((HEADER_FORWARDED, state.config.revision.encode()))

@@ -339,11 +339,12 @@ class Relay(Client):
     def _answer_bad_gateway(self, exchange: Exchange, reason: str) -> None:
         self._drop_upstream()
         exchange.forget(self._state)
+        exchange.sent_status = BAD_GATEWAY
         exchange.answer_begun = True
         exchange.answered = True
         ending = Ending.UNREACHABLE
         if exchange.answer is not None:  # held, and broken off
-            ending, exchange.sent_status = Ending.CUT, BAD_GATEWAY
+            ending = Ending.CUT
         account.record(exchange, self._ending(ending), self._state, self._tracer)
         stays = exchange.head.keeps_alive and exchange.request_complete
         exchange.closes = self._front.wants_to_close() or not stays
