@@ -23,7 +23,7 @@ are withdrawn in favour of each other, in the moment of an undo, don't send it t
 MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
 MAX_ALL_KEPT_BYTES: Final = 16 * 1024 * 1024
-"""Of all requests together. While more wait for a slow server, no further bytes are kept of those that come."""
+"""Of all requests together. While more wait for a slow server, nothing is kept of those that come."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
 _PARENT: Final = frozenset({TRACEPARENT})

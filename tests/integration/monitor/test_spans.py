@@ -72,7 +72,7 @@ async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, 
 
 
 async def test_invalid_parent_is_replaced(monitor: MonitorProcess, server: ModelServer) -> None:
-    """A traceparent that is none counts as none, and only the new one reaches the server, without its state."""
+    """A traceparent that is none counts as none: only the new one reaches the server, and no state."""
     async with RawClient(monitor.serving_port) as client:
         await client.ask(infer(b"{}", "traceparent: nonsense", "tracestate: a=b"))
         await client.ask(infer(b"{}", "TraceState: a=b"))
