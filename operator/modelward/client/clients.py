@@ -130,4 +130,6 @@ class AsyncFeedbackClient:
 
 
 def _unsendable(url: str, error: Exception) -> str:
-    return f"labels can't be sent to {url!r}: {error}; write the Service's address, such as http://electricity"
+    return (
+        f"labels can't be sent to {url!r}: {error}; write the Service's address, such as http://electricity"
+    )

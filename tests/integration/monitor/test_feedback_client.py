@@ -176,7 +176,7 @@ async def test_a_bad_line_after_labels_that_were_sent(monitor: MonitorProcess, t
 @pytest.mark.parametrize("url", ["electricity", "ftp://electricity", "http://electricity:port"])
 async def test_an_address_that_is_none(url: str) -> None:
     """It is told at once, for trying again does not help."""
-    with pytest.raises(FeedbackError, match="can't be sent to .*; write the Service's address"):
+    with pytest.raises(FeedbackError, match=r"can't be sent to .*; write the Service's address"):
         list(FeedbackClient(url).send([Item(made(), 1)]))
     with pytest.raises(FeedbackError, match="can't be sent to"):
         _ = [result async for result in AsyncFeedbackClient(url).send([Item(made(), 1)])]
