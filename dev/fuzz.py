@@ -37,6 +37,7 @@ SEEDS: Final = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     b'{"outputs": [{"name": "predict", "shape": [2, 1], "datatype": "INT64", "data": [[1], [2]]}]}',
     b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"usage": {"completion_tokens": 3}}\n\n',
+    b'data: {"choices": [{"text": "\\u003c/think>"}]}\n\ndata: {"usage": {"reasoning_tokens": 1}}\n\n',
     b"GET / HTTP/1.1\r\nConnection: x, te\r\nX: y\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\n\r\n",
     b'data: {"choices": [{"text": "a"}, {"index": 1, "text": "b", "finish_reason": "stop"}]}\n\n',
     # Settings; headers, of which one goes on; data that ends a stream; a reset; a refusal; going away.
@@ -135,7 +136,7 @@ def _agree(
         return  # a server that is stricter refuses it, and takes no other message from it
     assert seen.heads == 1, message  # noqa: S101 - this is a test
     assert seen.complete == body.complete, message  # noqa: S101
-    if not head.is_chunked:
+    if not head.is_chunked or not wire:  # such as a 304, which says how a body would be framed
         assert seen.body == wire, message  # noqa: S101
     elif body.complete:
         assert seen.body == without_chunks(wire), message  # noqa: S101

@@ -62,7 +62,7 @@ def feedback(
                     _tell(console, row, result, shown=counts.total() - counts["accepted"])
                     if writer:
                         writer.writerow((row, result.item.receipt, result.result, result.message))
-        except FeedbackError as error:
+        except (FeedbackError, CommandError) as error:
             raise CommandError(f"{error}; {_summary(counts)} before that") from error
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise CommandError(f"{csv_file}: {error}; {_summary(counts)} before that") from error
@@ -72,12 +72,14 @@ def feedback(
 
 
 def _items(path: Path) -> "Iterator[Item]":
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin theirs with a mark
         rows = csv.DictReader(file)
-        found = set(rows.fieldnames or ())
-        if "receipt" not in found or not found & {"label", "good"} or found - _COLUMNS:
+        names = rows.fieldnames or ()
+        found = set(names)
+        is_known = found <= _COLUMNS and len(found) == len(names)
+        if not is_known or "receipt" not in found or not found & {"label", "good"}:
             raise CommandError(
-                f"{path} has the columns {', '.join(rows.fieldnames or ()) or 'none'}; "
+                f"{path} has the columns {', '.join(names) or 'none'}; "
                 "write receipt, and label or good, and prediction where the receipts hold none"
             )
         for row in rows:

@@ -23,6 +23,8 @@ from modelward.client.receipts import Receipts
 
 TIMEOUT_SECONDS: Final = 30.0
 _HEADERS: Final = {"content-type": CONTENT_TYPE}
+_NEVER: Final = (httpx.InvalidURL, httpx.UnsupportedProtocol)
+"""What trying again does not help."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,9 @@ class FeedbackClient:
     def _once(self, sending: Sending) -> float | None:
         try:
             answer = self.http.post(feedback_url(self.url), content=sending.body, headers=_HEADERS)
-        except httpx.TransportError as error:
+        except _NEVER as error:
+            raise FeedbackError(_unsendable(self.url, error)) from error
+        except httpx.RequestError as error:
             return sending.lost(str(error) or type(error).__name__)
         return sending.answered(answer.status_code, answer.headers, answer.content)
 
@@ -106,7 +110,9 @@ class AsyncFeedbackClient:
     async def _once(self, sending: Sending) -> float | None:
         try:
             answer = await self.http.post(feedback_url(self.url), content=sending.body, headers=_HEADERS)
-        except httpx.TransportError as error:
+        except _NEVER as error:
+            raise FeedbackError(_unsendable(self.url, error)) from error
+        except httpx.RequestError as error:
             return sending.lost(str(error) or type(error).__name__)
         return sending.answered(answer.status_code, answer.headers, answer.content)
 
@@ -121,3 +127,9 @@ class AsyncFeedbackClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _unsendable(url: str, error: Exception) -> str:
+    return (
+        f"labels can't be sent to {url!r}: {error}; write the Service's address, such as http://electricity"
+    )

@@ -7,8 +7,8 @@ that: events for the objectives, receipts, labels, spans, and which revision ans
 What is changed in the forwarded bytes, and nothing else is:
 
 - both: headers that are meant for one hop alone are left out (hops.py);
-- requests: `traceparent` is set (sampling ratio above 0), and `modelward-forwarded` is added to what a
-  withdrawn revision sends on;
+- requests: `traceparent` is set where spans are exported, with which a `tracestate` of no valid parent goes,
+  and `modelward-forwarded` is added to what a withdrawn revision sends on;
 - responses: `modelward-receipt` is added to predictions, and `Connection: close` replaces `Connection` when
   the client is to reconnect.
 

@@ -43,7 +43,7 @@ from modelward.api.monitorconfig import (
 from modelward.monitor.streams import NOTHING, Generated
 
 _V2_PREDICTION: Final = re.compile(rb"/v2/models/[^/]+(?:/versions/[^/]+)?/(infer|generate|generate_stream)")
-_OPENAI_PREDICTIONS: Final = frozenset(
+OPENAI_PREDICTIONS: Final = frozenset(
     {b"/v1/completions", b"/v1/chat/completions", b"/v1/responses", b"/v1/embeddings"}
 )
 _FIRST_SERVER_ERROR: Final = 500
@@ -134,7 +134,7 @@ def _asked(protocol: ServerProtocol, method: str, path: bytes) -> Asked:
     if protocol is ServerProtocol.HTTP:
         return _PREDICTION
     if protocol is ServerProtocol.OPENAI:
-        return _PREDICTION if path in _OPENAI_PREDICTIONS else _NOTHING
+        return _PREDICTION if path in OPENAI_PREDICTIONS else _NOTHING
     match = _V2_PREDICTION.fullmatch(path)
     return _NOTHING if match is None else Asked(is_prediction=True, is_v2_inference=match[1] == b"infer")
 

@@ -15,15 +15,19 @@ from modelward.monitor.receipts import Predicted
 from modelward.monitor.samples import Sample
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACEPARENT, TraceContext
+from modelward.monitor.trace import TRACEPARENT, TRACESTATE, TraceContext
 
 HEADER_FORWARDED: Final = b"modelward-forwarded"
 """On what a withdrawn revision sends on. Who gets it answers by itself, so that two revisions that
 are withdrawn in favour of each other, in the moment of an undo, don't send it to and fro."""
 MAX_KEPT_BYTES: Final = 1024 * 1024
 """Longest request that is kept until its answer begins, so that it can be sent again."""
+MAX_ALL_KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Of all requests together. While more wait for a slow server, nothing is kept of those that come."""
 _RECEIPT_BEGINS: Final = HEADER_RECEIPT.encode() + b": "
 _TRACEPARENT_BEGINS: Final = TRACEPARENT + b": "
+_PARENT: Final = frozenset({TRACEPARENT})
+_PARENT_AND_STATE: Final = frozenset({TRACEPARENT, TRACESTATE})
 MAX_SAMPLES: Final = 16
 """Of which bodies are kept at once: two of at most capture.max_body_bytes, 1 MiB, each."""
 _EVENT_STREAM: Final = b"text/event-stream"
@@ -146,15 +150,28 @@ class Exchange:
         """Whether all that was sent is still there and no answer has begun."""
         return self.kept is not None and self.answer is None
 
-    def take_body(self, data: bytes) -> None:
+    def take_body(self, data: bytes, state: MonitorState) -> None:
         """Count bytes of the request's body, and remember them unless it gets too much."""
         self.request_bytes += len(data)
         if self.sample is not None:
             self.sample.take(self.sample.request, data, self.request_bytes)
         if self.kept is not None:
             self.kept.append(data)
+            state.kept_bytes += len(data)
             if self.request_bytes > MAX_KEPT_BYTES:
-                self.kept = None
+                self.forget(state)
+
+    def sent(self, state: MonitorState) -> None:
+        """All that has come was sent: it stays only where it may have to be sent again, within bounds."""
+        may_be_needed = self.is_forwarded or self.may_repeat
+        if not may_be_needed or state.kept_bytes > MAX_ALL_KEPT_BYTES:
+            self.forget(state)
+
+    def forget(self, state: MonitorState) -> None:
+        """Keep nothing of the request: it will not be sent again."""
+        if self.kept is not None:
+            state.kept_bytes -= self.request_bytes
+            self.kept = None
 
 
 def begin(state: MonitorState, head: RequestHead, body: Body, port: Port, started_s: float) -> Exchange:
@@ -183,7 +200,8 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     """The request's head as the server gets it."""
     head, trace = exchange.head, exchange.trace
     drop, connection = next_hop(head)
-    if not drop and not exchange.is_forwarded and TRACEPARENT not in head.first:
+    is_traced = TRACEPARENT in head.first or TRACESTATE in head.first
+    if not drop and not exchange.is_forwarded and not is_traced:
         if trace is None:
             return head.raw
         return b"".join((head.raw[:-2], _TRACEPARENT_BEGINS, trace.traceparent(), b"\r\n\r\n"))
@@ -191,8 +209,9 @@ def request_head(exchange: Exchange, state: MonitorState) -> bytes:
     if connection is not None:
         add.append((b"Connection", connection))
     if trace is not None and trace.is_handed_on:
-        if head.get(TRACEPARENT) is not None:
-            drop = drop | {TRACEPARENT}
+        # What a caller says of a trace that is not gone on with says nothing of the one that begins here.
+        replaced = _PARENT_AND_STATE if trace.parent_span_id is None else _PARENT
+        drop |= replaced.intersection(head.first)
         add.append((TRACEPARENT, trace.traceparent()))
     if exchange.is_forwarded and state.config is not None:
         add.append((HEADER_FORWARDED, state.config.revision.encode()))
@@ -228,7 +247,7 @@ def response_head(exchange: Exchange, head: ResponseHead, receipt: bytes | None)
 def take_answer(exchange: Exchange, head: ResponseHead, state: MonitorState) -> None:
     """Remember the answer's head; the request need not be sent again."""
     exchange.answer = head
-    exchange.kept = None
+    exchange.forget(state)
     is_stream = head.first.get(b"content-type", b"").startswith(_EVENT_STREAM)
     if is_stream and exchange.is_prediction and b"content-encoding" not in head.first:
         exchange.stream = EventStream()

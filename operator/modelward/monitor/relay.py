@@ -102,7 +102,7 @@ class Relay(Client):
         """Send a request, as far as it has come, to `forward_to` or to the pod's own server."""
         self._exchange = exchange
         if body:
-            exchange.take_body(body)
+            exchange.take_body(body, self._state)
         if forward_to is None:
             self._send_to_own_server(exchange)
             return
@@ -112,9 +112,10 @@ class Relay(Client):
 
     def pass_body(self, exchange: Exchange, data: bytes) -> None:
         """Send further bytes of the request's body."""
-        exchange.take_body(data)
+        exchange.take_body(data, self._state)
         if self._connecting is None and self._upstream is not None:
             self._upstream.write(data)
+            exchange.sent(self._state)
 
     def pass_on_eof(self) -> None:
         """The client has ended its side: end ours, so that the server knows."""
@@ -129,7 +130,10 @@ class Relay(Client):
             self._connecting.cancel()
             self._connecting = None
         self._drop_upstream()
-        if exchange is not None and not exchange.answered:
+        if exchange is None:
+            return
+        exchange.forget(self._state)
+        if not exchange.answered:
             account.record(exchange, Ending.CLIENT_GONE, self._state, self._tracer)
 
     def pause_answer(self) -> None:
@@ -281,8 +285,7 @@ class Relay(Client):
         upstream.await_answer(exchange.head.method)
         kept = exchange.kept
         upstream.write(b"".join((head, *kept)) if kept else head)
-        if not exchange.is_forwarded and not exchange.may_repeat:
-            exchange.kept = None
+        exchange.sent(self._state)
         if self._at_eof:
             upstream.write_eof()
 
@@ -335,12 +338,13 @@ class Relay(Client):
 
     def _answer_bad_gateway(self, exchange: Exchange, reason: str) -> None:
         self._drop_upstream()
-        exchange.kept = None
+        exchange.forget(self._state)
+        exchange.sent_status = BAD_GATEWAY
         exchange.answer_begun = True
         exchange.answered = True
         ending = Ending.UNREACHABLE
         if exchange.answer is not None:  # held, and broken off
-            ending, exchange.sent_status = Ending.CUT, BAD_GATEWAY
+            ending = Ending.CUT
         account.record(exchange, self._ending(ending), self._state, self._tracer)
         stays = exchange.head.keeps_alive and exchange.request_complete
         exchange.closes = self._front.wants_to_close() or not stays

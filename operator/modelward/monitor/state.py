@@ -72,6 +72,8 @@ class MonitorState:
     max_sampled_bytes: int = 0
     samples: WeakSet[object] = field(default_factory=WeakSet)
     """The bodies that are kept now, each for as long as its exchange lasts."""
+    kept_bytes: int = 0
+    """Of requests' bodies that are kept in case they have to be sent again."""
     capture: Channel | None = None
     """The second process; None: there is none, and nothing is sampled."""
     draining_since_s: float | None = None

@@ -4,6 +4,7 @@ Read are events of OpenAI-compatible servers (chat completions, completions, the
 generate_stream. What is no JSON is content, as servers of other protocols have it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,6 +18,8 @@ _ROLE: Final = "role"
 _REASONING: Final = frozenset({"reasoning", "reasoning_content", "thinking"})
 """Keys of a delta under which servers stream the reasoning itself."""
 _REASONING_TYPE: Final = "response.reasoning_text.delta"
+_MARK: Final = re.compile(rb"(?:<|\\u003[cC])\\?/?think(?:>|\\u003[eE])|\[/?THINK\]")
+"""What models put around reasoning where a server streams it as content; as JSON has it, escaped or not."""
 _SUMMARY_TYPES: Final = "response.reasoning_summary"
 
 
@@ -61,6 +64,11 @@ def is_reasoning(data: bytes) -> bool | None:
         return None if kind.startswith(_SUMMARY_TYPES) else kind == _REASONING_TYPE
     deltas = (choice.get("delta") for choice in _choices(event))
     return any(isinstance(delta, dict) and any(delta.get(key) for key in _REASONING) for delta in deltas)
+
+
+def marks_reasoning(lines: bytes) -> bool:
+    """Whether whole lines hold a mark of where reasoning begins or ends within the content."""
+    return (b"think" in lines or b"THINK]" in lines) and _MARK.search(lines) is not None
 
 
 def has_another_choice(lines: bytes) -> bool:

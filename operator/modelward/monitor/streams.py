@@ -16,9 +16,9 @@ answer's end, over the tokens after the first.
   the times of all, each to its reason to finish, are summed, and divided by all tokens but the first ones.
   vLLM's time per output token is of each choice by itself, too.
 - Reasoning that is not streamed was generated before the first token: its tokens (`reasoning_tokens`) are
-  none of those after it. It is taken for such where the first content is none of it and there are no more
-  events with content than other tokens. Where these contradict each other, or a summary is streamed in place
-  of the reasoning, the time is not known.
+  none of those after it. It is taken for such where the first content is none of it, no content marks it, and
+  there are no more events with content than other tokens. Where these contradict each other, or a summary is
+  streamed in place of the reasoning, the time is not known.
 """
 
 import re
@@ -33,6 +33,7 @@ from modelward.monitor.stream_content import (
     has_content,
     has_finished,
     is_reasoning,
+    marks_reasoning,
 )
 
 _MAX_REST_BYTES: Final = 64 * 1024
@@ -94,7 +95,7 @@ class EventStream:
         """Tokens by the server's word, reasoning included."""
         self._told_reasoning = 0
         self._reasons: bool | None = False
-        """The first content is reasoning; None: a summary of it."""
+        """Reasoning is streamed: the first content is, or some marks it; None: a summary of it."""
         self._choices: Choices | None = None
         """None: there has been one only."""
 
@@ -138,6 +139,8 @@ class EventStream:
             self._since_first += number
         else:
             self._find_first(lines, now_s)
+        if self._reasons is False and marks_reasoning(lines):
+            self._reasons = True
         self._end.append(lines[-_END_BYTES:])
         self._last_s = now_s
 

@@ -26,12 +26,16 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from modelward.api.monitorconfig import LatencyObjectiveConfig, MonitorConfig, ObjectiveConfig
 from modelward.conventions import ATTRIBUTE_KEPT
-from modelward.monitor.events import Ending, Outcome, is_good
+from modelward.monitor.events import OPENAI_PREDICTIONS, Ending, Outcome, is_good
 from modelward.monitor.randomness import Ids
 
 TRACEPARENT: Final = b"traceparent"
+TRACESTATE: Final = b"tracestate"
 EXPORT_EVERY_MS: Final = 1000
-_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TRACEPARENT: Final = re.compile(
+    rb"(?!ff|00-.{53})[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
+)
+"""Of this version and of later ones, which may say more at the end."""
 _TRACE_DIGITS: Final = 32
 _IDS: Final = Ids(16 + 8, binascii.hexlify)
 """A trace's id and a span's, in hexadecimal digits."""
@@ -40,6 +44,12 @@ _ABOVE_ALL: Final = b"g"
 """Greater than any hexadecimal digits."""
 _FIRST_SERVER_ERROR: Final = 500
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
+_METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
+"""Those that the conventions know; others are `_OTHER`."""
+_SECRETS: Final = re.compile("(?<![^&])(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[^&]*")
+"""Parameters of signed URLs whose values the conventions leave out."""
 _V2_ROUTE: Final = re.compile(
     r"^/v2/models/([^/]+)(/versions/[^/]+)?(/infer|/generate|/generate_stream|/ready)?$"
 )
@@ -160,9 +170,10 @@ class Tracer:
         """Queue the span of a request that is kept; a full queue drops the oldest."""
         failed = facts.error is not None or (facts.status or 0) >= _FIRST_SERVER_ERROR
         route = route_of(facts.target)
+        method = facts.method if facts.method in _METHODS else "HTTP"
         self._processor.on_end(
             ReadableSpan(
-                name=f"{facts.method} {route}" if route else facts.method,
+                name=f"{method} {route}" if route else method,
                 context=_span_context(context.trace_id, context.span_id),
                 parent=(
                     None
@@ -196,8 +207,13 @@ class Tracer:
 
 
 def route_of(target: bytes) -> str | None:
-    """The route of a v2 target, with names left open, so that span names stay few; None for others."""
+    """The route of a prediction's target, with names left open, so that span names stay few; None for others.
+
+    Of v2 its other targets too.
+    """
     path = target.decode("latin-1").partition("?")[0]
+    if path.encode("latin-1") in OPENAI_PREDICTIONS:
+        return path
     match = _V2_ROUTE.match(path)
     if match is None:
         return None
@@ -212,7 +228,7 @@ def _span_context(trace_id: int, span_id: int) -> SpanContext:
 def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> dict[str, str | int]:
     path, _, query = facts.target.decode("latin-1").partition("?")
     attributes: dict[str, str | int] = {
-        "http.request.method": facts.method,
+        "http.request.method": facts.method if facts.method in _METHODS else "_OTHER",
         "url.path": path[:_MAX_ATTRIBUTE_CHARACTERS],
         "url.scheme": "http",
         "network.protocol.version": facts.http_version,
@@ -227,8 +243,10 @@ def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> d
         attributes["modelward.model.name"] = named[1][:_MAX_ATTRIBUTE_CHARACTERS]
     if facts.rows is not None:
         attributes["modelward.rows"] = facts.rows
+    if facts.method not in _METHODS:
+        attributes["http.request.method_original"] = facts.method
     if query:
-        attributes["url.query"] = query[:_MAX_ATTRIBUTE_CHARACTERS]
+        attributes["url.query"] = _SECRETS.sub(r"\1=REDACTED", query)[:_MAX_ATTRIBUTE_CHARACTERS]
     if route:
         attributes["http.route"] = route
     if facts.status is not None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from modelward.cli.failure import CommandError
 from modelward.cli.main import app
 from modelward.client import AsyncFeedbackClient, FeedbackClient, FeedbackError, Item, Retry
+from modelward.client.batch import MAX_ITEMS
 from modelward.conventions import METRIC_FEEDBACK
 from modelward.monitor.labels import MAX_WAITING, RELEASED_PER_SCRAPE
 from tests.integration.monitor.conftest import MonitorFactory
@@ -132,10 +133,13 @@ async def test_a_csv_file_is_sent(monitor: MonitorProcess, tmp_path: Path) -> No
     assert (row["row"], row["receipt"], row["result"]) == ("5", "v1.nonsense.x", "forged")
 
 
-async def test_a_csv_file_without_refusals_ends_well(monitor: MonitorProcess, tmp_path: Path) -> None:
-    """A nightly job can rely on the exit code."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+async def test_a_csv_file_without_refusals_ends_well(
+    monitor: MonitorProcess, tmp_path: Path, encoding: str
+) -> None:
+    """A nightly job can rely on the exit code, also where a spreadsheet marks its file as UTF-8."""
     labels = tmp_path / "labels.csv"
-    labels.write_text(f"receipt,label\n{made()},1\n")
+    labels.write_text(f"receipt,label\n{made()},1\n", encoding=encoding)
     assert await asyncio.to_thread(run, monitor, labels) == 0
 
 
@@ -146,7 +150,8 @@ async def test_a_csv_file_without_refusals_ends_well(monitor: MonitorProcess, tm
         ("", "has the columns none"),
         ("receipt,good\nv1.a.b,perhaps\n", "line 2: good is 'perhaps'; write true, false or nothing"),
         ("receipt,label\nv1.a.b\n", "line 2: it has another number of columns than the header"),
-        ('receipt,label\nv1.a.b,"[1,"\n', "line 2: '\\[1,' is no JSON list"),
+        ('receipt,label\nv1.a.b,"[1,"\n', "line 2: '\\[1,' is no JSON list .*; no labels sent before that"),
+        ("receipt,label,label\nv1.a.b,1,0\n", "has the columns receipt, label, label; write receipt"),
     ],
 )
 async def test_a_csv_file_that_is_none_is_told(
@@ -157,3 +162,21 @@ async def test_a_csv_file_that_is_none_is_told(
     labels.write_text(text)
     with pytest.raises(CommandError, match=problem):
         await asyncio.to_thread(run, shared_monitor, labels)
+
+
+async def test_a_bad_line_after_labels_that_were_sent(monitor: MonitorProcess, tmp_path: Path) -> None:
+    """The error says what was sent before it, so that nobody sends that again."""
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"{made()},1\n" for _ in range(MAX_ITEMS + 1))
+    labels.write_text(f"receipt,label\n{rows}v1.a.b\n")
+    with pytest.raises(CommandError, match=f"line {MAX_ITEMS + 3}: .*; {MAX_ITEMS} accepted before that"):
+        await asyncio.to_thread(run, monitor, labels)
+
+
+@pytest.mark.parametrize("url", ["electricity", "ftp://electricity", "http://electricity:port"])
+async def test_an_address_that_is_none(url: str) -> None:
+    """It is told at once, for trying again does not help."""
+    with pytest.raises(FeedbackError, match=r"can't be sent to .*; write the Service's address"):
+        list(FeedbackClient(url).send([Item(made(), 1)]))
+    with pytest.raises(FeedbackError, match="can't be sent to"):
+        _ = [result async for result in AsyncFeedbackClient(url).send([Item(made(), 1)])]

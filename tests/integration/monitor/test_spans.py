@@ -72,11 +72,32 @@ async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, 
 
 
 async def test_invalid_parent_is_replaced(monitor: MonitorProcess, server: ModelServer) -> None:
-    """A traceparent that is none counts as none, and only the new one reaches the server."""
+    """A traceparent that is none counts as none: only the new one reaches the server, and no state."""
     async with RawClient(monitor.serving_port) as client:
-        await client.ask(infer(b"{}", "traceparent: nonsense"))
-    (found,) = [value for name, value in server.requests[0].headers if name.lower() == "traceparent"]
-    assert len(found) == 55
+        await client.ask(infer(b"{}", "traceparent: nonsense", "tracestate: a=b"))
+        await client.ask(infer(b"{}", "TraceState: a=b"))
+    for request in server.requests:
+        (found,) = [value for name, value in request.headers if name.lower() == "traceparent"]
+        assert len(found) == 55
+        assert request.header("tracestate") is None
+
+
+async def test_names_and_values_are_those_of_the_conventions(
+    monitor: MonitorProcess, collector: OTLPStore
+) -> None:
+    """Methods that few know are one, what signs a URL is left out, and of others the route is their path."""
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(get("/a?sig=s3cret&x=1&Signature=s3cret&design=2", method="PROPFIND"))
+        await client.ask(get("/v1/chat/completions", method="POST"))
+    await until(lambda: len(collector.spans) == 2, "both spans")
+    names = [span.name for span in collector.spans]
+    assert names == ["HTTP", "POST /v1/chat/completions"]
+    unknown, chat = (attributes(span.attributes) for span in collector.spans)
+    assert unknown["http.request.method"] == "_OTHER"
+    assert unknown["http.request.method_original"] == "PROPFIND"
+    assert unknown["url.query"] == "sig=REDACTED&x=1&Signature=REDACTED&design=2"
+    assert chat["http.route"] == "/v1/chat/completions"
+    assert "http.request.method_original" not in chat
 
 
 async def test_failures_are_errors(
@@ -94,8 +115,9 @@ async def test_failures_are_errors(
         assert (await client.ask(infer())).status == 502
         await server.start()
     await until(lambda: len(collector.spans) == 2, "both spans")
-    kinds = [attributes(span.attributes)["error.type"] for span in collector.spans]
-    assert kinds == ["500", "unreachable"]
+    found = [attributes(span.attributes) for span in collector.spans]
+    assert [each["error.type"] for each in found] == ["500", "unreachable"]
+    assert [each["http.response.status_code"] for each in found] == [500, 502]
 
 
 async def test_a_held_answer_that_breaks_off(

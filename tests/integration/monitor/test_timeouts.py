@@ -1,6 +1,7 @@
 """Clients that are slow on purpose, or that have left without a word."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from modelward.monitor.client import (
     UNREAD_SECONDS,
     ClientConnection,
 )
+from modelward.monitor.exchange import MAX_ALL_KEPT_BYTES
 from modelward.monitor.grpc.connection import GRACE_SECONDS, UNWATCHED_SECONDS, GrpcConnection
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
@@ -150,6 +152,37 @@ async def test_what_is_not_sent_again_is_not_kept(own: Own) -> None:
         exchange = own.connections[0]._exchange
         assert exchange is not None
         assert exchange.kept is None
+
+
+async def test_what_many_may_send_again_is_bounded(own: Own) -> None:
+    """However many requests wait for a slow server, so much is kept of them in all; it still answers each."""
+    number, body = 24, b"x" * (1024 * 1024)
+    enough = asyncio.Event()
+
+    async def reply(request: Request, connection: Connection) -> None:
+        if request.body:
+            await enough.wait()
+        connection.write(answer(b""))
+
+    own.server.handler = reply
+    state = own.proxy.state
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(RawClient(own.port)) for _ in range(number)]
+        for client in clients:
+            assert (await client.ask(infer(b""))).status == 200
+        for client in clients[1:]:
+            client.send(infer(body))
+        clients[0].send(infer(body)[:-1])
+        await until(lambda: len(own.server.requests) == 2 * number)
+        exchanges = [connection._exchange for connection in own.connections]
+        kept = sum(len(b"".join(each.kept or ())) for each in exchanges if each is not None)
+        assert 0 < kept == state.kept_bytes <= MAX_ALL_KEPT_BYTES
+        clients.pop(0).writer.transport.abort()
+        await until(lambda: len(own.connections) == number - 1)
+        enough.set()
+        for client in clients:
+            assert (await client.read_answer()).status == 200
+        assert state.kept_bytes == 0
 
 
 SETTINGS = SettingsFrame().serialize()

@@ -56,6 +56,7 @@ NEARLY = st.lists(st.one_of(PIECES, st.binary(max_size=6)), max_size=24).map(b""
 @given(data=st.one_of(NEARLY, st.binary(max_size=200)))
 @example(data=b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n")
 @example(data=b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n\r\n")
+@example(data=b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n")
 def test_no_bytes_confuse_the_watchers(data: bytes) -> None:
     """Whatever comes, messages end where llhttp says they end, and nothing undocumented is raised."""
     fuzz.everything(data)

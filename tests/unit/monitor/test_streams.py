@@ -224,6 +224,31 @@ def test_usage_of_one_choice_at_a_time() -> None:
     assert played(*zip((1.0, 2.0, 3.0), both, strict=True), end_s=3.0) == (6, 1.0, True)
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        event({"choices": [{"delta": {"content": "<think>"}}]}),
+        event({"choices": [{"delta": {"content": "</think>"}}]}),
+        event({"choices": [{"text": "so. [/THINK] Hi"}]}),
+        rb'data: {"choices": [{"delta": {"content": "\u003c/think\u003e"}}]}' + b"\n\n",
+        rb'data: {"choices": [{"delta": {"content": "<\/think>"}}]}' + b"\n\n",
+    ],
+)
+@pytest.mark.parametrize("position", [0, 2])
+def test_reasoning_that_is_streamed_as_content(mark: bytes, position: int) -> None:
+    """Where the content marks it, its tokens came after the first as others did: it is not too slow."""
+    events = [TOKEN] * 4
+    events.insert(position, mark)
+    reads = [(2.0 + number, data) for number, data in enumerate(events)]
+    assert played(*reads, (6.0, FINISH + told(41, 30)), end_s=6.0) == (41, 4 / 40, True)
+
+
+def test_a_model_that_is_named_after_thinking() -> None:
+    """Its name, in every event, and thoughts about thinking mark no reasoning."""
+    named = event({"model": "org/think-7b", "choices": [{"delta": {"content": "I think"}}]})
+    assert played((2.0, named), (6.0, named + told(41, 30)), end_s=6.0) == (41, 4 / 10, True)
+
+
 SUMMARY = event({"type": "response.reasoning_summary_text.delta", "delta": "It thinks."})
 
 

@@ -29,6 +29,7 @@ def test_parent_decides(flags: str, sampled: bool) -> None:
         f"00-{'0' * 32}-{SPAN}-01".encode(),
         f"00-{TRACE}-{'0' * 16}-01".encode(),
         f"00-{TRACE.upper()}-{SPAN}-01".encode(),
+        f"00-{TRACE}-{SPAN}-01-more".encode(),
     ],
 )
 def test_no_valid_parent(parent: bytes | None) -> None:
@@ -36,6 +37,11 @@ def test_no_valid_parent(parent: bytes | None) -> None:
     assert Sampler(1.0).decide(parent).is_sampled
     context = Sampler(0.0).decide(parent)
     assert (context.parent_span_id, context.is_sampled) == (None, False)
+
+
+def test_a_later_version_may_say_more() -> None:
+    """What a version of the future adds at the end is passed over."""
+    assert Sampler(0.0).decide(f"01-{TRACE}-{SPAN}-01-more".encode()).parent_span_id == int(SPAN, 16)
 
 
 def test_the_server_records_what_may_yet_be_kept() -> None:
@@ -90,6 +96,8 @@ def test_ratio() -> None:
         (b"/v2/models/m/infer?x=1", "/v2/models/{model}/infer"),
         (b"/v2/models/m/versions/7/infer", "/v2/models/{model}/versions/{version}/infer"),
         (b"/v2/models/m", "/v2/models/{model}"),
+        (b"/v1/completions?x=1", "/v1/completions"),
+        (b"/v1/models/m", None),
         (b"/anything/else", None),
     ],
 )
