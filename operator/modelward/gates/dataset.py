@@ -141,7 +141,7 @@ def _encode(name: str, column: "pd.Series[object]") -> tuple[Feature, Floats]:
 
 
 def _finite(what: str, column: "pd.Series[object]") -> Floats:
-    values = column.to_numpy(dtype=np.float64)
+    values: Floats = column.to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         message = f"{what} is infinite in complete row {row + 1}; write a number or leave it empty"
