@@ -1,6 +1,7 @@
 """Nobody but the operator makes what speaks for a gate: its Job, and the pod that a verdict is read from."""
 
 import json
+import subprocess
 import uuid
 from typing import Any, Final
 
@@ -70,6 +71,33 @@ def test_a_gates_job_is_not_changed_by_hand(api_server: ControlPlane, deployer: 
     assert REFUSED in deployer.kubectl("annotate", "job", "forged", annotation).stderr
     assert REFUSED in deployer.kubectl("label", "job", "forged", f"{names.LABEL_GATE}-").stderr
     assert deployer.kubectl("delete", "job", "forged").returncode == 0
+
+
+def test_nothing_gets_into_a_gates_pod(api_server: ControlPlane, namespace: str) -> None:
+    """A container that is put into it later could write its verdict: one who debugs other pods cannot."""
+    rule = {
+        "apiGroups": [""],
+        "resources": ["pods", "pods/ephemeralcontainers"],
+        "verbs": ["get", "create", "patch"],
+    }
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": f"{namespace}-debug"},
+        "rules": [rule],
+    }
+    api_server.kubectl("create", "-f", "-", input=json.dumps(role))
+    debugger = person(api_server, namespace, "debugger", f"{namespace}-debug")
+    for made in (pod("of-a-gate", labels=LABELS), pod("other")):
+        api_server.kubectl("create", "--namespace", namespace, "-f", "-", input=json.dumps(made))
+    container = {"name": "shell", "image": "busybox", "targetContainerName": "gate"}
+    patch = json.dumps({"spec": {"ephemeralContainers": [container]}})
+
+    def enter(name: str) -> subprocess.CompletedProcess[str]:
+        return debugger.kubectl("patch", "pod", name, "--subresource=ephemeralcontainers", "--patch", patch)
+
+    assert REFUSED in enter("of-a-gate").stderr
+    assert enter("other").returncode == 0
 
 
 def owned(kind: str, uid: str, named: str = "") -> Manifest:

@@ -145,6 +145,22 @@ def test_gates_do_not_go_with_a_deletion(deployer: Person, setter: Person) -> No
     assert setter.kubectl("delete", "mdep", "electricity").returncode == 0
 
 
+def test_gates_do_not_go_with_an_owner(deployer: Person, setter: Person) -> None:
+    """What has an owner that is gone the cluster deletes: to name one is for those who may delete."""
+
+    def own(who: Person, *owners: Manifest) -> str:
+        patch = json.dumps({"metadata": {"ownerReferences": owners}})
+        return who.kubectl("patch", "mdep", "electricity", "--type=merge", "-p", patch).stderr
+
+    gone = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "gone"}
+    assert setter.apply(GATED) == ""
+    assert REFUSED in own(deployer, gone)
+    assert own(setter, gone) == ""
+    assert REFUSED in own(deployer, gone, {**gone, "uid": "another"})
+    assert deployer.kubectl("annotate", "mdep", "electricity", "note=1").returncode == 0
+    assert own(deployer) == ""
+
+
 def test_the_cluster_itself_still_deletes(api_server: ControlPlane, setter: Person) -> None:
     """A namespace with gates ends, and what its owner leaves behind is collected."""
     collector = Person(

@@ -70,6 +70,10 @@ def run(  # noqa: PLR0913 - one parameter for each option
         seed=seed,
         memory_mib=memory_mib,
     )
+    try:
+        output.mkdir(parents=True, exist_ok=True)  # before what takes minutes
+    except OSError as error:
+        raise CommandError(f"--output {output} is no folder to write to: {error}") from error
     process.end_on_sigterm()
     console = Console()
     if not console.is_terminal:

@@ -6,7 +6,7 @@ Error, and which one is told apart here: some are worth another try.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from modelward.decide.observation import Problem, ProblemReason
 
 _EXPECTED: Final = {EXIT_PASSED: Result.PASSED, EXIT_FAILED: Result.FAILED}
 _DEADLINE: Final = "DeadlineExceeded"
+_OUT_OF_MEMORY: Final = "OOMKilled"
 _PROGRAM: Final = ("image", "command", "args")
 _DISRUPTED: Final = "DisruptionTarget"
 """Condition of a pod that was evicted, preempted or taken with its node (KEP-3329)."""
@@ -96,7 +97,7 @@ def judge(pod: Manifest, hindered: Problem | None) -> Said:
     status = pod["status"]
     ended = _first_ended(pod)
     finished_at = _time(ended.get("finishedAt"))
-    expected = _EXPECTED.get(ended.get("exitCode", -1))
+    expected = None if _was_limited(pod, ended) else _EXPECTED.get(ended.get("exitCode", -1))
     verdict = _verdict(ended.get("message", ""))
     if expected is not None and isinstance(verdict, PodVerdict) and verdict.result is expected:
         return Said(
@@ -111,6 +112,20 @@ def judge(pod: Manifest, hindered: Problem | None) -> Said:
     if isinstance(verdict, PodVerdict) and verdict.reason is reason:
         said = replace(said, report_problem=verdict.report_problem, is_own=True)
     return said
+
+
+def _was_limited(pod: Manifest, ended: Mapping[str, Any]) -> bool:
+    """Return whether a program ended because its memory or its time did, whatever its exit code.
+
+    One that ends in good order when it is told to, and has left what it was about to say, has not measured.
+    """
+    if ended.get("reason") == _OUT_OF_MEMORY:
+        return True
+    started_at, finished_at = _time(pod["status"].get("startTime")), _time(ended.get("finishedAt"))
+    limit_s = pod["spec"].get("activeDeadlineSeconds")
+    if pod["status"].get("reason") != _DEADLINE or not (started_at and finished_at and limit_s):
+        return False
+    return finished_at - started_at >= timedelta(seconds=limit_s)
 
 
 def gone(condition: Mapping[str, Any], hindered: Problem | None) -> Said:
@@ -131,7 +146,7 @@ def _why_not(
 ) -> tuple[ErrorReason, str]:
     """Return why there is no answer; the first of these that holds."""
     exit_code = ended.get("exitCode")
-    if ended.get("reason") == "OOMKilled":
+    if ended.get("reason") == _OUT_OF_MEMORY:
         return ErrorReason.OUT_OF_MEMORY, "took more memory than its limit: raise it, or lower its rows"
     if status.get("reason") == _DEADLINE:
         return _late(hindered)
@@ -151,7 +166,7 @@ def _ended_early(status: Mapping[str, Any], ended: Mapping[str, Any]) -> tuple[E
     is_disrupted = _is_disrupted(status)
     for container in () if is_disrupted else status.get("initContainerStatuses") or ():
         name, before = container["name"], (container.get("state") or {}).get("terminated") or {}
-        if before.get("reason") == "OOMKilled":
+        if before.get("reason") == _OUT_OF_MEMORY:
             return ErrorReason.OUT_OF_MEMORY, f"{name} took more memory than its limit"
         if exit_code := before.get("exitCode"):
             said = str(before.get("message", "")).strip()[-_TOLD_MESSAGE:] or "it wrote no reason"

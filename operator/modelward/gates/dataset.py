@@ -130,13 +130,7 @@ def unknown_column(name: str, columns: Sequence[str], field: str) -> str:
 
 def _encode(name: str, column: "pd.Series[object]") -> tuple[Feature, Floats]:
     if is_numeric_dtype(column) or is_bool_dtype(column):
-        values = column.to_numpy(dtype=np.float64)
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
-            message = (
-                f"feature {name!r} is infinite in complete row {row + 1}; write a number or leave it empty"
-            )
-            raise GateError(ErrorReason.INVALID_DATA, message)
+        values = _finite(f"feature {name!r}", column)
         low, median, high = np.percentile(values, [25, 50, 75])
         spread = (high - low) / _NORMAL_IQR or float(values.std())
         return Feature(name, None, float(spread), float(median)), values
@@ -146,6 +140,15 @@ def _encode(name: str, column: "pd.Series[object]") -> tuple[Feature, Floats]:
     return feature, codes.astype(np.float64)
 
 
+def _finite(what: str, column: "pd.Series[object]") -> Floats:
+    values: Floats = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        message = f"{what} is infinite in complete row {row + 1}; write a number or leave it empty"
+        raise GateError(ErrorReason.INVALID_DATA, message)
+    return values
+
+
 def _labels(
     column: "pd.Series[object]", validation: Validation, answers: Answers
 ) -> "npt.NDArray[np.object_] | Floats":
@@ -153,7 +156,7 @@ def _labels(
         if not is_numeric_dtype(column):
             message = f"the labels in {validation.labels!r} are no numbers; write inference.answers: Labels"
             raise GateError(ErrorReason.INVALID_DATA, message)
-        return np.asarray(column, dtype=np.float64)
+        return _finite(f"label {validation.labels!r}", column)
     labels = np.array([category_of(value) for value in column.to_list()], dtype=object)
     classes = len(set(labels))
     if classes > MAX_CLASSES:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import fsspec
@@ -26,17 +26,20 @@ def read_table(uri: str, folder: Path) -> pd.DataFrame:
     try:
         if uri.endswith(".parquet"):
             frame = pd.read_parquet(BytesIO(content))
+            names = frame.columns.map(str)
         else:
-            frame = pd.read_csv(
-                BytesIO(content), compression="gzip" if uri.endswith(".gz") else None, low_memory=False
-            )
+            packed: Literal["gzip"] | None = "gzip" if uri.endswith(".gz") else None
+            frame = pd.read_csv(BytesIO(content), compression=packed, low_memory=False)
+            # Not those of the frame, where pandas has given the second of two columns of one name another.
+            header = pd.read_csv(BytesIO(content), compression=packed, header=None, nrows=1, dtype=str)
+            names = pd.Index(header.iloc[0])
     except (ValueError, OSError, EOFError, pd.errors.ParserError) as error:
         first = str(error).partition("\n")[0]
         raise GateError(
             ErrorReason.INVALID_DATA, f"{uri} is not the table that its name says: {first}"
         ) from error
     frame.columns = frame.columns.map(str)
-    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    twice = sorted(set(names[names.duplicated()].dropna()))
     if twice:
         raise GateError(ErrorReason.INVALID_DATA, f"{uri} has columns twice: {', '.join(twice[:20])}")
     if frame.empty:

@@ -1,9 +1,8 @@
 """What a model says, through its endpoint: batches, classes, probabilities, values, and servers that fail."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from bench.gates.files import gate_file, subject
 from bench.gates.known import GOOD, serving, table
 from modelward.api.gateverdict import ErrorReason
 from modelward.gates.failure import GateError
+from tests.integration.gates.servers import running
 
 pytestmark = pytest.mark.integration
 
@@ -41,15 +41,8 @@ def answering(answers: list[tuple[int, object]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(Handler) as address:
+        yield address
 
 
 def output(values: list[Any], width: int = 1) -> dict[str, Any]:
@@ -120,6 +113,7 @@ def test_a_class_that_no_label_has_is_another(tables: Path) -> None:
         ({}, (404, {"error": "no model"}), 'answers 404: {"error":"no model"}'),
         ({}, (200, b"<html>"), "answers with no predictions for 1000 rows"),
         ({}, (200, output([1] * 999)), "has the shape"),
+        ({}, (200, output([{"class": 1}] * 1000)), "answers with no predictions for 1000 rows"),
         ({"answers": "Probabilities"}, (200, output([None] * 1000)), "no number in 1000 of 1000 places"),
     ],
 )

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 
 from bench.gates.files import found, gate_file, subject, values
 from bench.gates.known import FEATURES, GOOD, LEANING, Linear, serving, table
@@ -97,6 +102,43 @@ def test_trees_are_explained_exactly_from_their_file(tables: Path, tmp_path: Pat
     age = ("share of importance", "age")
     assert ours[age] == pytest.approx(theirs[age], abs=0.12)
     assert ours["share of importance", "postcode"] < 0.02
+
+
+def test_splits_that_shap_does_not_know_are_explained_through_the_endpoint(tmp_path: Path) -> None:
+    """SHAP takes a split by categories for one by size: such a file's exact shares would be wrong."""
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 12, size=(2000, len(FEATURES))).astype(np.float64)
+    rows = pd.DataFrame(values, columns=list(FEATURES))
+    rows["label"] = np.isin(rows["age"], [1, 4, 7, 8, 11]).astype(int)
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+    model = HistGradientBoostingClassifier(categorical_features=[0], max_iter=20)
+    model.fit(values, rows["label"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    file = gate_file({"name": "why", "interpretability": {**FEW, "required": [{"feature": "age"}]}})
+    gate = file.gates[0].interpretability
+    assert gate is not None
+    with serving(model) as address:
+        uri = (tmp_path / "model.joblib").as_uri()
+        asked = read_subject(file, Addresses(address, None, uri), tmp_path, 0)
+        measured = interpretability.run(gate, asked)
+    assert measured.checks[0].message.startswith("SHAP permutation explainer through the endpoint")
+
+
+def test_a_feature_that_is_mostly_one_value_has_a_dependence(tmp_path: Path) -> None:
+    """Where the quantiles between which a feature is moved are one value, its whole range must be taken."""
+    generator = np.random.default_rng(1)
+    rows = table(2000, 3)
+    rows["income"] = np.where(generator.random(2000) < 0.92, 0.0, generator.normal(size=2000) * 20)
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+    monotone = [{"feature": "income", "direction": "Increasing"}]
+    with serving(GOOD) as address:
+        file = gate_file({"name": "why", "interpretability": {**FEW, "monotone": monotone}})
+        measured = found(file, tmp_path, address)["why"]
+    assert values(measured)["share of the way against increasing", "income"] == 0
+    (curve,) = (row for each in measured.figures for row in each.rows if row[:2] == ("income", "candidate"))
+    means = [float(value) for value in curve[2].split()]
+    assert len(means) == 20
+    assert means[-1] - means[0] > 0.9
 
 
 def test_a_file_that_is_named_is_not_passed_over(tables: Path, good: str) -> None:

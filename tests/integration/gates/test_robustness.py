@@ -1,10 +1,16 @@
 """Robustness through an endpoint: flips, slices and smallest changes that are known beforehand."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import numpy.typing as npt
+import orjson
+import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
@@ -20,6 +26,7 @@ from modelward.gates.findings import Findings
 from modelward.gates.robustness import gradient
 from modelward.gates.robustness.perturbation import sizes
 from modelward.gates.subject import Addresses, read_subject
+from tests.integration.gates.servers import running
 
 pytestmark = pytest.mark.integration
 
@@ -28,10 +35,53 @@ LENGTH = float(np.linalg.norm(WEIGHTS))
 NOISE = {"name": "calm", "robustness": {"noise": [{"size": "0.1", "maxFlips": "10%"}]}}
 
 
+Decide = Callable[[Mapping[str, list[Any]]], list[int]]
+
+
+@contextmanager
+def deciding(decide: Decide) -> Iterator[str]:
+    """Serve a model of named columns, text among them; yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            said = decide({column["name"]: column["data"] for column in asked["inputs"]})
+            output = {"name": "y", "shape": [len(said)], "datatype": "INT64", "data": said}
+            body = orjson.dumps({"outputs": [output]})
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with running(Handler) as address:
+        yield address
+
+
 def test_noise_flips_what_is_near_the_boundary(tables: Path, good: str) -> None:
     """Of a linear model of normal inputs noise of size s flips the share arctan(s) / pi."""
     share = values(found(gate_file(NOISE), tables, good)["calm"])["flips under noise 0.1", ""]
     assert share == pytest.approx(np.arctan(0.1) / np.pi, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["noise", "shifted"])
+def test_what_can_move_nothing_is_no_pass(tmp_path: Path, good: str, kind: str) -> None:
+    """Where no feature is a number that varies, nothing was tried: that must be an error."""
+    table(200, 1).assign(**dict.fromkeys(FEATURES, 1.0)).to_csv(tmp_path / "validation.csv", index=False)
+    file = gate_file({"name": "calm", "robustness": {kind: [{"size": "0.1", "maxFlips": "10%"}]}})
+    with pytest.raises(GateError, match="none can be moved"):
+        found(file, tmp_path, good)
+
+
+def test_an_infinite_label_is_no_measure(tmp_path: Path, good: str) -> None:
+    """Of infinite labels no spread is known, so that nothing would count as a flip: it must be an error."""
+    rows = table(200, 1).assign(label=0.0)
+    rows.loc[3, "label"] = np.inf
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+    with pytest.raises(GateError, match="label 'label' is infinite in complete row 4"):
+        found(gate_file(NOISE, answers="Values"), tmp_path, good)
 
 
 def test_a_brittle_model_flips_under_noise(tables: Path, good: str) -> None:
@@ -165,6 +215,46 @@ def test_a_model_that_decides_all_alike_has_no_smallest_change(tables: Path) -> 
 
     with serving(One()) as constant, pytest.raises(GateError, match="flips 5 of 5 rows"):
         found(file, tables, constant)
+
+
+def test_half_of_the_rows_have_no_median_size(tmp_path: Path) -> None:
+    """Where exactly half of the rows cannot be flipped their median is no number: an error that says so."""
+    rows = table(50, 1)
+    rows["postcode"] = np.where(np.arange(50) % 2, "walled", "open")
+    rows["label"] = np.where(rows["postcode"] == "open", rows["age"] > 0, 0).astype(int)
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+
+    def decide(column: Mapping[str, list[Any]]) -> list[int]:
+        return [
+            int(where == "open" and age > 0)
+            for where, age in zip(column["postcode"], column["age"], strict=True)
+        ]
+
+    perturbation = {"minMedian": "0.1", "rows": 50, "iterations": 1}
+    file = gate_file({"name": "near", "robustness": {"perturbation": perturbation}}, layout="Columns")
+    with deciding(decide) as walled, pytest.raises(GateError, match="flips 25 of 50 rows"):
+        found(file, tmp_path, walled)
+
+
+def test_gradients_leave_constants_as_they_are(tables: Path, tmp_path: Path) -> None:
+    """A feature that is a constant has no spread to be moved by, however much the model makes of it."""
+    train = table(3000, 4)
+    model = LogisticRegression()
+    model.fit(train[list(FEATURES)].to_numpy(), (train["age"] + 3 * train["postcode"] > 0).astype(int))
+    joblib.dump(model, tmp_path / "model.joblib")
+    rows = pd.read_csv(tables / "validation.csv").assign(postcode=0.0)
+    rows["label"] = model.predict(rows[list(FEATURES)].to_numpy())
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+    with serving(model) as address:
+        addresses = Addresses(address, None, (tmp_path / "model.joblib").as_uri())
+        asked = read_subject(gate_file(NOISE), addresses, tmp_path, 0)
+        margins = np.abs(model.decision_function(asked.data.rows))
+        reach = 0.2 * np.abs(model.coef_[0] * asked.data.spreads).sum()
+        for method in Method:
+            findings = Findings()
+            gate = Gradient.model_validate({"method": method, "size": "0.2", "maxFlips": "1%"})
+            gradient.check(findings, (gate,), asked)
+            assert findings.checks[0].value == pytest.approx((margins < reach).mean(), abs=0.01)
 
 
 def test_gradients_flip_more_than_noise_of_their_size(tables: Path, tmp_path: Path) -> None:

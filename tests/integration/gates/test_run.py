@@ -176,6 +176,28 @@ def test_a_wrong_file_ends_with_one_and_says_why(tmp_path: Path, capfd: pytest.C
         assert "Traceback" not in said
 
 
+def test_columns_that_are_there_twice_are_refused(tmp_path: Path) -> None:
+    """A header that has a name twice must be said, and not be read with a name that is not there."""
+    write_tables(tmp_path)
+    header, rest = (tmp_path / "validation.csv").read_text().split("\n", 1)
+    (tmp_path / "validation.csv").write_text(f"{header.replace('income', 'age')}\n{rest}")
+    assert run(tmp_path, "http://127.0.0.1:9", gates=(DATA,), program="image") == 1
+    (gate,) = verdict(tmp_path).gates
+    assert (gate.reason, gate.message) == ("InvalidData", "validation.csv has columns twice: age")
+
+
+def test_no_folder_for_the_report_is_said_before_anything_is_measured(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A file where the report's folder is to be must end the command at once, without a traceback."""
+    write_tables(tmp_path)
+    (tmp_path / "out").write_text("")
+    assert run(tmp_path, "http://127.0.0.1:9", gates=(DATA,)) == 1
+    said = " ".join(capfd.readouterr().err.split())
+    assert "is no folder to write to" in said
+    assert "Traceback" not in said
+
+
 def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
     """SIGTERM must end the process of the gate too, which would go on asking the model server."""
     write_tables(tmp_path)

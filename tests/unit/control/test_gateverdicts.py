@@ -118,6 +118,21 @@ def test_a_verdict_stands_though_the_pod_was_evicted_later() -> None:
     assert judge(pod(0, PASSED, reason="Evicted"), None).result is Result.PASSED
 
 
+def test_what_ended_at_its_limit_is_no_answer() -> None:
+    """A program that its limit ended has not measured, though it said so in time and ends in good order."""
+    assert judge(pod(0, PASSED, ended_because="OOMKilled"), None).reason is ErrorReason.OUT_OF_MEMORY
+    late = pod(0, PASSED, reason="DeadlineExceeded", startTime="2025-12-31T23:59:00Z")
+    late["spec"]["activeDeadlineSeconds"] = 60
+    assert (judge(late, None).result, judge(late, None).reason) == (Result.ERROR, ErrorReason.TIMEOUT)
+
+
+def test_a_verdict_stands_though_another_container_ran_on() -> None:
+    """What the gate's own container said in time holds, whatever kept the pod until its deadline."""
+    early = pod(0, PASSED, reason="DeadlineExceeded", startTime="2025-12-31T23:59:00Z")
+    early["spec"]["activeDeadlineSeconds"] = 61
+    assert judge(early, None).result is Result.PASSED
+
+
 def test_an_image_that_never_came_is_told_from_slowness() -> None:
     """A pod ended by its deadline no longer says that it waited for its image; what was seen before does."""
     said = judge(pod(None, "", reason="DeadlineExceeded"), PULL)

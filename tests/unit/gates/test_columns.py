@@ -4,12 +4,13 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from modelward.api.gateverdict import Check
 from modelward.api.profile import CategoricalColumn, NumericColumn, Origin, Profile
 from modelward.api.quality import Column, ColumnType
 from modelward.gates.findings import Findings
-from modelward.gates.quality.columns import check, wanted
+from modelward.gates.quality.columns import check, most_beyond, wanted
 from tests.unit.gates.tables import good_table
 
 COLUMNS = (
@@ -124,16 +125,15 @@ def test_a_column_that_is_not_there_is_named() -> None:
 def test_the_profile_stands_in_for_columns_that_are_not_written() -> None:
     """Range, categories and missing values must come from the profile where nothing is written."""
     frame = good_table()
-    frame.loc[0, "height"] = 7.0
+    frame.loc[10:29, "height"] = 7.0
     frame.loc[1, "colour"] = "pink"
     frame.loc[2, "colour"] = None
     wrong = {(each.name, each.subject): each.message for each in failed(frame, (), PROFILE)}
-    assert wrong["wrong values", "height"] == "row 1 is above 5 (7.0)"
+    assert wrong["rows above the training data", "height"].startswith("5 is the last there; rows 11, 12, 13")
+    assert wrong["columns beyond the training data", ""] == "height"
     assert wrong["wrong values", "colour"] == "row 2 is no known category (pink)"
     assert wrong["missing values", "colour"] == "rows 3"
-    assert ("wrong values", "height") not in {
-        (each.name, each.subject) for each in failed(frame, COLUMNS, PROFILE)
-    }
+    assert "height" not in {each.subject for each in failed(frame, COLUMNS, PROFILE)}
 
 
 def test_missing_values_that_training_had_too_are_allowed() -> None:
@@ -152,3 +152,37 @@ def test_a_profile_that_lists_some_categories_allows_others() -> None:
     frame = good_table()
     frame.loc[1, "colour"] = "pink"
     assert failed(frame, (), profile) == []
+
+
+def test_a_text_among_the_numbers_of_a_profile_is_wrong() -> None:
+    """What is no number must be found by its type, and be in no range."""
+    frame = good_table().astype({"height": object})
+    frame.loc[0, "height"] = "tall"
+    wrong = {(each.name, each.subject): each.message for each in failed(frame, (), PROFILE)}
+    assert wrong == {
+        ("wrong values", "height"): "row 1 is no number (tall)",
+        ("columns with wrong values", ""): "height",
+    }
+
+
+@pytest.mark.parametrize("rows", [20, 300, 3000])
+def test_other_rows_of_the_same_kind_are_within_an_inferred_range(rows: int) -> None:
+    """Of a hundred draws hardly one may fail, though many have rows beyond the range."""
+    beyond, wrong = 0, 0
+    for seed in range(100):
+        training, validation = good_table(1000, seed), good_table(rows, 1000 + seed)
+        low, high = float(training["height"].min()), float(training["height"].max())
+        (height, colour) = PROFILE.features
+        height = height.model_copy(update={"missing": 0, "minimum": low, "maximum": high})
+        profile = PROFILE.model_copy(update={"features": (height, colour)})
+        beyond += not validation["height"].between(low, high).all()
+        wrong += bool(failed(validation, (), profile))
+    assert beyond >= 2 * rows // 1000
+    assert wrong <= 4
+
+
+def test_what_chance_leaves_beyond_a_range_is_known() -> None:
+    """Of 1 row and 99 others it is above them all with 1 in 100, of 2 both with 1 in 5,050."""
+    assert [most_beyond(1, 99, tail) for tail in (0.0101, 0.0099)] == [0, 1]
+    assert [most_beyond(2, 99, tail) for tail in (2 / 101 + 1e-9, 1 / 5050 + 1e-9, 1 / 5051)] == [0, 1, 2]
+    assert most_beyond(0, 99, 0.01) == 0

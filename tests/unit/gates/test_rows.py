@@ -35,6 +35,21 @@ def test_leaked_rows_are_found_by_their_features() -> None:
     assert check.message == "rows 11, 12, 13, 14, 15"
 
 
+def test_leaked_rows_are_found_beside_a_text_or_a_gap() -> None:
+    """One text in a column of numbers, or one gap in a column of booleans, must not hide rows that leaked."""
+    training = good_table(100).assign(garden=np.arange(100) % 2 == 0)
+    texts = training.astype({"height": object})
+    texts.loc[0, "height"] = "tall"
+    spelled = training.assign(height=training["height"].map(repr))
+    gaps = training.astype({"garden": object})
+    gaps.loc[0, "garden"] = None
+    for validation, leaked in ((texts, 0.99), (spelled, 1), (gaps, 0.99)):
+        for ours, theirs in ((validation, training), (training, validation)):
+            findings = Findings()
+            check_leakage(findings, ours[[*FEATURES, "garden"]], theirs, Decimal("0.01"))
+            assert findings.checks[0].value == leaked
+
+
 def test_rows_of_other_data_are_no_leak() -> None:
     """Two draws of continuous numbers must share no row."""
     findings = Findings()

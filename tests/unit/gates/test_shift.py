@@ -100,3 +100,13 @@ def test_a_constant_that_stays_is_no_shift() -> None:
     training = good_table(1000, 1).assign(floors=3)
     assert found(good_table(1000, 2).assign(floors=3), training) == {}
     assert set(found(good_table(1000, 2).assign(floors=4), training)) == {"floors"}
+
+
+def test_a_text_among_the_labels_of_training_is_of_no_bin() -> None:
+    """Where labels are values, a text among them must be counted apart and not end the gate."""
+    training = good_table(500).astype({"sold": object})
+    training.loc[0, "sold"] = "unknown"
+    tables = Tables(good_table(500, 1), training, None, FEATURES, "sold")
+    label = references(tables, Answers.VALUES)[-1]
+    assert label.counts[-2:] == (1, 0)
+    assert sum(label.counts) == 500

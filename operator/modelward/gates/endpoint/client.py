@@ -105,6 +105,6 @@ class Endpoint:
             raise GateError(ErrorReason.ENDPOINT, f"{url} answers {response.status}: {said}")
         try:
             return self.dialect.answer(orjson.loads(response.data), len(rows))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:  # of what is no number numpy raises either
             message = f"{url} answers with no predictions for {len(rows)} rows: {error}"
             raise GateError(ErrorReason.ENDPOINT, message) from error

@@ -1,11 +1,9 @@
 """Partial dependence: the mean prediction as one feature moves and all others stay (Friedman 2001)."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.inspection import partial_dependence
 
 from modelward.api.interpretability import Direction
 from modelward.gates.dataset import Floats
@@ -39,36 +37,23 @@ class Dependence:
         return float(against.clip(min=0).sum()) / way
 
 
-class _Output(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """One output of a model, as the estimator that scikit-learn asks for."""
-
-    def __init__(self, model: Predictor | None = None, output: int = 0) -> None:
-        self.model = model
-        self.output = output
-
-    def fit(self, _rows: Floats, _labels: Floats) -> "_Output":
-        """Do nothing: the model is trained already."""
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def predict(self, rows: Floats) -> Floats:
-        """Ask the model."""
-        if self.model is None:
-            raise TypeError("there is no model to ask")
-        return self.model.scores(np.asarray(rows, dtype=np.float64))[:, self.output]
-
-
 def along(model: Predictor, rows: Floats, feature: int, output: int) -> Dependence:
-    """Return the dependence of one output on a feature that is no constant. Raises GateError."""
-    found: Any = partial_dependence(
-        _Output(model, output),
-        rows,
-        [feature],
-        kind="average",
-        method="brute",
-        grid_resolution=GRID,
-        percentiles=RANGE,
-    )
-    return Dependence(np.asarray(found["grid_values"][0], dtype=np.float64), np.asarray(found["average"][0]))
+    """Return the dependence of one output on a feature. Raises GateError."""
+    grid = _grid(rows[:, feature])
+    means = []
+    for value in grid:
+        moved = rows.copy()
+        moved[:, feature] = value
+        means.append(model.scores(moved)[:, output].mean())
+    return Dependence(grid, np.array(means))
+
+
+def _grid(values: Floats) -> Floats:
+    """Return the values that a feature is moved through: its own where they are few, else even steps."""
+    own = np.unique(values)
+    if len(own) <= GRID:
+        return own
+    low, high = np.quantile(values, RANGE)
+    if low == high:  # one value dominates, and all others are beyond the quantiles
+        low, high = own[0], own[-1]
+    return np.linspace(low, high, GRID)

@@ -85,8 +85,10 @@ def through_endpoint(model: Predictor, asked: Explained) -> Importance:
 
 
 def of_trees(estimator: Any, asked: Explained) -> Importance | None:  # noqa: ANN401 - any estimator
-    """Explain a model of trees by its file; None if it is another kind of model."""
+    """Explain a model of trees by its file; None if it is another kind of model, or splits by categories."""
     if not isinstance(estimator, _TREES):
+        return None
+    if getattr(estimator, "is_categorical_", None) is not None:  # SHAP takes such a split for one by size
         return None
     boosted = isinstance(
         estimator, (ensemble.GradientBoostingClassifier, ensemble.HistGradientBoostingClassifier)

@@ -2,7 +2,8 @@
 
 The schema is what is written in the gate; columns that are not written there are inferred from the profile:
 the type of each feature, the range of its numbers, its categories where the profile has all of them, and
-missing values only where training had some.
+missing values only where training had some. Other rows of the same kind go beyond the range of the training
+rows by chance: of that as many are allowed as chance alone reaches in one run of a hundred.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,28 @@ from modelward.api.gateverdict import MAX_NAMED
 from modelward.api.profile import CategoricalColumn, NumericColumn, Profile
 from modelward.api.quality import Column, ColumnType
 from modelward.gates.findings import Findings
+from modelward.gates.quality.shift import FALSE_ALARMS_PER_RUN
 
 _MISSING_ROOM: Final = 2
 """Times as large a share of missing values as in training is allowed of an inferred column."""
 Values: TypeAlias = "pd.Series[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers of one column in the training data.
+
+    Args:
+        name: of the column.
+        low: the smallest.
+        high: the largest.
+        rows: how many there were.
+    """
+
+    name: str
+    low: float
+    high: float
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +53,12 @@ class Wanted:
         columns: each with its type, range, categories and missing values.
         of_any_value: names of columns of which only missing values are asked: categories beyond those that
             a profile lists.
+        ranges: of inferred columns.
     """
 
     columns: tuple[Column, ...]
     of_any_value: frozenset[str]
+    ranges: tuple[Range, ...]
 
 
 def wanted(written: Sequence[Column], profile: Profile | None) -> Wanted:
@@ -50,6 +71,11 @@ def wanted(written: Sequence[Column], profile: Profile | None) -> Wanted:
         of_any_value=frozenset(
             column.name for column in others if isinstance(column, CategoricalColumn) and column.other
         ),
+        ranges=tuple(
+            Range(column.name, column.minimum, column.maximum, rows - column.missing)
+            for column in others
+            if isinstance(column, NumericColumn)
+        ),
     )
 
 
@@ -57,8 +83,7 @@ def _inferred(column: NumericColumn | CategoricalColumn, rows: int) -> Column:
     missing = min(Decimal(1), Decimal(_MISSING_ROOM * column.missing) / rows)
     if isinstance(column, NumericColumn):
         kind = ColumnType.INTEGER if column.integer else ColumnType.NUMBER
-        low, high = Decimal(repr(column.minimum)), Decimal(repr(column.maximum))
-        return Column(name=column.name, type=kind, min=low, max=high, max_missing=missing)
+        return Column(name=column.name, type=kind, max_missing=missing)
     categories = None if column.other else column.categories
     return Column(name=column.name, type=ColumnType.STRING, categories=categories, max_missing=missing)
 
@@ -74,6 +99,9 @@ def check(findings: Findings, frame: pd.DataFrame, asked: Wanted) -> None:
         _check_values(
             findings, frame, [column for column in present if column.name not in asked.of_any_value]
         )
+    ranges = [each for each in asked.ranges if each.name in frame.columns]
+    if ranges:
+        _check_ranges(findings, frame, ranges)
 
 
 def _check_missing(findings: Findings, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
@@ -99,6 +127,38 @@ def _check_values(findings: Findings, frame: pd.DataFrame, columns: Sequence[Col
         cases = by_column[column.name]
         findings.at_most("wrong values", len(cases), 0, subject=column.name, message=_told(cases))
     findings.at_most("columns with wrong values", len(wrong), 0, message=_names(wrong))
+
+
+def _check_ranges(findings: Findings, frame: pd.DataFrame, ranges: Sequence[Range]) -> None:
+    tail = FALSE_ALARMS_PER_RUN / (2 * len(ranges))
+    wrong = []
+    for each in ranges:
+        numbers = _numbers(frame[each.name])
+        limit = most_beyond(int(numbers.notna().sum()), each.rows, tail)
+        for side, bound, beyond in (
+            ("below", each.low, numbers < each.low),
+            ("above", each.high, numbers > each.high),
+        ):
+            if (count := int(beyond.sum())) > limit:
+                wrong.append((f"rows {side} the training data", count, limit, each.name, bound, beyond))
+    for name, count, limit, column, bound, beyond in wrong[:MAX_NAMED]:
+        message = f"{bound:g} is the last there; {named_rows(np.flatnonzero(beyond).tolist())}"
+        findings.at_most(name, count, limit, subject=column, message=message)
+    names = list(dict.fromkeys(column for _, _, _, column, _, _ in wrong))
+    findings.at_most("columns beyond the training data", len(names), 0, message=", ".join(names[:MAX_NAMED]))
+
+
+def most_beyond(rows: int, known: int, tail: float) -> int:
+    """Return how many rows may be above the largest of `known` others before that is no chance.
+
+    Of rows that follow one distribution any k are the largest k of all with probability
+    C(rows, k) / C(rows + known, k), whatever the distribution; values that are equal only lower it.
+    """
+    allowed, chance = 0, rows / (rows + known)
+    while chance > tail:
+        allowed += 1
+        chance *= (rows - allowed) / (rows + known - allowed)
+    return allowed
 
 
 def _names(columns: Sequence[Column]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from modelward.api.binning import category_of
+from modelward.api.binning import category_of, is_missing, number_of
 from modelward.gates.figures import Bars, bars
 from modelward.gates.findings import Findings
 from modelward.gates.quality.columns import named_rows
@@ -23,23 +23,34 @@ def check_duplicates(findings: Findings, frame: pd.DataFrame, limit: Decimal) ->
 
 def check_leakage(findings: Findings, features: pd.DataFrame, training: pd.DataFrame, limit: Decimal) -> None:
     """Add the share of rows whose features are those of a training row, by a hash of each row."""
-    seen = _hashes(training[list(features.columns)])
-    leaked = np.isin(_hashes(features), seen)
+    seen, ours = _hashes(training[list(features.columns)], features)
+    leaked = np.isin(ours, seen)
     message = named_rows(np.flatnonzero(leaked).tolist())
     findings.at_most("rows of the training data", float(leaked.mean()), limit, message=message)
 
 
-def _hashes(frame: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.uint64]]":
-    """A hash of each row, the same whether whole numbers are stored as integers or not."""
-    plain = pd.DataFrame({name: _plain(column) for name, column in frame.items()})
-    return np.asarray(pd.util.hash_pandas_object(plain, index=False), dtype=np.uint64)
+def _hashes(*frames: pd.DataFrame) -> "list[np.ndarray[Any, np.dtype[np.uint64]]]":
+    """A hash of each row of tables with the same columns, the same however a table stores its numbers."""
+    plain: list[dict[str, pd.Series[Any]]] = [{} for _ in frames]
+    for name in frames[0].columns:
+        columns = [frame[name] for frame in frames]
+        numeric = [pd.api.types.is_numeric_dtype(column) for column in columns]
+        for table, column in zip(plain, columns, strict=True):
+            if all(numeric):
+                table[name] = column.astype(np.float64) + 0.0  # -0.0 and 0.0 are one
+            elif any(numeric):  # one has a text, or a gap among true and false, that makes all else objects
+                table[name] = column.map(_text)
+            else:
+                table[name] = column.astype(str)
+    return [np.asarray(pd.util.hash_pandas_object(pd.DataFrame(each), index=False)) for each in plain]
 
 
-def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    if pd.api.types.is_numeric_dtype(column):
-        # Adding 0 makes -0.0 and 0.0 one.
-        return column.astype(np.float64) + 0.0
-    return column.astype(str)
+def _text(value: object) -> str:
+    """A number, or text that spells one, in one way; other text as it stands."""
+    if is_missing(value):
+        return ""
+    number = number_of(value)
+    return str(value) if number is None else repr(number + 0.0)
 
 
 def check_balance(findings: Findings, labels: "pd.Series[Any]", limit: Decimal) -> None:

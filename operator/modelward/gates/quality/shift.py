@@ -87,7 +87,7 @@ def _of_sample(name: str, column: "pd.Series[Any]") -> Reference:
 
 
 def _of_numbers(name: str, column: "pd.Series[Any]") -> Reference:
-    values = column.dropna().to_numpy(dtype=np.float64)
+    values = pd.to_numeric(column, errors="coerce").dropna().to_numpy(dtype=np.float64)
     ranks = np.arange(1, _BINS) / _BINS
     inner = np.quantile(values, ranks, method="inverted_cdf").tolist() if len(values) else []
     empty = Reference(name, bin_edges(inner), (), ())

@@ -21,6 +21,7 @@ class Trial:
     Args:
         name: in checks.
         changes: with the name of the feature that each changes, empty where it changes all; the worst counts.
+            None where nothing can be changed.
         max_flips: largest share.
         max_above_stable: largest difference to stable's share; None where it is not compared.
     """
@@ -34,12 +35,11 @@ class Trial:
 def trials(gate: Robustness, data: Dataset) -> Iterator[Trial]:
     """Yield every trial that a gate asks for."""
     for noise in gate.noise:
-        changes: tuple[tuple[str, Change], ...] = (("", _noise(noise, data)),)
+        changes = tuple(_noise(noise, data))
         yield Trial(f"noise {noise.size}", changes, noise.max_flips, noise.max_flips_above_stable)
     for missing in gate.missing:
         name = f"{missing.share:.0%} missing, {missing.replacement.lower()} instead"
-        changes = (("", _missing(missing, data)),)
-        yield Trial(name, changes, missing.max_flips, missing.max_flips_above_stable)
+        yield Trial(name, (("", _missing(missing, data)),), missing.max_flips, missing.max_flips_above_stable)
     for shifted in gate.shifted:
         changes = tuple(_shifts(shifted, data))
         yield Trial(
@@ -47,9 +47,10 @@ def trials(gate: Robustness, data: Dataset) -> Iterator[Trial]:
         )
 
 
-def _noise(noise: Noise, data: Dataset) -> Change:
+def _noise(noise: Noise, data: Dataset) -> Iterator[tuple[str, Change]]:
     sizes = float(noise.size) * data.spreads
-    return lambda rows, generator: rows + sizes * generator.standard_normal(rows.shape)
+    if sizes.any():
+        yield "", lambda rows, generator: rows + sizes * generator.standard_normal(rows.shape)
 
 
 def _missing(missing: Missing, data: Dataset) -> Change:

@@ -2,7 +2,8 @@
 
 Of scikit-learn's models these are logistic regressions, alone or behind a StandardScaler, which leaves them
 linear. The attack (Adversarial Robustness Toolbox) is made in units of spread, so that a step moves every
-feature alike, on the model of the file; what flips is then asked of the endpoint.
+feature alike but constants, which have none, on the model of the file; what flips is then asked of the
+endpoint.
 """
 
 from copy import copy
@@ -38,7 +39,7 @@ def check(findings: Findings, gates: tuple[Gradient, ...], subject: Subject) -> 
     linear = in_spreads(_logistic_regression(modelfile.load(subject)), space)
     rows = subject.data.rows[subject.draw(ROWS)]
     for gate in gates:
-        attacked = _attacked(gate, linear, space.scaled(rows))
+        attacked = _attacked(gate, linear, space, rows)
         found = _flips(subject.candidate, space, rows, attacked)
         beside = None if subject.stable is None else _flips(subject.stable, space, rows, attacked)
         name = f"{gate.method} {gate.size}"
@@ -67,7 +68,7 @@ def _logistic_regression(estimator: Any) -> LogisticRegression:  # noqa: ANN401 
 
 def in_spreads(model: LogisticRegression, space: Space) -> LogisticRegression:
     """Return the same model of rows in units of spread."""
-    units = np.where(space.spreads > 0, space.spreads, 1.0)
+    units = np.where(space.movable, space.spreads, 1.0)
     return _moved(model, model.coef_ * units, space.centre)
 
 
@@ -79,7 +80,7 @@ def _moved(model: LogisticRegression, coefficients: Floats, shift: Floats) -> Lo
     return moved
 
 
-def _attacked(gate: Gradient, model: LogisticRegression, scaled: Floats) -> Floats:
+def _attacked(gate: Gradient, model: LogisticRegression, space: Space, rows: Floats) -> Floats:
     classifier = ScikitlearnLogisticRegression(model=model)
     size = float(gate.size)
     if gate.method is Method.FGSM:
@@ -93,7 +94,7 @@ def _attacked(gate: Gradient, model: LogisticRegression, scaled: Floats) -> Floa
             batch_size=ROWS,
             verbose=False,
         )
-    return np.asarray(attack.generate(scaled))
+    return np.asarray(attack.generate(space.scaled(rows), mask=space.movable.astype(np.float32)))
 
 
 def _flips(asked: Asked, space: Space, rows: Floats, attacked: Floats) -> Flips:

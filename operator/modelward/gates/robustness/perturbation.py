@@ -41,14 +41,19 @@ class Space:
     centre: Floats
     spreads: Floats
 
+    @property
+    def movable(self) -> npt.NDArray[np.bool_]:
+        """Which features have a spread, shape (features,)."""
+        return np.asarray(self.spreads > 0)
+
     def scaled(self, rows: Floats) -> Floats:
         """Return rows in spreads from the median, float32 as the toolbox has it."""
-        units = np.where(self.spreads > 0, self.spreads, 1.0)
+        units = np.where(self.movable, self.spreads, 1.0)
         return np.asarray((rows - self.centre) / units, dtype=np.float32)
 
     def rows(self, scaled: Floats) -> Floats:
         """Return the rows of `scaled`."""
-        units = np.where(self.spreads > 0, self.spreads, 1.0)
+        units = np.where(self.movable, self.spreads, 1.0)
         return np.asarray(scaled, dtype=np.float64) * units + self.centre
 
 
@@ -79,16 +84,16 @@ def sizes(gate: Perturbation, subject: Subject, asked: Asked) -> Floats:
     """Return the Euclidean norm, in spreads, of the smallest change found for each row.
 
     Raises:
-        GateError: the model does not answer, or no change of numbers flips half of the rows.
+        GateError: the model does not answer, or no change of numbers flips more than half of the rows.
     """
     space = Space(subject.data.medians, subject.data.spreads)
     pool = subject.draw(_POOL)
     tried = subject.generator("attacked rows").permutation(pool)[: gate.rows]
     model = _Decisions(asked, space)
     rows, others = space.scaled(subject.data.rows[tried]), space.scaled(subject.data.rows[pool])
-    begun = _beginnings(model, rows, others, space.spreads > 0)
+    begun = _beginnings(model, rows, others, space.movable)
     found = np.isfinite(begun).all(axis=1)
-    if 2 * found.sum() < len(rows):
+    if 2 * found.sum() <= len(rows):  # of whose sizes the median would be infinite
         message = (
             f"no change of numbers flips {len(rows) - int(found.sum())} of {len(rows)} rows: "
             "leave out perturbation, or give validation data that the model does not decide all alike"
@@ -154,7 +159,7 @@ def _hop_skip_jump(
         batch_size=10_000,
         verbose=False,
     )
-    mask = (model.space.spreads > 0).astype(np.float32)
+    mask = model.space.movable.astype(np.float32)
     return np.asarray(attack.generate(rows, x_adv_init=begun.copy(), mask=mask))
 
 
