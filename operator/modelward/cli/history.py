@@ -66,9 +66,7 @@ def _blocks(
         if counted is None:
             raise CommandError(f"{path}, line {number}: {_NO_COUNT}")
         if pair not in pairs:
-            if not pair[0]:
-                raise CommandError(f"{path}, line {number}: no revision; write the name of one")
-            _check_objective(pair[1], objectives, f"{path}, line {number}")
+            _check_names(pair, objectives, f"{path}, line {number}")
             pairs.add(pair)
         block[pair] = counted
         rows += 1
@@ -78,10 +76,13 @@ def _blocks(
         yield time, block
 
 
-def _check_objective(name: str, objectives: Collection[str], where: str) -> None:
-    if name not in objectives:
+def _check_names(pair: Pair, objectives: Collection[str], where: str) -> None:
+    revision, objective = pair
+    if not revision:
+        raise CommandError(f"{where}: no revision; write the name of one")
+    if objective not in objectives:
         raise CommandError(
-            f"{where}: the policy has no objective {name!r}, it has {', '.join(sorted(objectives))}; "
+            f"{where}: the policy has no objective {objective!r}, it has {', '.join(sorted(objectives))}; "
             "write a --policy with the objectives of the file"
         )
 

@@ -8,7 +8,8 @@ Two kinds of bets, whose e-processes are averaged:
   weighted `WINDOW_KEEP` and so on. Valid while stable's rate is at most U, whatever the correlation inside a
   block. While it is above, having just risen, the window stands in: for K a sum of binomials weighted at most
   1, E[1/(K+1)] <= 1/(p N), so no bet by itself is better than fair; nor with a margin m, for 1/(r/Z + m) is
-  concave in Z = N/(K+1). But bets that follow one another share the window: their product rests on simulation.
+  concave in Z = N/(K+1). But bets that follow one another share the window: their product rests on
+  simulation.
 - likelihood: the two-arm likelihood ratio of `arms`, with the recent rates as predictable alternative. Valid
   for independent events whatever level the arms share; tempered for correlated ones.
 
