@@ -178,6 +178,8 @@ class GateStatus(_Recorded):
     """Why, for a person."""
     attempt: Annotated[int, Field(ge=0)] = 0
     """Jobs asked for before the present one."""
+    approvals: Annotated[int, Field(ge=0)] | None = None
+    """People who have approved; of an approval alone."""
     started_at: Timestamp | None = None
     """Since when it runs, or a person is awaited."""
     finished_at: Timestamp | None = None
@@ -304,7 +306,7 @@ class DecisionRecord(_Recorded):
     revision: str = ""
     """The revision that it is about."""
     action: str
-    """What was done, as in history; or StepEnded; or GateEnded, also of an approval that was taken back."""
+    """What was done, as in history; or StepEnded; or GateEnded, also of a yes and of one taken back."""
     reason: str
     """Why, in one word."""
     cause: Cause

@@ -299,7 +299,7 @@ def _counted(situation: Situation, each: GateInForce, gate: GateStatus) -> GateS
     given = approvals_of(situation.observation, situation.status.candidate_revision)
     is_passed, was_passed = len(given) >= approval.required, gate.result is GateResultName.PASSED
     said = said_by(given) if is_passed else f"{len(given)} of {approval.required} have approved"
-    update: dict[str, Any] = {"message": _cut(said)}
+    update: dict[str, Any] = {"message": _cut(said), "approvals": len(given)}
     if is_passed and not was_passed:
         update |= {"result": GateResultName.PASSED, "finished_at": stamp(situation.now)}
     if not is_passed and gate.result is not GateResultName.AWAITING:

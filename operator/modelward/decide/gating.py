@@ -11,7 +11,7 @@ from modelward.api.gates import OnFailure
 from modelward.api.reasons import Reason
 from modelward.api.status import Cause, GateResultName, GateStatus, Phase
 from modelward.decide import gates
-from modelward.decide.approvals import how_to_approve
+from modelward.decide.approvals import approvals_of, how_to_approve, said_by
 from modelward.decide.change import Change, changed, entry_of, recorded
 from modelward.decide.clock import elapsed, exact_stamp, stamp
 from modelward.decide.decision import Announcement
@@ -31,8 +31,8 @@ def gates_have_news(situation: Situation) -> Finding | None:
         return None
     changes = list(_changes(situation.status.gates, now))
     weighty = _weighty(changes)
-    reason = _reason(weighty[0][1]) if weighty else "GatesRead"
-    message = "; ".join(_said(each) for before, each in weighty or changes if before != each)
+    reason = _reason(*weighty[0]) if weighty else "GatesRead"
+    message = "; ".join(_news(situation, *each) for each in weighty or changes if each[0] != each[1])
     return Finding(reason, message, situation.status.candidate_revision)
 
 
@@ -48,17 +48,31 @@ def read_gates(situation: Situation, finding: Finding) -> Change:
 
 
 def _weighty(changes: list[tuple[GateStatus, GateStatus]]) -> list[tuple[GateStatus, GateStatus]]:
-    """Return the gates that have ended now, and approvals that were taken back: what is recorded."""
+    """Return the gates that have ended now, and approvals given or taken back: what is recorded."""
     return [
         (before, each)
         for before, each in changes
-        if before.result is not each.result
-        and (each.result in _ENDED or before.result is GateResultName.PASSED)
+        if _approved_since(before, each) or (before.result is not each.result and each.result in _ENDED)
     ]
 
 
-def _reason(gate: GateStatus) -> str:
-    return "ApprovalRevoked" if gate.result is GateResultName.AWAITING else _told(gate)[1]
+def _reason(before: GateStatus, gate: GateStatus) -> str:
+    if since := _approved_since(before, gate):
+        return "Approved" if since > 0 else "ApprovalRevoked"
+    return _told(gate)[1]
+
+
+def _news(situation: Situation, before: GateStatus, gate: GateStatus) -> str:
+    """Say how a gate stands; of one that waits for people, what those said who have approved since."""
+    if (since := _approved_since(before, gate)) <= 0:
+        return _said(gate)
+    given = approvals_of(situation.observation, situation.status.candidate_revision)
+    return f"{gate.name} {gate.result}: {said_by(given[-since:])}"
+
+
+def _approved_since(before: GateStatus, gate: GateStatus) -> int:
+    """Return how many more people have approved; below 0 where some took it back."""
+    return (gate.approvals or 0) - (before.approvals or 0)
 
 
 def _changes(
@@ -67,7 +81,8 @@ def _changes(
     """Yield each gate as it was and as it is; one that is new was as it is but for its result."""
     known = {gate.name: gate for gate in before}
     for gate in now:
-        asked = gate.model_copy(update={"result": GateResultName.PENDING, "message": "", "attempt": 0})
+        update = {"result": GateResultName.PENDING, "message": "", "attempt": 0, "approvals": None}
+        asked = gate.model_copy(update=update)
         yield known.get(gate.name, asked), gate
 
 

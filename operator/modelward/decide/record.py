@@ -1,6 +1,7 @@
 """The record of a decision: what was decided, by which rule, and all the numbers it was made from."""
 
 from modelward.api.status import MOST_EVIDENCE, DecisionRecord, EvidenceRecord, HistoryEntry
+from modelward.decide.clock import exact_stamp
 from modelward.decide.findings import LOG_10, Finding
 from modelward.decide.situation import Situation
 from modelward.evidence.assessment import Assessment
@@ -19,7 +20,8 @@ def record(situation: Situation, rule: str, finding: Finding, entry: HistoryEntr
         situation.observation.assessments, key=lambda each: (-_weight(each), each.objective, each.revision)
     )
     return DecisionRecord(
-        time=entry.time,
+        # Of one second there may be several: gates that end, and people who say yes.
+        time=exact_stamp(situation.now),
         rule=rule,
         revision=entry.revision,
         action=entry.action,

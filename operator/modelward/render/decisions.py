@@ -17,7 +17,7 @@ def decisions_name(deployment: str) -> str:
 
 
 def record_key(record: DecisionRecord) -> str:
-    """Return what names a record: its time, rule and revision; in order of time if sorted."""
+    """Return what names a record: its exact time, rule and revision; in order of time if sorted."""
     time = record.time.replace("-", "").replace(":", "")
     return "_".join(part for part in (time, record.rule, record.revision) if part)
 

@@ -9,7 +9,7 @@ from modelward.api.gateverdict import Result
 from modelward.api.reasons import Reason
 from modelward.api.status import Phase
 from modelward.decide import awaited, targets
-from modelward.decide.clock import stamp
+from modelward.decide.clock import exact_stamp, stamp
 from modelward.decide.gates import Awaited
 from modelward.decide.incident import breach_is_borne
 from modelward.decide.observation import Commands, DriftSignal, FiringAlert
@@ -44,7 +44,10 @@ def test_two_different_people_must_approve() -> None:
     world.pass_time(minutes=1)
     world.says("Approve", "m-2", "alice", "looks right")
     world.says("Approve", "m-2", "alice", "still")
-    assert world.settle() == []
+    assert world.settle() == ["ReadGates"]
+    first = world.status.last_decision
+    assert first is not None
+    assert (first.reason, first.message) == ("Approved", "people Awaiting: approved by alice: looks right")
     assert world.conditions()["Approved"] == ("False", "AwaitingApproval")
     assert said(world) == f"people Awaiting: 1 of 2 have approved; {HOW}"
     world.says("Approve", "m-2", "bob", "agreed")
@@ -54,6 +57,25 @@ def test_two_different_people_must_approve() -> None:
     assert "GatesPassed" not in world.conditions()
     passed = next(entry for entry in world.status.history if entry.action == "GatesPassed")
     assert "approved by bob: agreed" in passed.message
+
+
+def test_each_yes_is_recorded_with_who_and_why() -> None:
+    """Also one that is not the last that is needed, one beyond that, and one beside a long reason."""
+    world = gating(TWO)
+    for who in ("alice", "bob", "carol"):
+        world.pass_time(minutes=1)
+        world.says("Approve", "m-2", who, f"{who} has read it all. " * 15)
+        decision = world.step()
+        record = decision.status.last_decision
+        assert decision.rule == "ReadGates"
+        assert record is not None
+        assert record.reason == "Approved"
+        assert f"approved by {who}: {who} has read it all. " in record.message
+        assert record.time == exact_stamp(world.now)
+    world.takes_back("m-2", "carol")
+    record = world.step().status.last_decision
+    assert record is not None
+    assert (record.reason, world.gate_results()) == ("ApprovalRevoked", {"people": "Passed"})
 
 
 def test_an_approval_counts_for_its_revision_alone() -> None:

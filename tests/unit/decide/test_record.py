@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from modelward.api.status import Cause
+from modelward.decide.clock import read
 from modelward.decide.observation import DriftSignal
 from modelward.evidence.verdict import Verdict
 from tests.unit.decide.world import (
@@ -31,7 +32,7 @@ def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
         "m-2",
         Cause.MODEL,
     )
-    assert (record.time, record.message) == (world.status.history[0].time, world.status.history[0].message)
+    assert (read(record.time), record.message) == (world.now, world.status.history[0].message)
     first = record.evidence[0]
     assert (first.objective, first.revision, first.bad) == ("availability", "m-2", "100 of 1000")
     assert (first.against_target, first.against_other) == ("6.9 of 6.5", "2.2 of 2.0")

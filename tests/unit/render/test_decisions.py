@@ -38,6 +38,18 @@ def test_the_oldest_goes_when_there_are_twenty() -> None:
     assert list(known) == [record_key(record(minute)) for minute in range(5, KEPT + 5)]
 
 
+def test_records_of_one_second_are_all_kept() -> None:
+    """Two gates may end in one second, and two people say yes."""
+    several = [
+        record(1, "ReadGates").model_copy(update={"time": f"2026-01-01T12:01:00.{number}00000Z"})
+        for number in range(3)
+    ]
+    known: dict[str, str] = {}
+    for each in several:
+        known = decisions(IDENTITY, known, each)["data"]
+    assert [DecisionRecord.model_validate_json(text) for text in known.values()] == several
+
+
 def test_what_is_there_is_never_written_anew() -> None:
     """A record that was added before a crash stays as it was."""
     known = {record_key(record(1)): "as it was"}
