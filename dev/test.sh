@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# First those on the cluster, then those on API servers, which mostly wait too, and beside them the others, one part
-# after another: with all at once on two processors, pods and API servers answer so late that operators lose their leases.
+# Those on the cluster and those on API servers mostly wait. The others, one part after another, give way to them, and
+# those on API servers to the cluster.
 # Programs are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however
 # the tests end.
 set -euo pipefail
@@ -80,12 +80,11 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
     begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
+[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 none \
+    "${tests[@]}" --numprocesses=3 --maxschedchunk=1 "${on_api_server[@]}"
 [[ $# -gt 0 ]] || begin check behind 10 none make --no-print-directory check verify
-show check cluster
-[[ $# -gt 0 ]] || begin compiled behind 10 none make --no-print-directory test-compiled
+[[ $# -gt 0 ]] || begin compiled behind 10 check make --no-print-directory test-compiled
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 compiled \
     "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
-[[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver \
-    "${tests[@]}" --numprocesses=4 --maxschedchunk=1 "${on_api_server[@]}"
-show apiserver compiled others
+show check compiled others apiserver cluster
 [[ -z "$failed" ]]

@@ -170,7 +170,8 @@ class World:
             "prometheus": {"url": NOWHERE},
             "images": IMAGES,
             "namespaces": [self.namespace],
-            "lease": {"namespace": self.namespace},
+            # Longer than a test waits: a busy machine may keep an operator from renewing it in time.
+            "lease": {"namespace": self.namespace, "durationSeconds": 120, "renewDeadlineSeconds": 90},
             "httpPort": 0,
             "alertsPort": 0,
             **self.settings,
