@@ -1,11 +1,13 @@
 """What the cluster changes on its machine beside its own folder, noted before and put back after."""
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -78,9 +80,46 @@ def claim(layout: Layout) -> None:
     Raises:
         ClusterError: another cluster has it; the message names whose.
     """
-    holder = layout.root / "holder.json"
+    with _alone(layout.root):
+        _check_unheld(layout)
+        if not _notes(layout).exists():
+            _check_unused()
+        layout.state.mkdir(mode=0o711, exist_ok=True)
+        user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+        record = {
+            "identifier": layout.identifier,
+            "checkout": str(CHECKOUT),
+            "user": user,
+            "pid": os.getpid(),
+        }
+        # Before anything is noted: what is put back later was nobody else's to change meanwhile.
+        (layout.root / "holder.json").write_text(json.dumps(record))
+        if not _notes(layout).exists():
+            _note(layout)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the folder of all clusters against other checkouts; it is made if need be, and goes when empty."""
+    while True:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = os.open(root, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(folder), root.stat()):
+                break
+        os.close(folder)  # it went while this waited
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            root.rmdir()
+        os.close(folder)
+
+
+def _check_unheld(layout: Layout) -> None:
     with contextlib.suppress(FileNotFoundError, ValueError):
-        held = json.loads(holder.read_text())
+        held = json.loads((layout.root / "holder.json").read_text())
         if held["identifier"] != layout.identifier and Layout(held["identifier"], layout.root).state.exists():
             message = (
                 f"the cluster of {held['checkout']} (user {held['user']}, process {held['pid']}) has this "
@@ -88,13 +127,6 @@ def claim(layout: Layout) -> None:
                 f"(or python3 -m dev.cluster down {held['identifier']})"
             )
             raise ClusterError(message)
-    if not _notes(layout).exists():
-        _check_unused()
-        layout.state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        _note(layout)
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
-    record = {"identifier": layout.identifier, "checkout": str(CHECKOUT), "user": user, "pid": os.getpid()}
-    holder.write_text(json.dumps(record))
 
 
 def _check_unused() -> None:
@@ -166,13 +198,12 @@ def _remove_links_to_logs(layout: Layout) -> None:
 
 def release(layout: Layout) -> None:
     """Remove the cluster's folder and give the machine up."""
-    shutil.rmtree(layout.state, ignore_errors=True)
-    if layout.state.exists():
-        message = f"{layout.state} could not be removed: what is in it is still mounted or in use"
-        raise ClusterError(message)
-    holder = layout.root / "holder.json"
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        if json.loads(holder.read_text())["identifier"] == layout.identifier:
-            holder.unlink()
-    with contextlib.suppress(OSError):
-        layout.root.rmdir()
+    with _alone(layout.root):
+        shutil.rmtree(layout.state, ignore_errors=True)
+        if layout.state.exists():
+            message = f"{layout.state} could not be removed: what is in it is still mounted or in use"
+            raise ClusterError(message)
+        holder = layout.root / "holder.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if json.loads(holder.read_text())["identifier"] == layout.identifier:
+                holder.unlink()
