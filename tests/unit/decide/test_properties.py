@@ -99,7 +99,7 @@ class Looks(Enum):
 Change: TypeAlias = Callable[..., None]
 
 
-def change(**drawn: st.SearchStrategy[Any]) -> Callable[[Change], Change]:
+def change(**drawn: Any) -> Callable[[Change], Change]:
     """Make a rule of a change to the world, after which the operator looks as often as is drawn.
 
     Were looking a rule like the others, changes would mostly come and go unseen.
@@ -111,7 +111,8 @@ def change(**drawn: st.SearchStrategy[Any]) -> Callable[[Change], Change]:
             function(self, **values)
             self.look(looks)
 
-        return rule(looks=st.sampled_from(Looks), **drawn)(changed)
+        make: Callable[..., Callable[[Change], Change]] = rule
+        return make(looks=st.sampled_from(Looks), **drawn)(changed)
 
     return decorate
 
@@ -229,7 +230,8 @@ class Deployment(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Once all is well, and no person and no pod is waited for, a deployment comes to rest.
 
-        Held is what takes too long for its deadline, or waits for a person.
+        Held is what takes too long for its deadline, or waits for a person; where the first revision is
+        rejected nothing serves.
         """
         world = self.world
         world.metrics, world.alerts, world.approvals = MetricsState.AVAILABLE, (), ()
@@ -246,7 +248,10 @@ class Deployment(RuleBasedStateMachine):
                 world.gate_says(job.name, Result.PASSED)
             world.pass_time(seconds=30)
             world.step()
-        assert world.status.phase in {Phase.SERVING, Phase.GATING, Phase.HELD}
+        resting = {Phase.SERVING, Phase.GATING, Phase.HELD}
+        if any(each.revision == world.wanted for each in world.status.rejected_revisions):
+            resting.add(Phase.INITIALIZING)
+        assert world.status.phase in resting
         held = world.status.rollout.held if world.status.rollout else ""
         assert held not in SUSPECTED.values()
         assert world.status.incident is None
