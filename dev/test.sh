@@ -85,6 +85,6 @@ fi
 [[ $# -gt 0 ]] || begin check behind 10 none make --no-print-directory check verify
 [[ $# -gt 0 ]] || begin compiled behind 10 check make --no-print-directory test-compiled
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 compiled \
-    "${tests[@]}" --numprocesses=2 --dist=loadfile "${others[@]}"
+    "${tests[@]}" --numprocesses=4 --dist=loadfile "${others[@]}"
 show check compiled others apiserver cluster
 [[ -z "$failed" ]]
