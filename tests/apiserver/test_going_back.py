@@ -46,10 +46,15 @@ def approved(status: Manifest) -> str:
 
 async def retried(world: World, revision: str) -> None:
     """Ask for a retry until it is taken: the operator may hear of it before the deletion of a Veto."""
+    asked = ""
+
+    def is_answered(status: Manifest) -> bool:
+        return bool(status["lastHandledRetry"] == asked)
+
     for token in range(1, 100):
         asked = f"{revision}@{token}"
         await world.annotate("modelward.dev/retry", asked)
-        status = await until(world, lambda status, asked=asked: status["lastHandledRetry"] == asked)
+        status = await until(world, is_answered)
         if not status.get("rejectedRevisions"):
             return
     raise AssertionError(f"{revision} is still rejected")
