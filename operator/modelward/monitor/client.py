@@ -25,6 +25,13 @@ from modelward.monitor.feedback import RETRY_AFTER_SECONDS
 from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, RequestHead, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Front, Relay
+from modelward.monitor.timeouts import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    MAX_AGE_JITTER,
+    UNREAD_SECONDS,
+)
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
 
 if TYPE_CHECKING:
@@ -33,17 +40,8 @@ if TYPE_CHECKING:
 MAX_PIPELINED_BYTES: Final = 64 * 1024
 LINGER_SECONDS: Final = 2.0
 """How long a connection that is closed still reads, so that no reset overtakes its last answer."""
-IDLE_SECONDS: Final = 900.0
-"""Longer than clients keep idle connections, so that it is they who close them."""
-HEAD_SECONDS: Final = 60.0
-"""Longest time that a request's head takes to come, however steadily: it holds a connection."""
-BODY_SECONDS: Final = 60.0
-"""Longest pause within a request's body."""
-UNREAD_SECONDS: Final = 60.0
-"""Longest time for which more of an answer waits than may (MAX_BUFFERED_BYTES)."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
-MAX_AGE_JITTER: Final = 0.25
 _HTTP2_PREFACE: Final = re.compile(
     rb"PRI \* HTTP/2\.0\r\n(%s: [^\r\n]*\r\n)?\r\n" % exchanges.HEADER_FORWARDED
 )

@@ -12,17 +12,12 @@ from hyperframe.frame import GoAwayFrame, SettingsFrame
 
 from dev.cluster.controlplane import free_ports
 from modelward.api.monitorconfig import MonitorConfig, TrafficConfig, TrafficMode
-from modelward.monitor.client import (
-    BODY_SECONDS,
-    HEAD_SECONDS,
-    IDLE_SECONDS,
-    UNREAD_SECONDS,
-    ClientConnection,
-)
+from modelward.monitor.client import ClientConnection
 from modelward.monitor.exchange import MAX_ALL_KEPT_BYTES
 from modelward.monitor.grpc.connection import GRACE_SECONDS, UNWATCHED_SECONDS, GrpcConnection
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
+from modelward.monitor.timeouts import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS, UNREAD_SECONDS
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
 from tests.integration.monitor.monitor_process import configuration
 from tests.integration.monitor.raw_client import RawClient, get, infer
