@@ -4,6 +4,7 @@ They are checked by llhttp (httptools) in its strict mode: lone line feeds, fold
 length beside chunks and unknown codings are refused.
 """
 
+import re
 from contextlib import suppress
 from typing import ClassVar, Final
 
@@ -19,6 +20,8 @@ _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204
 _STATUS_NOT_MODIFIED: Final = 304
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+_BEFORE_PATH: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?]*", re.IGNORECASE)
+"""Of a target in absolute form (RFC 9112 3.2.2), as clients send it that take the monitor for their proxy."""
 _LINES_BESIDE_HEADERS: Final = 2
 """The start line and the empty line."""
 _OVERRUN: Final = "the head does not end where its empty line is"
@@ -82,6 +85,7 @@ class RequestHead(Head):
         super().__init__(raw, first, repeated, version)
         self.method = method
         self.target = target
+        """In origin form, path and query, in whichever it was written."""
 
     @property
     def path(self) -> bytes:
@@ -178,7 +182,17 @@ def parse_request(raw: bytes) -> RequestHead:
         raise FramingError(msg, 501)
     first, repeated = _headers(httptools.HttpRequestParser, seen, raw)
     target = url[0] if len(url) == 1 else b"".join(url)
+    if not target.startswith(b"/"):
+        target = _in_origin_form(target)
     return RequestHead(raw, first, repeated, version, method, target)
+
+
+def _in_origin_form(target: bytes) -> bytes:
+    before = _BEFORE_PATH.match(target)
+    if before is None:
+        return target  # `*`
+    rest = target[before.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def parse_response(raw: bytes) -> ResponseHead:
