@@ -42,6 +42,8 @@ LINGER_SECONDS: Final = 2.0
 """How long a connection that is closed still reads, so that no reset overtakes its last answer."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
+_TCP_CLOSE: Final = 7
+"""State of a connection that is no more, as TCP_INFO begins with it (tcp(7), linux/tcp.h)."""
 _HTTP2_PREFACE: Final = re.compile(
     rb"PRI \* HTTP/2\.0\r\n(%s: [^\r\n]*\r\n)?\r\n" % exchanges.HEADER_FORWARDED
 )
@@ -232,25 +234,47 @@ class ClientConnection(Front):
             self._transport.pause_reading()
         elif self._reading_paused and not pause:
             self._transport.resume_reading()
+            self._last_read_s = time.perf_counter()  # the pause was not the client's
         self._reading_paused = pause
 
     def sweep(self, now_s: float) -> None:
-        """End the connection when the client has paused for too long at `now_s` (performance counter)."""
-        exchange, quiet_s = self._exchange, now_s - self._last_read_s
+        """End what has paused for too long at `now_s` (performance counter), on either side."""
+        exchange = self._exchange
         if self._writing_paused_s is not None and now_s - self._writing_paused_s > UNREAD_SECONDS:
             self._proxy.state.counts.unread += 1
             self.abort()
             return
-        if self._ending or self._reading_paused:
+        if self._ending:
             return
         if exchange is None:
-            self._relay.drop_idle()
-            if self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
-                self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
-            elif quiet_s > IDLE_SECONDS:
-                self.end()
-        elif not exchange.request_complete and quiet_s > BODY_SECONDS:
+            self._sweep_at_rest(now_s)
+        elif self._reading_paused:
+            if self._is_reset():
+                self.abort()
+            elif self._relay.is_stalled(now_s):
+                self._relay.give_up()
+        elif not exchange.request_complete and now_s - self._last_read_s > BODY_SECONDS:
             self._break_off(exchange, f"no more of the request came for {BODY_SECONDS:g} s", 408)
+
+    def _sweep_at_rest(self, now_s: float) -> None:
+        self._relay.drop_idle()
+        if self._reading_paused:
+            self.adjust_reading()
+        elif self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
+            self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
+        elif now_s - self._last_read_s > IDLE_SECONDS:
+            self.end()
+
+    def _is_reset(self) -> bool:
+        """Whether a client that is not read from has reset the connection.
+
+        The event loop tells nothing of a connection that it does not read, but the kernel knows of a reset.
+        Of a client that left in an orderly way even that can't tell: what it had sent before is still to be
+        read, and may well be the whole of its request.
+        """
+        connection = self._transport.get_extra_info("socket")
+        state: int = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state == _TCP_CLOSE
 
     def end_if_idle(self) -> None:
         """Close when no request is under way."""

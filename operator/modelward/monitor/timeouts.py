@@ -1,4 +1,4 @@
-"""How long a client's connection may last and keep the monitor waiting, of HTTP/1.1 and HTTP/2 alike."""
+"""How long connections may last and keep the monitor waiting, of HTTP/1.1 and HTTP/2 alike."""
 
 from typing import Final
 
@@ -10,5 +10,7 @@ BODY_SECONDS: Final = 60.0
 """Longest pause within a request's body."""
 UNREAD_SECONDS: Final = 60.0
 """Longest time for which more of an answer waits than may (upstream.MAX_BUFFERED_BYTES)."""
+UNTAKEN_SECONDS: Final = 60.0
+"""Longest time for which the server takes nothing of a request while more of it waits than may."""
 MAX_AGE_JITTER: Final = 0.25
 """Share by which the age at which a connection is asked to leave is more or less, to spread them."""
