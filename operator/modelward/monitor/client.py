@@ -127,7 +127,7 @@ class ClientConnection(Front):
             try:
                 end = exchange.body.take(data, 0)
             except FramingError as error:
-                self._break_off(exchange, str(error))
+                self._break_off(exchange, str(error), error.status)
                 return
             self._pass_body(exchange, data if end == len(data) else data[:end])
             data = data[end:]
@@ -304,13 +304,15 @@ class ClientConnection(Front):
         state = self._proxy.state
         try:
             head = self._head_of(data[start:end])
-            body = head.body()
+            is_feedback = self._port is Port.SERVING and head.method == "POST" and head.path == _FEEDBACK_PATH
+            # Feedback, which no server gets, has a limit of its own.
+            body = head.body(None if is_feedback else state.max_request_body_bytes)
             body_end = body.take(data, end)
         except FramingError as error:
             if preface := _HTTP2_PREFACE.fullmatch(data, start, end):
                 self._hand_over(data[end:], was_forwarded=preface[1] is not None)
                 return
-            state.counts.malformed_requests += 1
+            self._count_refusal(error.status)
             self._refuse(error.status, str(error))
             return
         if state.config is None:
@@ -320,7 +322,7 @@ class ClientConnection(Front):
         exchange = exchanges.begin(state, head, body, self._port, self._first_byte_s)
         self._exchange = exchange
         state.counts.requests_in_flight += 1
-        if self._port is Port.SERVING and head.method == "POST" and head.path == _FEEDBACK_PATH:
+        if is_feedback:
             # Also of a withdrawn revision: its counters are scraped for some blocks yet, and nothing has
             # to be reached for it.
             self._intake = FeedbackIntake(state, head, self._feedback_answered, self.send)
@@ -391,9 +393,15 @@ class ClientConnection(Front):
         self.send(response(status, error_body(message), closes=True))
         self.end()
 
-    def _break_off(self, exchange: Exchange, message: str, status: int = 400) -> None:
-        """The rest of a request's body can't be followed: nothing more of it reaches the server."""
-        self._proxy.state.counts.malformed_requests += 1
+    def _count_refusal(self, status: int) -> None:
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self._proxy.state.counts.too_large += 1
+        else:
+            self._proxy.state.counts.malformed_requests += 1
+
+    def _break_off(self, exchange: Exchange, message: str, status: int) -> None:
+        """The rest of a body can't be followed, or is too much: no more of it reaches the server."""
+        self._count_refusal(status)
         self._relay.client_gone()
         if exchange.answer_begun:
             self.abort()

@@ -10,7 +10,15 @@ from typing import ClassVar, Final
 
 import httptools
 
-from modelward.monitor.bodies import ENDED, Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
+from modelward.monitor.bodies import (
+    ENDED,
+    Body,
+    ChunkedBody,
+    FramingError,
+    LengthBody,
+    UntilCloseBody,
+    too_large,
+)
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MOST_REMEMBERED_BYTES: Final = 4 * 1024
@@ -92,11 +100,13 @@ class RequestHead(Head):
         """The target without its query."""
         return self.target.partition(b"?")[0]
 
-    def body(self) -> Body:
-        """The follower of this request's body."""
+    def body(self, limit: int | None = None) -> Body:
+        """The follower of this request's body. Raises FramingError if it is longer than `limit` bytes."""
         if self.is_chunked:
-            return ChunkedBody()
+            return ChunkedBody(limit)
         length = self.content_length
+        if limit is not None and length is not None and length > limit:
+            raise too_large(limit)
         return LengthBody(length) if length else ENDED
 
 
