@@ -518,6 +518,16 @@ AGAINST_A_RULE: Final = (
         "are those of injected containers: write another port",
     ),
     Wrong(
+        "a size without its unit's i",
+        {"spec": {"server": {"maxRequestBodySize": "64M"}}},
+        "not a size: write a whole number with Ki, Mi or Gi, such as 64Mi",
+    ),
+    Wrong(
+        "a size of nothing",
+        {"spec": {"server": {"maxRequestBodySize": "0"}}},
+        "not a size: write a whole number with Ki, Mi or Gi, such as 64Mi",
+    ),
+    Wrong(
         "a pointer without its slash",
         {"spec": {"server": {"protocol": "http", "prediction": "class"}}},
         "not a JSON pointer: write one such as /result/class",

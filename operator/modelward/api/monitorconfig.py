@@ -41,6 +41,8 @@ class ServerConfig(_Schema):
     """Where it listens for gRPC (Open Inference Protocol); None: it does not."""
     prediction: str | None = Field(default=None, max_length=256, pattern=r"^(/[^/]*)*$")
     """Protocol http: where an answer's JSON has its predictions, as a pointer (RFC 6901); None: not read."""
+    max_request_body_bytes: int | None = Field(default=None, gt=0)
+    """Requests over HTTP with longer bodies are refused; None: none are."""
 
 
 class _ObjectiveConfig(_Schema):

@@ -16,18 +16,23 @@ from modelward.api.rules import KEY_VALIDATIONS, Rule
 # Bounded so that no duration overflows CEL's 64 bits of nanoseconds (292 years).
 DURATION_PATTERN: Final = r"^([0-9]{1,6}(\.[0-9]{1,9})?(ms|s|m|h))+$"
 DURATION_MAX_LENGTH: Final = 20
+SIZE_MAX_LENGTH: Final = 12
 PERCENTAGE_MAX_LENGTH: Final = 12
 DECIMAL_MAX_LENGTH: Final = 20
+# Bounded so that the largest unit that it comes out even in is never longer than what was written.
+SIZE_PATTERN: Final = r"^([1-9][0-9]{0,8}(Ki|Mi|Gi)|[1-9][0-9]{0,11})$"
 PERCENTAGE_PATTERN: Final = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
 DECIMAL_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"
 SIGNED_DECIMAL_PATTERN: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 
 DURATION_ADVICE: Final = "write a number with ms, s, m or h, such as 200ms, 5m or 1h30m"
+SIZE_ADVICE: Final = "write a whole number with Ki, Mi or Gi, such as 64Mi, or bytes in quotes"
 PERCENTAGE_ADVICE: Final = 'write a string from "0%" to "100%", such as "99.5%"'
 DECIMAL_ADVICE: Final = 'write a non-negative number in quotes, such as "1.5"'
 SIGNED_DECIMAL_ADVICE: Final = 'write a number in quotes, such as "-1.5"'
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZES: Final = {"Gi": 1024**3, "Mi": 1024**2, "Ki": 1024}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
@@ -54,6 +59,24 @@ def format_duration(value: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def parse_size(text: object) -> int:
+    """Read `64Mi` as bytes; raises ValueError with what to write instead."""
+    if isinstance(text, int) and text > 0:
+        return text
+    if not isinstance(text, str) or not _is(SIZE_PATTERN, text, SIZE_MAX_LENGTH):
+        msg = f"not a size: {SIZE_ADVICE}"
+        raise ValueError(msg)
+    return int(text[:-2]) * _SIZES[text[-2:]] if text.endswith("i") else int(text)
+
+
+def format_size(value: int) -> str:
+    """Write bytes in the largest unit that they come out even in."""
+    for unit, size in _SIZES.items():
+        if value % size == 0:
+            return f"{value // size}{unit}"
+    return str(value)
 
 
 def parse_percentage(text: object) -> Decimal:
@@ -159,6 +182,13 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     _schema(DURATION_PATTERN, DURATION_MAX_LENGTH, f"not a duration: {DURATION_ADVICE}"),
 ]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str),
+    _schema(SIZE_PATTERN, SIZE_MAX_LENGTH, f"not a size: {SIZE_ADVICE}"),
+]
+"""In bytes."""
 Percentage = Annotated[
     Decimal,
     BeforeValidator(parse_percentage),

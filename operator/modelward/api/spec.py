@@ -26,6 +26,7 @@ from modelward.api.objectives import Objective, default_objectives, judges_candi
 from modelward.api.quantities import (
     DecimalString,
     Duration,
+    Size,
     cel_duration,
     decimal_above,
     decimal_within,
@@ -133,6 +134,8 @@ class Server(APIType):
 
     Clients reach it at port 8081 of the Service, and at its port 80, which takes both.
     """
+    max_request_body_size: Size | None = None
+    """Longest body of a request over HTTP, such as 64Mi; longer ones are answered 413. Unset: no limit."""
     template: Annotated[PodTemplate, *TEMPLATE_RULES]
     """A pod template, as in a Deployment (see `kubectl explain pod.spec`).
 

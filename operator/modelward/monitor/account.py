@@ -13,7 +13,7 @@ from modelward.monitor.log import LOGGER
 from modelward.monitor.samples import Sample
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import SpanFacts, Tracer
+from modelward.monitor.trace import TRACESTATE, SpanFacts, Tracer
 
 _SUCCESS: Final = range(200, 300)
 _FIRST_SERVER_ERROR: Final = 500
@@ -72,6 +72,7 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
             response_bytes=exchange.response_bytes,
             kept=kept,
             rows=exchange.rows,
+            tracestate=() if trace.parent_span_id is None else tuple(exchange.head.all(TRACESTATE)),
         )
         tracer.record(config, trace, facts)
         if exchange.is_evidence and ending is Ending.ANSWERED and status is not None:

@@ -16,12 +16,18 @@ _TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r
 
 
 class FramingError(Exception):
-    """The bytes are not HTTP/1.x as RFC 9112 has it; the text says what is wrong."""
+    """The bytes are not HTTP/1.x as RFC 9112 has it, or more than may be; the text says what is wrong."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
         """Status that answers such a request."""
+
+
+def too_large(limit: int) -> FramingError:
+    """The error of a request whose body is longer than `limit` bytes."""
+    message = f"the request's body is longer than the {limit} bytes of server.maxRequestBodySize"
+    return FramingError(message, 413)
 
 
 class Body(ABC):
@@ -35,7 +41,7 @@ class Body(ABC):
     def take(self, data: bytes, start: int) -> int:
         """Follow `data` from `start`; returns the position after the last byte of this body in it.
 
-        Raises FramingError when the body's framing is broken.
+        Raises FramingError when the body's framing is broken, or the body longer than it may be.
         """
 
 
@@ -61,12 +67,18 @@ ENDED: Final = LengthBody(0)
 
 
 class ChunkedBody(Body):
-    """A body in chunks, up to the empty line after the last chunk and its trailers."""
+    """A body in chunks, up to the empty line after the last chunk and its trailers.
 
-    __slots__ = ("_after_data", "_in_trailers", "_line", "_skip")
+    Args:
+        limit: bytes that chunks and trailers may have in all; None: any number.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_after_data", "_in_trailers", "_limit", "_line", "_skip", "_taken")
+
+    def __init__(self, limit: int | None = None) -> None:
         self.complete = False
+        self._limit = limit
+        self._taken = 0
         self._skip = 0  # bytes of chunk data still to come
         self._after_data = False  # the line that comes is the empty one behind them
         self._line = b""  # a size or trailer line that was cut by the end of a read
@@ -101,6 +113,7 @@ class ChunkedBody(Body):
             self._after_data = False
             return
         if self._in_trailers:
+            self._count(len(line) - len(b"\r\n"))
             self.complete = line == b"\r\n"
             if not self.complete and _TRAILER.fullmatch(line) is None:
                 msg = f"{line[:32]!r} is no trailer"
@@ -111,11 +124,17 @@ class ChunkedBody(Body):
             msg = f"{line[:32]!r} is no chunk size"
             raise FramingError(msg)
         size = int(match[1], 16)
+        self._count(size)
         if size:
             self._skip = size
             self._after_data = True
         else:
             self._in_trailers = True
+
+    def _count(self, size: int) -> None:
+        self._taken += size
+        if self._limit is not None and self._taken > self._limit:
+            raise too_large(self._limit)
 
 
 class UntilCloseBody(Body):

@@ -25,6 +25,13 @@ from modelward.monitor.feedback import RETRY_AFTER_SECONDS
 from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, RequestHead, parse_request
 from modelward.monitor.intake import FeedbackIntake
 from modelward.monitor.relay import Front, Relay
+from modelward.monitor.timeouts import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    MAX_AGE_JITTER,
+    UNREAD_SECONDS,
+)
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
 
 if TYPE_CHECKING:
@@ -33,17 +40,10 @@ if TYPE_CHECKING:
 MAX_PIPELINED_BYTES: Final = 64 * 1024
 LINGER_SECONDS: Final = 2.0
 """How long a connection that is closed still reads, so that no reset overtakes its last answer."""
-IDLE_SECONDS: Final = 900.0
-"""Longer than clients keep idle connections, so that it is they who close them."""
-HEAD_SECONDS: Final = 60.0
-"""Longest time that a request's head takes to come, however steadily: it holds a connection."""
-BODY_SECONDS: Final = 60.0
-"""Longest pause within a request's body."""
-UNREAD_SECONDS: Final = 60.0
-"""Longest time for which more of an answer waits than may (MAX_BUFFERED_BYTES)."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset, where the end of the stream could pass for the end of a body."""
-MAX_AGE_JITTER: Final = 0.25
+_TCP_CLOSE: Final = 7
+"""State of a connection that is no more, as TCP_INFO begins with it (tcp(7), linux/tcp.h)."""
 _HTTP2_PREFACE: Final = re.compile(
     rb"PRI \* HTTP/2\.0\r\n(%s: [^\r\n]*\r\n)?\r\n" % exchanges.HEADER_FORWARDED
 )
@@ -127,7 +127,7 @@ class ClientConnection(Front):
             try:
                 end = exchange.body.take(data, 0)
             except FramingError as error:
-                self._break_off(exchange, str(error))
+                self._break_off(exchange, str(error), error.status)
                 return
             self._pass_body(exchange, data if end == len(data) else data[:end])
             data = data[end:]
@@ -234,25 +234,47 @@ class ClientConnection(Front):
             self._transport.pause_reading()
         elif self._reading_paused and not pause:
             self._transport.resume_reading()
+            self._last_read_s = time.perf_counter()  # the pause was not the client's
         self._reading_paused = pause
 
     def sweep(self, now_s: float) -> None:
-        """End the connection when the client has paused for too long at `now_s` (performance counter)."""
-        exchange, quiet_s = self._exchange, now_s - self._last_read_s
+        """End what has paused for too long at `now_s` (performance counter), on either side."""
+        exchange = self._exchange
         if self._writing_paused_s is not None and now_s - self._writing_paused_s > UNREAD_SECONDS:
             self._proxy.state.counts.unread += 1
             self.abort()
             return
-        if self._ending or self._reading_paused:
+        if self._ending:
             return
         if exchange is None:
-            self._relay.drop_idle()
-            if self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
-                self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
-            elif quiet_s > IDLE_SECONDS:
-                self.end()
-        elif not exchange.request_complete and quiet_s > BODY_SECONDS:
+            self._sweep_at_rest(now_s)
+        elif self._reading_paused:
+            if self._is_reset():
+                self.abort()
+            elif self._relay.is_stalled(now_s):
+                self._relay.give_up()
+        elif not exchange.request_complete and now_s - self._last_read_s > BODY_SECONDS:
             self._break_off(exchange, f"no more of the request came for {BODY_SECONDS:g} s", 408)
+
+    def _sweep_at_rest(self, now_s: float) -> None:
+        self._relay.drop_idle()
+        if self._reading_paused:
+            self.adjust_reading()
+        elif self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
+            self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
+        elif now_s - self._last_read_s > IDLE_SECONDS:
+            self.end()
+
+    def _is_reset(self) -> bool:
+        """Whether a client that is not read from has reset the connection.
+
+        The event loop tells nothing of a connection that it does not read, but the kernel knows of a reset.
+        Of a client that left in an orderly way even that can't tell: what it had sent before is still to be
+        read, and may well be the whole of its request.
+        """
+        connection = self._transport.get_extra_info("socket")
+        state: int = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state == _TCP_CLOSE
 
     def end_if_idle(self) -> None:
         """Close when no request is under way."""
@@ -282,13 +304,15 @@ class ClientConnection(Front):
         state = self._proxy.state
         try:
             head = self._head_of(data[start:end])
-            body = head.body()
+            is_feedback = self._port is Port.SERVING and head.method == "POST" and head.path == _FEEDBACK_PATH
+            # Feedback, which no server gets, has a limit of its own.
+            body = head.body(None if is_feedback else state.max_request_body_bytes)
             body_end = body.take(data, end)
         except FramingError as error:
             if preface := _HTTP2_PREFACE.fullmatch(data, start, end):
                 self._hand_over(data[end:], was_forwarded=preface[1] is not None)
                 return
-            state.counts.malformed_requests += 1
+            self._count_refusal(error.status)
             self._refuse(error.status, str(error))
             return
         if state.config is None:
@@ -298,7 +322,7 @@ class ClientConnection(Front):
         exchange = exchanges.begin(state, head, body, self._port, self._first_byte_s)
         self._exchange = exchange
         state.counts.requests_in_flight += 1
-        if self._port is Port.SERVING and head.method == "POST" and head.path == _FEEDBACK_PATH:
+        if is_feedback:
             # Also of a withdrawn revision: its counters are scraped for some blocks yet, and nothing has
             # to be reached for it.
             self._intake = FeedbackIntake(state, head, self._feedback_answered, self.send)
@@ -369,9 +393,15 @@ class ClientConnection(Front):
         self.send(response(status, error_body(message), closes=True))
         self.end()
 
-    def _break_off(self, exchange: Exchange, message: str, status: int = 400) -> None:
-        """The rest of a request's body can't be followed: nothing more of it reaches the server."""
-        self._proxy.state.counts.malformed_requests += 1
+    def _count_refusal(self, status: int) -> None:
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self._proxy.state.counts.too_large += 1
+        else:
+            self._proxy.state.counts.malformed_requests += 1
+
+    def _break_off(self, exchange: Exchange, message: str, status: int) -> None:
+        """The rest of a body can't be followed, or is too much: no more of it reaches the server."""
+        self._count_refusal(status)
         self._relay.client_gone()
         if exchange.answer_begun:
             self.abort()

@@ -169,6 +169,7 @@ class Counts:
         "store_failures",
         "store_reads",
         "stream_events",
+        "too_large",
         "uncounted",
         "unreachable",
         "unread",
@@ -203,6 +204,8 @@ class Counts:
         self.refused = 0
         """gRPC calls that the server said it had not begun with."""
         self.malformed_requests = 0
+        self.too_large = 0
+        """Requests with bodies beyond the limit."""
         self.unread = 0
         """Connections that were reset because their client took nothing of an answer for too long."""
         self.uncounted = 0

@@ -255,6 +255,7 @@ class _OperationsCollector(Collector):
             ("client_gone", counts.client_gone),
             ("refused", counts.refused),
             ("malformed", counts.malformed_requests),
+            ("too_large", counts.too_large),
         ):
             failures.add_metric([config.deployment, config.revision, reason], value)
         yield failures

@@ -4,12 +4,21 @@ They are checked by llhttp (httptools) in its strict mode: lone line feeds, fold
 length beside chunks and unknown codings are refused.
 """
 
+import re
 from contextlib import suppress
 from typing import ClassVar, Final
 
 import httptools
 
-from modelward.monitor.bodies import ENDED, Body, ChunkedBody, FramingError, LengthBody, UntilCloseBody
+from modelward.monitor.bodies import (
+    ENDED,
+    Body,
+    ChunkedBody,
+    FramingError,
+    LengthBody,
+    UntilCloseBody,
+    too_large,
+)
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MOST_REMEMBERED_BYTES: Final = 4 * 1024
@@ -19,6 +28,8 @@ _STATUS_SWITCHING: Final = 101
 _STATUS_NO_CONTENT: Final = 204
 _STATUS_NOT_MODIFIED: Final = 304
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+_BEFORE_PATH: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?]*", re.IGNORECASE)
+"""Of a target in absolute form (RFC 9112 3.2.2), as clients send it that take the monitor for their proxy."""
 _LINES_BESIDE_HEADERS: Final = 2
 """The start line and the empty line."""
 _OVERRUN: Final = "the head does not end where its empty line is"
@@ -82,17 +93,20 @@ class RequestHead(Head):
         super().__init__(raw, first, repeated, version)
         self.method = method
         self.target = target
+        """In origin form, path and query, in whichever it was written."""
 
     @property
     def path(self) -> bytes:
         """The target without its query."""
         return self.target.partition(b"?")[0]
 
-    def body(self) -> Body:
-        """The follower of this request's body."""
+    def body(self, limit: int | None = None) -> Body:
+        """The follower of this request's body. Raises FramingError if it is longer than `limit` bytes."""
         if self.is_chunked:
-            return ChunkedBody()
+            return ChunkedBody(limit)
         length = self.content_length
+        if limit is not None and length is not None and length > limit:
+            raise too_large(limit)
         return LengthBody(length) if length else ENDED
 
 
@@ -178,7 +192,17 @@ def parse_request(raw: bytes) -> RequestHead:
         raise FramingError(msg, 501)
     first, repeated = _headers(httptools.HttpRequestParser, seen, raw)
     target = url[0] if len(url) == 1 else b"".join(url)
+    if not target.startswith(b"/"):
+        target = _in_origin_form(target)
     return RequestHead(raw, first, repeated, version, method, target)
+
+
+def _in_origin_form(target: bytes) -> bytes:
+    before = _BEFORE_PATH.match(target)
+    if before is None:
+        return target  # `*`
+    rest = target[before.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def parse_response(raw: bytes) -> ResponseHead:

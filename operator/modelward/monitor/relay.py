@@ -3,6 +3,7 @@
 - No connection, or one that ends before an answer began: 502, unless the request may be sent again:
   what a withdrawn revision forwards falls back to the pod's own server (a bad prediction beats none),
   and a harmless request on a kept-alive connection is tried once on a new one.
+- A server that takes no more of a request is given up: 504.
 - An answer that breaks off is passed on as that: the client's connection is reset, so that it is
   never taken for a whole one.
 """
@@ -19,6 +20,7 @@ from modelward.monitor.events import Ending
 from modelward.monitor.exchange import Exchange
 from modelward.monitor.heads import ResponseHead
 from modelward.monitor.state import MonitorState
+from modelward.monitor.timeouts import UNTAKEN_SECONDS
 from modelward.monitor.trace import Tracer
 from modelward.monitor.traffic import Target
 from modelward.monitor.upstream import Client, Upstream
@@ -28,6 +30,7 @@ MAX_UNSENT_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 5.0
 FORWARD_CONNECT_SECONDS: Final = 1.0
 BAD_GATEWAY: Final = 502
+GATEWAY_TIMEOUT: Final = 504
 
 
 class Front(ABC):
@@ -151,6 +154,24 @@ class Relay(Client):
         if self._upstream is not None and self._upstream.is_stale():
             self._drop_upstream()
 
+    def is_stalled(self, now_s: float) -> bool:
+        """Whether the server has taken no more of a request for too long at `now_s` (performance counter)."""
+        return self._upstream is not None and self._upstream.is_stalled(now_s)
+
+    def give_up(self) -> None:
+        """The server has stalled: it gets no more, and the client no more of the answer."""
+        exchange = self._exchange
+        self._drop_upstream()
+        if exchange is None:
+            return
+        if exchange.answered:
+            self.upstream_closed()
+        elif exchange.answer_begun:
+            self._break_off(exchange)
+        else:
+            reason = f"the model server has taken no more of the request for {UNTAKEN_SECONDS:g} s"
+            self._answer_failure(exchange, GATEWAY_TIMEOUT, reason)
+
     # Called by the connection to the server.
 
     def interim_answer(self, raw: bytes) -> None:
@@ -232,12 +253,9 @@ class Relay(Client):
             exchange.is_repeated = True
             self._send(exchange, self._own_server())
         elif exchange.answer_begun:
-            self._exchange = None
-            exchange.answered = True
-            account.record(exchange, self._ending(Ending.CUT), self._state, self._tracer)
-            self._front.abort()
+            self._break_off(exchange)
         else:
-            self._answer_bad_gateway(exchange, reason)
+            self._answer_failure(exchange, BAD_GATEWAY, reason)
 
     def upstream_closed(self) -> None:
         """The connection ended between answers, or after one that came before the request's end."""
@@ -306,7 +324,8 @@ class Relay(Client):
                 self._fall_back(exchange)
             else:
                 reason = str(error) or f"no answer to a connection within {limit_s:g} s"
-                self._answer_bad_gateway(exchange, f"the model server can't be reached: {reason}")
+                reason = f"the model server can't be reached: {reason}"
+                self._answer_failure(exchange, BAD_GATEWAY, reason)
             return
         self._connecting = None
         if not upstream.is_open:
@@ -336,10 +355,16 @@ class Relay(Client):
         account.record(exchange, Ending.ANSWERED, self._state, self._tracer)
         self._finish(exchange)
 
-    def _answer_bad_gateway(self, exchange: Exchange, reason: str) -> None:
+    def _break_off(self, exchange: Exchange) -> None:
+        self._exchange = None
+        exchange.answered = True
+        account.record(exchange, self._ending(Ending.CUT), self._state, self._tracer)
+        self._front.abort()
+
+    def _answer_failure(self, exchange: Exchange, status: int, reason: str) -> None:
         self._drop_upstream()
         exchange.forget(self._state)
-        exchange.sent_status = BAD_GATEWAY
+        exchange.sent_status = status
         exchange.answer_begun = True
         exchange.answered = True
         ending = Ending.UNREACHABLE
@@ -349,7 +374,7 @@ class Relay(Client):
         stays = exchange.head.keeps_alive and exchange.request_complete
         exchange.closes = self._front.wants_to_close() or not stays
         self._front.send(
-            response(BAD_GATEWAY, error_body(reason), closes=exchange.closes, method=exchange.head.method)
+            response(status, error_body(reason), closes=exchange.closes, method=exchange.head.method)
         )
         self._finish(exchange)
 

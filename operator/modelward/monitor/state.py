@@ -52,6 +52,8 @@ class MonitorState:
     protocol: ServerProtocol = ServerProtocol.V2
     pointer: str | None = None
     """Where a plain server's answer has its predictions; None: they are not read."""
+    max_request_body_bytes: int | None = None
+    """Longest body of a request; None: there is no limit."""
     sampler: Sampler | None = None
     """Decides whose traces are kept; None: no spans are made."""
     of_answers: tuple[AnswerObjective, ...] = ()
@@ -86,6 +88,7 @@ class MonitorState:
         port = config.server.grpc_port
         self.grpc_server = None if port is None else Target(SERVER_HOST, port)
         self.protocol, self.pointer = config.server.protocol, config.server.prediction
+        self.max_request_body_bytes = config.server.max_request_body_bytes
         self.sampler = Sampler(config.telemetry.sample_ratio) if config.telemetry.is_exported else None
         self.of_answers = of_answers(config.objectives)
         self._signer = None

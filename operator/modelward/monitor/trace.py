@@ -12,6 +12,7 @@ follow the OpenTelemetry semantic conventions for HTTP servers.
 """
 
 import binascii
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from modelward.api.monitorconfig import LatencyObjectiveConfig, MonitorConfig, ObjectiveConfig
 from modelward.conventions import ATTRIBUTE_KEPT
@@ -44,6 +45,8 @@ _ABOVE_ALL: Final = b"g"
 """Greater than any hexadecimal digits."""
 _FIRST_SERVER_ERROR: Final = 500
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
+_MAX_TRACESTATE_BYTES: Final = 512
+"""As much as everyone has to pass on (W3C Trace Context, 3.3.1.5). Spans wait in memory: none has more."""
 _METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
@@ -153,12 +156,16 @@ class SpanFacts:
     kept: Kept
     rows: int | None = None
     """Predictions in the answer; None where it was not read."""
+    tracestate: tuple[bytes, ...] = ()
+    """The caller's headers of that name, where its trace is gone on with."""
 
 
 class Tracer:
     """Builds spans of one revision and hands them to the exporter."""
 
     def __init__(self, otlp_endpoint: str) -> None:
+        # It would log each tracestate that is none, which is for callers to write.
+        logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
         self._resources: dict[str, Resource] = {}
         self._processor = BatchSpanProcessor(
             OTLPSpanExporter(endpoint=f"{otlp_endpoint}/v1/traces", timeout=5),
@@ -171,14 +178,15 @@ class Tracer:
         failed = facts.error is not None or (facts.status or 0) >= _FIRST_SERVER_ERROR
         route = route_of(facts.target)
         method = facts.method if facts.method in _METHODS else "HTTP"
+        state = _trace_state(facts.tracestate)
         self._processor.on_end(
             ReadableSpan(
                 name=f"{method} {route}" if route else method,
-                context=_span_context(context.trace_id, context.span_id),
+                context=_span_context(context.trace_id, context.span_id, state),
                 parent=(
                     None
                     if context.parent_span_id is None
-                    else _span_context(context.trace_id, context.parent_span_id)
+                    else _span_context(context.trace_id, context.parent_span_id, state)
                 ),
                 resource=self._resource(config),
                 attributes=_attributes(config, facts, route),
@@ -221,8 +229,14 @@ def route_of(target: bytes) -> str | None:
     return f"/v2/models/{{model}}{version}{match[3] or ''}"
 
 
-def _span_context(trace_id: int, span_id: int) -> SpanContext:
-    return SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+def _span_context(trace_id: int, span_id: int, state: TraceState | None) -> SpanContext:
+    return SpanContext(trace_id, span_id, False, TraceFlags(TraceFlags.SAMPLED), state)  # noqa: FBT003 - its own
+
+
+def _trace_state(headers: tuple[bytes, ...]) -> TraceState | None:
+    if not headers or sum(map(len, headers)) > _MAX_TRACESTATE_BYTES:
+        return None
+    return TraceState.from_header([header.decode("latin-1") for header in headers])
 
 
 def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> dict[str, str | int]:

@@ -91,6 +91,7 @@ def monitor_config(
             port=server.port,
             grpc_port=server.grpc_port,
             prediction=server.prediction,
+            max_request_body_bytes=server.max_request_body_size,
         ),
         objectives=objective_configs(spec.objectives),
         drift=drift and counted_for(drift, spec.drift.detectors),

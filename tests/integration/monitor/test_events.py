@@ -139,6 +139,19 @@ async def test_versions_and_generate_are_predictions(
     assert await counted.since() == {"latency": (2, 0), "availability": (2, 0)}
 
 
+async def test_an_absolute_target_is_taken_for_its_path(
+    shared_monitor: MonitorProcess, server: ModelServer, counted: Counted
+) -> None:
+    """A prediction asked for by a whole URL is an event with a receipt; feedback is the monitor's own."""
+    async with RawClient(shared_monitor.serving_port) as client:
+        got = await client.ask(infer().replace(b"POST /", b"POST http://model:80/"))
+        assert (got.status, got.header("modelward-receipt") is not None) == (200, True)
+        feedback = infer(b"{}").replace(b"POST /v2/models/m/infer", b"POST http://model/v1/feedback")
+        assert (await client.ask(feedback)).status == 400
+    assert [request.target for request in server.requests] == ["http://model:80/v2/models/m/infer"]
+    assert await counted.since() == {"latency": (1, 0), "availability": (1, 0)}
+
+
 async def test_every_post_is_a_prediction_of_plain_http(
     start_monitor: MonitorFactory, server: ModelServer
 ) -> None:

@@ -20,6 +20,11 @@ from tests.integration.signals.conditions import until, until_answered
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
+async def unavailable(_request: Request, connection: Connection) -> None:
+    """Fail, so that the span is kept in any case."""
+    connection.write(prediction("503 Service Unavailable"))
+
+
 @pytest_asyncio.fixture
 async def collector() -> AsyncIterator[OTLPStore]:
     """Run a collector."""
@@ -69,6 +74,43 @@ async def test_parent_is_followed(monitor: MonitorProcess, server: ModelServer, 
     (span,) = collector.spans
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
     assert sampled.header("traceparent") == f"00-{TRACE}-{span.span_id.hex()}-01"
+
+
+@pytest.mark.parametrize(
+    ("sent", "carried"),
+    [
+        (("tracestate: a=b,c@d=e", "TraceState: f=g"), "a=b,c@d=e,f=g"),
+        (("tracestate: no state",), ""),
+        ((f"tracestate: a={'b' * 200},c={'d' * 200},e={'f' * 200}",), ""),
+    ],
+)
+async def test_the_span_carries_the_state_that_is_handed_on(
+    monitor: MonitorProcess, server: ModelServer, collector: OTLPStore, sent: tuple[str, ...], carried: str
+) -> None:
+    """What a caller's trace has for those who know it is the span's, too, if it is valid and not long."""
+    server.handler = unavailable
+    for flags in ("01", "00"):
+        async with RawClient(monitor.serving_port) as client:
+            await client.ask(infer(b"{}", f"traceparent: 00-{TRACE}-{PARENT}-{flags}", *sent))
+    await until(lambda: len(collector.spans) == 2, "both spans")
+    assert [span.trace_state for span in collector.spans] == [carried, carried]
+    for request in server.requests:
+        assert [value for name, value in request.headers if name.lower() == "tracestate"] == [
+            header.partition(": ")[2] for header in sent
+        ]
+    assert "tracestate" not in monitor.log()
+    assert "w3c" not in monitor.log()
+
+
+async def test_a_state_without_its_parent_is_not_carried(
+    monitor: MonitorProcess, collector: OTLPStore, server: ModelServer
+) -> None:
+    """A tracestate says nothing of the trace that begins here."""
+    assert server.port
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(infer(b"{}", "tracestate: a=b"))
+    await until(lambda: len(collector.spans) == 1, "the span")
+    assert collector.spans[0].trace_state == ""
 
 
 async def test_invalid_parent_is_replaced(monitor: MonitorProcess, server: ModelServer) -> None:

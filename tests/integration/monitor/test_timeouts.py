@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -12,17 +16,20 @@ from hyperframe.frame import GoAwayFrame, SettingsFrame
 
 from dev.cluster.controlplane import free_ports
 from modelward.api.monitorconfig import MonitorConfig, TrafficConfig, TrafficMode
-from modelward.monitor.client import (
-    BODY_SECONDS,
-    HEAD_SECONDS,
-    IDLE_SECONDS,
-    UNREAD_SECONDS,
-    ClientConnection,
-)
+from modelward.monitor.client import ClientConnection
 from modelward.monitor.exchange import MAX_ALL_KEPT_BYTES
 from modelward.monitor.grpc.connection import GRACE_SECONDS, UNWATCHED_SECONDS, GrpcConnection
 from modelward.monitor.proxy import Proxy
 from modelward.monitor.state import MonitorState
+from modelward.monitor.timeouts import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    UNREAD_SECONDS,
+    UNTAKEN_SECONDS,
+)
+from modelward.monitor.traffic import Target
+from modelward.monitor.upstream import MAX_IDLE_SECONDS, Upstream
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, answer
 from tests.integration.monitor.monitor_process import configuration
 from tests.integration.monitor.raw_client import RawClient, get, infer
@@ -132,6 +139,137 @@ async def test_an_answer_that_is_not_read(own: Own) -> None:
         await reader.read(-1)
     writer.close()
     await until(lambda: bool(own.server.disconnects))
+
+
+LONG = infer(bytes(32 * 1024 * 1024))
+
+
+@contextlib.asynccontextmanager
+async def stalled(own: Own, answered: bytes) -> AsyncIterator[tuple[RawClient, ClientConnection]]:
+    """Run an upload of which the server reads no more, having sent so much of its answer."""
+    over = asyncio.Event()
+
+    async def stall(_request: Request, connection: Connection) -> None:
+        connection.write(answered)
+        await over.wait()
+        await connection.reader.readexactly(1 << 30)  # until the monitor ends it
+
+    own.server.head_handler = stall
+    async with RawClient(own.port) as client:
+        client.send(LONG)
+        await until(lambda: any(each._reading_paused for each in own.connections))
+        (connection,) = own.connections
+        try:
+            yield client, connection
+        finally:
+            over.set()
+    await until(lambda: bool(own.server.disconnects))
+
+
+async def sweep_until_given_up(connection: ClientConnection) -> None:
+    """Look at a connection again and again, always a little more than the longest wait later."""
+    now_s = time.perf_counter()
+    connection.sweep(now_s + UNTAKEN_SECONDS - 10)
+    assert connection._exchange is not None
+    for number in itertools.count(1):
+        connection.sweep(now_s + number * (UNTAKEN_SECONDS + 1))
+        if connection._exchange is None:
+            return
+        await asyncio.sleep(0)  # the kernel may have taken some meanwhile
+
+
+async def test_an_upload_that_the_server_stops_reading(own: Own) -> None:
+    """A server that takes no more of a request is let go, and the client is told."""
+    async with stalled(own, b"") as (client, connection):
+        await sweep_until_given_up(connection)
+        assert (await client.read_answer()).status == 504
+    assert own.proxy.state.counts.unreachable == 1
+
+
+async def test_an_upload_that_stalls_within_the_answer(own: Own) -> None:
+    """The client's connection is reset, so that it takes nothing for a whole answer."""
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    async with stalled(own, begun) as (client, connection):
+        await client.reader.readuntil(b"abc\r\n")
+        await sweep_until_given_up(connection)
+        with pytest.raises(ConnectionResetError):
+            await client.read_end()
+    assert own.proxy.state.counts.upstream_cut == 1
+
+
+async def test_an_upload_that_stalls_after_the_answer(own: Own) -> None:
+    """A client that has its answer and still sends has its connection ended; nothing has failed."""
+    async with stalled(own, answer(b"early")) as (client, connection):
+        assert (await client.read_answer()).body == b"early"
+        await sweep_until_given_up(connection)
+        assert await client.read_end() == b""
+    counts = own.proxy.state.counts
+    assert (counts.unreachable, counts.upstream_cut, counts.client_gone) == (0, 0, 0)
+
+
+async def test_a_client_that_resets_a_stalled_upload(own: Own) -> None:
+    """It is noticed though nothing is read from it, and the server's connection ends."""
+    async with stalled(own, b"") as (client, _):
+        own_socket = client.writer.get_extra_info("socket")
+        own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.writer.transport.abort()
+
+        def is_noticed() -> bool:
+            for connection in own.connections:
+                connection.sweep(time.perf_counter())
+            return own.proxy.state.counts.client_gone == 1
+
+        await until(is_noticed)
+
+
+async def test_a_server_that_takes_a_little(own: Own) -> None:
+    """As long as it takes something now and then it is not given up."""
+    ours, theirs = socket.socketpair()
+    async with RawClient(own.port) as client:
+        assert (await client.ask(get())).status == 200
+        upstream = Upstream(own.connections[0]._relay, Target("", 0))
+        await asyncio.get_running_loop().create_connection(
+            lambda: cast("asyncio.Protocol", upstream), sock=ours
+        )
+        transport = upstream._transport
+        assert transport is not None
+        upstream.write(bytes(4 * 1024 * 1024))
+        before, now_s = transport.get_write_buffer_size(), time.perf_counter()
+        assert not upstream.is_stalled(now_s)
+        theirs.recv(before)
+        await until(lambda: transport.get_write_buffer_size() < before)
+        assert not upstream.is_stalled(now_s + UNTAKEN_SECONDS + 1)
+        assert not upstream.is_stalled(now_s + 2 * UNTAKEN_SECONDS)
+        assert upstream.is_stalled(now_s + 2 * UNTAKEN_SECONDS + 2)
+        upstream.close()
+        theirs.close()
+
+
+async def test_a_full_connection_is_not_kept(own: Own) -> None:
+    """What a server has left unread of a request that it answered keeps its client from no other."""
+    async with RawClient(own.port) as client:
+        assert (await client.ask(infer())).status == 200
+        relay = own.connections[0]._relay
+        assert relay._upstream is not None
+        relay._upstream._idle_since_s -= MAX_IDLE_SECONDS
+        relay.upstream_full()
+        await own.sweep_after(0)
+        assert (await client.ask(infer())).status == 200
+    assert own.server.connections == 2
+
+
+async def test_a_pause_of_the_server_is_none_of_the_client(own: Own) -> None:
+    """A client that was not read from for long is not blamed for what it could not send."""
+    async with RawClient(own.port) as client:
+        client.send(infer(b"x" * 100)[:-50])
+        await until(lambda: bool(own.server.requests))
+        (connection,) = own.connections
+        connection._relay.upstream_full()
+        connection._last_read_s -= 2 * BODY_SECONDS
+        connection._relay.upstream_drained()
+        connection.sweep(time.perf_counter())
+        client.send(b"x" * 50)
+        assert (await client.read_answer()).status == 200
 
 
 async def test_a_connection_at_rest(own: Own) -> None:

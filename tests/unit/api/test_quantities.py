@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelward.api.quantities import (
+    SIZE_PATTERN,
     format_decimal,
     format_duration,
     format_percentage,
+    format_size,
     parse_decimal,
     parse_duration,
     parse_percentage,
+    parse_size,
 )
 
 
@@ -38,6 +41,21 @@ def test_what_is_no_duration_is_refused_with_advice(text: object) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("64Mi", 64 << 20), ("1Ki", 1024), ("2Gi", 2 << 30), ("1500", 1500)]
+)
+def test_sizes_are_read(text: str, value: int) -> None:
+    """A size must mean what a quantity of Kubernetes does."""
+    assert parse_size(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "0", "0Mi", "-1", "1.5Gi", "64M", "64mi", "Mi", "1" * 13, 0, -1, 1.5])
+def test_what_is_no_size_is_refused_with_advice(text: object) -> None:
+    """The message must say how to write one."""
+    with pytest.raises(ValueError, match="not a size: write a whole number with Ki, Mi or Gi, such as 64Mi"):
+        parse_size(text)
+
+
 @pytest.mark.parametrize("text", ["99", "101%", "-1%", "99,5%", "%", "1e1%", 0.99])
 def test_what_is_no_percentage_is_refused_with_advice(text: object) -> None:
     """The message must say how to write one."""
@@ -59,6 +77,13 @@ def test_a_duration_reads_back(milliseconds: int) -> None:
     assert parse_duration(format_duration(value)) == value
 
 
+@given(st.from_regex(SIZE_PATTERN, fullmatch=True))
+def test_a_size_reads_back(text: str) -> None:
+    """Whatever may be written, what is stored of it must be read as the same size."""
+    value = parse_size(text)
+    assert parse_size(format_size(value)) == value
+
+
 @given(st.decimals(min_value=0, max_value=100, places=6, allow_nan=False))
 def test_a_percentage_reads_back(percent: Decimal) -> None:
     """What is written must be read as the same share."""
@@ -76,3 +101,4 @@ def test_values_of_the_program_are_taken_as_they_are() -> None:
     assert parse_duration(timedelta(seconds=1)) == timedelta(seconds=1)
     assert parse_percentage(Decimal("0.5")) == Decimal("0.5")
     assert parse_decimal(Decimal("0.5")) == Decimal("0.5")
+    assert parse_size(1024) == 1024

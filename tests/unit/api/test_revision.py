@@ -19,6 +19,7 @@ def _name(manifest: Manifest) -> str:
         {"spec": {"model": {"storageSecretName": "store"}}},
         {"spec": {"server": {"port": 8081}}},
         {"spec": {"server": {"protocol": "http"}}},
+        {"spec": {"server": {"maxRequestBodySize": "64Mi"}}},
         {"spec": {"server": {"template": {"spec": {"containers": [{"name": "model", "image": "other"}]}}}}},
         {"spec": {"server": {"template": {"metadata": {"labels": {"team": "power"}}}}}},
     ],

@@ -124,6 +124,25 @@ def test_ambiguous_requests_are_refused(raw: bytes) -> None:
         parse_request(raw)
 
 
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        (b"/v2/models/m/infer?x=1", b"/v2/models/m/infer?x=1"),
+        (b"http://host:80/v2/models/m/infer?x=http://a/b", b"/v2/models/m/infer?x=http://a/b"),
+        (b"HTTPS://host/v2", b"/v2"),
+        (b"http://host", b"/"),
+        (b"http://host?x=1", b"/?x=1"),
+        (b"//host/v2", b"//host/v2"),
+        (b"*", b"*"),
+    ],
+)
+def test_targets_are_read_in_origin_form(written: bytes, target: bytes) -> None:
+    """What a request asks for is its target's path and query, and its bytes stay as they are."""
+    raw = b"OPTIONS " + written + b" HTTP/1.1\r\nHost: host\r\n\r\n"
+    head = parse_request(raw)
+    assert (head.target, head.raw) == (target, raw)
+
+
 def test_rewrite_keeps_all_other_bytes() -> None:
     """Only the named lines go, only the given ones come."""
     raw = b"GET / HTTP/1.1\r\nhost:x\r\nCONNECTION: a\r\nX-Odd:  y \r\n\r\n"

@@ -53,6 +53,15 @@ def test_the_monitor_reads_what_is_rendered() -> None:
     assert config.telemetry.sample_ratio == 0.5
 
 
+def test_the_monitor_is_told_how_long_a_body_may_be() -> None:
+    """In bytes, and without a limit not at all."""
+    limited = {**cases.FULL["server"], "maxRequestBodySize": "64Mi"}
+    files = data_of(Placement("shop-a", 1), server=limited)
+    server = MonitorConfig.model_validate_json(files[names.FILE_MONITOR_CONFIG]).server
+    assert server.max_request_body_bytes == 64 * 1024 * 1024
+    assert "max_request_body" not in data_of(Placement("shop-a", 1))[names.FILE_MONITOR_CONFIG]
+
+
 def test_a_withdrawn_revision_is_told_where_its_requests_go() -> None:
     """Forwarding goes to the other revision's own Service."""
     files = data_of(Placement("shop-b", 1, MonitorMode.WITHDRAW, "shop-a"))

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from hyperframe.frame import GoAwayFrame
 
 from modelward.api.monitorconfig import TrafficMode
-from modelward.monitor.client import IDLE_SECONDS, MAX_AGE_JITTER, UNREAD_SECONDS
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import HEADER_FORWARDED, Port
 from modelward.monitor.grpc.calls import Calls
 from modelward.monitor.grpc.server import ServerConnection
 from modelward.monitor.grpc.watch import Watch
 from modelward.monitor.relay import CONNECT_SECONDS, FORWARD_CONNECT_SECONDS, MAX_UNSENT_BYTES
+from modelward.monitor.timeouts import IDLE_SECONDS, MAX_AGE_JITTER, UNREAD_SECONDS
 from modelward.monitor.traffic import Target
 
 if TYPE_CHECKING:
