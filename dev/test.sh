@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
-# Those on the cluster and those on API servers mostly wait. The others, one part after another, give way to them, and
-# those on API servers to the cluster.
+# Those on the cluster and those on API servers mostly wait; the latter give way to the cluster, the others, one part
+# after another, to both. The monitor's do not: some of theirs say in fractions of a second what is late.
 # Programs are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however
 # the tests end.
 set -euo pipefail
@@ -82,9 +82,9 @@ if [[ ${#on_cluster[@]} -gt 0 ]]; then
 fi
 [[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 none \
     "${tests[@]}" --numprocesses=3 --maxschedchunk=1 "${on_api_server[@]}"
-[[ $# -gt 0 ]] || begin check behind 10 none make --no-print-directory check verify
-[[ $# -gt 0 ]] || begin compiled behind 10 check make --no-print-directory test-compiled
-[[ ${#others[@]} -eq 0 ]] || begin others behind 10 compiled \
+[[ $# -gt 0 ]] || begin compiled behind 0 none make --no-print-directory test-compiled
+[[ $# -gt 0 ]] || begin check behind 10 compiled make --no-print-directory check verify
+[[ ${#others[@]} -eq 0 ]] || begin others behind 10 check \
     "${tests[@]}" --numprocesses=4 --dist=loadfile "${others[@]}"
-show check compiled others apiserver cluster
+show compiled check others apiserver cluster
 [[ -z "$failed" ]]

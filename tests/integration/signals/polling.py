@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from modelward.evidence.counts import Count, StorageSplit
@@ -28,12 +29,11 @@ async def poller_of(endpoint: Endpoint) -> AsyncIterator[CountsPoller]:
 async def poll(
     poller: CountsPoller, key: Key, after: int, until: int, configs: Mapping[str, str] | None = None
 ) -> Polled:
-    """Poll one deployment's blocks in (after, until] at once."""
+    """Poll one deployment's blocks in (after, until] at once; many blocks come in several answers."""
     found: list[Polled] = []
     subject = Subject(key, configs or {"latency": CONFIG}, after)
     await poller.poll([subject], until, lambda polled: found.append(polled[key]))
-    (polled,) = found
-    return polled
+    return replace(found[-1], blocks=tuple(block for polled in found for block in polled.blocks))
 
 
 async def poll_one_by_one(poller: CountsPoller, key: Key, after: int, until: int) -> list[TimedBlock]:
