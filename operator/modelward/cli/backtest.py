@@ -14,7 +14,7 @@ from modelward.api.quantities import parse_decimal, parse_duration
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.cli.backtest_report import data, report
 from modelward.cli.bins import read_windows
-from modelward.cli.evidence_plot import draw
+from modelward.cli.evidence_plot import check_name, draw
 from modelward.cli.failure import CommandError
 from modelward.cli.history import parse_time, read_csv
 from modelward.cli.inputs import Inputs
@@ -71,6 +71,8 @@ def backtest(  # noqa: PLR0913 - one parameter for each option
     """Replay the past through the operator's own evidence and decisions."""
     if (csv is None) == (prometheus is None):
         raise CommandError("give either --csv FILE or --prometheus URL.")
+    if plot is not None:
+        check_name(plot)
     spec = read_policy(policy)
     if csv is not None:
         if deployment or begin or end:

@@ -23,14 +23,22 @@ _DECIDED: Final = {
 _SUFFIXES: Final = (".svg", ".png")
 
 
+def check_name(path: Path) -> None:
+    """Refuse, before anything is replayed, the name of a file that `draw` cannot write.
+
+    Raises:
+        CommandError: it has another ending.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise CommandError(f"--plot {path}: write a file name that ends in {' or '.join(_SUFFIXES)}")
+
+
 def draw(evidence: Lines, drift: Lines, entries: Sequence[Entry], path: Path) -> None:
     """Write a plot: shares of what a verdict takes, dashed lines where something was decided.
 
     Raises:
-        CommandError: matplotlib is missing, the file's name has another ending, or it cannot be written.
+        CommandError: matplotlib is missing, or the file cannot be written.
     """
-    if path.suffix not in _SUFFIXES:
-        raise CommandError(f"--plot {path}: write a file name that ends in {' or '.join(_SUFFIXES)}")
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only this needs it
     except ImportError as error:

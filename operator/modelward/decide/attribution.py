@@ -126,7 +126,7 @@ TABLE: Final = (
     ),
     Attribution(
         "BreachedAlone",
-        "Is it breached while the other is good in the same blocks, also with the storage it shares?",
+        "Is it breached while the other is not, as far as is known, also with the storage it shares?",
         lambda signs: bool(signs.unexplained_alone),
         Cause.MODEL,
         in_rollout=Action.GO_BACK,

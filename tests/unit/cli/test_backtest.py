@@ -323,9 +323,11 @@ def test_options_that_make_no_sense_are_refused(options: list[str], message: str
     assert message in str(result.exception)
 
 
-def test_a_plot_has_a_name_that_says_its_kind(story: Path, policy: Path) -> None:
-    """Another ending is refused."""
-    options = ["--csv", str(story), "--policy", str(policy), "--plot", "evidence.doc"]
+def test_a_plot_has_a_name_that_says_its_kind(tmp_path: Path, policy: Path) -> None:
+    """Another ending is refused, before a history is read that may take long."""
+    unread = tmp_path / "unread.csv"
+    unread.write_text("no history")
+    options = ["--csv", str(unread), "--policy", str(policy), "--plot", "evidence.doc"]
     result = CliRunner().invoke(app, ["backtest", *options])
     assert "ends in .svg or .png" in str(result.exception)
 
