@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -74,7 +75,13 @@ def serving(model: Model) -> Iterator[str]:
         raise ImportError(f"{EXAMPLE / 'serve.py'} is no module of Python")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    server = module.server(model, 0, "model")
+    with running(module.server(model, 0, "model")) as address:
+        yield address
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Let a server on loopback answer; yield its address."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
