@@ -52,7 +52,7 @@ properties: setup ## the properties in tests/unit, on ten times as many examples
 
 .PHONY: test-compiled
 test-compiled: setup ## the monitor's tests on its compiled modules, as its image has them
-	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile tests/unit/monitor tests/integration/monitor
+	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(OPTIONS) tests/unit/monitor tests/integration/monitor
 
 .PHONY: e2e
 e2e: setup ## tests on a real cluster only

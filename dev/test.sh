@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs lint, types and every test, or the tests of the paths given, in parts; each part's output is shown in one piece.
 # Those on the cluster and those on API servers mostly wait; the latter give way to the cluster, the others, one part
-# after another, to both. The monitor's do not: some of theirs say in fractions of a second what is late.
+# after another, to both. Those that say in seconds what is late do not. What fails beside everything else is tried once
+# more alone, and shown.
 # Programs are built first, so that no test's time is spent on that; a cluster that was brought up goes again, however
 # the tests end.
 set -euo pipefail
@@ -9,8 +10,7 @@ cd "$(dirname "$0")/.."
 
 cluster() { .venv/bin/python -m dev.cluster "$@"; }
 
-declare -A process=()
-failed=""
+declare -A process=() failed=()
 
 # begin PART COMMAND... - in the background.
 begin() {
@@ -38,8 +38,21 @@ show() {
         printf '\n%s\n' "tests: $part"
         tail --lines=+1 --follow --pid="${process[$part]}" "$outputs/$part" &
         wait $!
-        wait "${process[$part]}" || failed=yes
+        wait "${process[$part]}" || failed[$part]=yes
     done
+}
+
+# cache PART - the option of pytest by which it remembers what failed, apart from the other parts.
+cache() { echo "--override-ini=cache_dir=$outputs/$1.cache"; }
+
+# again PART COMMAND... - with the tests that failed, if they are few: two processors cannot do everything at once in time.
+again() {
+    local part="$1" known="$outputs/$1.cache/v/cache/lastfailed"
+    [[ -v failed[$part] && -e "$known" ]] || return 0
+    [[ "$(grep --count '": true' "$known")" -le 5 ]] || return 0
+    unset "failed[$part]"
+    begin "$part, once more alone" "${@:2}"
+    show "$part, once more alone"
 }
 
 leave_nothing() {
@@ -64,7 +77,8 @@ for path in "${@:-tests}"; do
 done
 
 # The monitor is tried as its image has it, compiled; its unit tests try the source as well.
-[[ $# -gt 0 ]] || others+=(--ignore=tests/integration/monitor)
+timed=(tests/integration/{dashboard,signals,storage,tracing})
+[[ $# -gt 0 ]] || others+=(--ignore=tests/integration/monitor "${timed[@]/#/--ignore=}")
 
 colour=no
 [[ ! -t 1 ]] || colour=yes
@@ -78,13 +92,22 @@ cluster programs >/dev/null
 if [[ ${#on_cluster[@]} -gt 0 ]]; then
     cluster images operator monitor >/dev/null 2>&1 & # the tests wait for the cluster meanwhile
     files=$(find "${on_cluster[@]%%::*}" -name 'test_*.py' | wc -l)
-    begin cluster "${tests[@]}" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
+    begin cluster "${tests[@]}" "$(cache cluster)" --numprocesses="$files" --dist=loadfile "${on_cluster[@]}"
 fi
 [[ ${#on_api_server[@]} -eq 0 ]] || begin apiserver behind 5 none \
-    "${tests[@]}" --numprocesses=3 --maxschedchunk=1 "${on_api_server[@]}"
-[[ $# -gt 0 ]] || begin compiled behind 0 none make --no-print-directory test-compiled
-[[ $# -gt 0 ]] || begin check behind 10 compiled make --no-print-directory check verify
+    "${tests[@]}" "$(cache apiserver)" --numprocesses=3 --maxschedchunk=1 "${on_api_server[@]}"
+if [[ $# -eq 0 ]]; then
+    begin compiled make --no-print-directory test-compiled OPTIONS="$(cache compiled)"
+    begin timed "${tests[@]}" "$(cache timed)" --numprocesses=2 --dist=loadfile "${timed[@]}"
+    begin check behind 10 compiled make --no-print-directory check verify
+fi
 [[ ${#others[@]} -eq 0 ]] || begin others behind 10 check \
-    "${tests[@]}" --numprocesses=4 --dist=loadfile "${others[@]}"
-show compiled check others apiserver cluster
-[[ -z "$failed" ]]
+    "${tests[@]}" "$(cache others)" --numprocesses=4 --dist=loadfile "${others[@]}"
+show compiled timed check others apiserver cluster
+alone=(--last-failed --last-failed-no-failures=none)
+again compiled make --no-print-directory test-compiled OPTIONS="$(cache compiled) ${alone[*]}"
+again timed "${tests[@]}" "$(cache timed)" "${alone[@]}" "${timed[@]}"
+again others "${tests[@]}" "$(cache others)" "${alone[@]}" "${others[@]}"
+again apiserver "${tests[@]}" "$(cache apiserver)" "${alone[@]}" "${on_api_server[@]}"
+again cluster "${tests[@]}" "$(cache cluster)" "${alone[@]}" "${on_cluster[@]}"
+[[ ${#failed[@]} -eq 0 ]]

@@ -14,7 +14,7 @@ from tests.modeldeployments import Manifest, changed
 
 pytestmark = pytest.mark.apiserver
 
-LIMIT_SECONDS = 90
+LIMIT_SECONDS = 240
 GROUP = "older.modelward.dev"
 """A group of the test's own, so that other tests keep the definition they have."""
 OLD = changed(

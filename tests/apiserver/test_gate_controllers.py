@@ -14,7 +14,7 @@ from tests.apiserver.people import install
 
 pytestmark = pytest.mark.apiserver
 
-LIMIT_SECONDS: Final = 90
+LIMIT_SECONDS: Final = 240
 CONTROLLERS: Final = "job-controller,replicaset-controller,garbage-collector-controller"
 LABELS: Final = {names.LABEL_GATE: "calm"}
 SPEC: Final = {"containers": [{"name": "gate", "image": "gates:1"}]}
