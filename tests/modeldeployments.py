@@ -428,6 +428,11 @@ AGAINST_A_RULE: Final = (
         "a slow store is no fault of the model: write onBreach: Hold or onBreach: Alert",
     ),
     Wrong(
+        "a store that is watched after a promotion only",
+        _store(scope="AfterPromotion"),
+        "the store is watched whatever is tried or serves: leave out scope",
+    ),
+    Wrong(
         "two limits for the store",
         _store({**_STORAGE, "name": "store-too"}),
         "events are marked slow by one limit: write one storage objective",

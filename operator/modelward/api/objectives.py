@@ -356,6 +356,11 @@ class Objective(APIType):
             lambda objective: objective.storage is None or objective.versus_stable == VersusStable(),
         ),
         Rule(
+            "!has(self.storage) || self.scope == 'Always'",
+            "the store is watched whatever is tried or serves: leave out scope",
+            lambda objective: objective.storage is None or objective.scope is Scope.ALWAYS,
+        ),
+        Rule(
             "!has(self.query) || self.scope == 'AfterPromotion' || "
             r"self.query.total.matches(r'\$revision\b')",
             "without $revision a query cannot tell a candidate from what serves: "
