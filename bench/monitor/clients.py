@@ -12,7 +12,8 @@ from bench.monitor.payloads import STREAM_PATH, request
 
 _READ_BYTES: Final = 256 * 1024
 _HEAD_END: Final = b"\r\n\r\n"
-_LAST_CHUNK: Final = b"0\r\n\r\n"
+_END: Final = b"\n\n\r\n0\r\n\r\n"
+"""Of the last event and the chunk of nothing behind it; a head may end in 0 as well, such as a receipt's."""
 _EVENT: Final = re.compile(rb"data: (\d+)\n")
 _LIMIT_SECONDS: Final = 30.0
 
@@ -51,11 +52,12 @@ class Connection:
         """Microseconds that each event of one stream was on its way."""
         self._socket.sendall(request(b"{}", STREAM_PATH))
         delays: list[float] = []
-        data = b""
-        while not data.endswith(_LAST_CHUNK):
+        end = b""
+        while end != _END:
             data = self._receive()
             now_ns = time.monotonic_ns()
             delays += [(now_ns - int(sent)) / 1000 for sent in _EVENT.findall(data)]
+            end = (end + data)[-len(_END) :]
         return delays
 
     def _receive(self) -> bytes:
