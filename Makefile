@@ -44,7 +44,7 @@ test: setup ## everything: lint, types, generated files and all tests, on real p
 test-fast: setup ## unit tests, properties and golden files only
 	@# Before the tests, not in one, which would end at its time limit.
 	$(PYTHON) -m dev.cluster programs helm promtool >/dev/null
-	$(PYTHON) -m pytest --numprocesses=2 --dist=loadfile tests/unit tests/golden
+	$(PYTHON) -m pytest --numprocesses=2 --dist=worksteal tests/unit tests/golden
 
 .PHONY: properties
 properties: setup ## the properties in tests/unit, on ten times as many examples

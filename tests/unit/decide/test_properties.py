@@ -607,4 +607,8 @@ class Deployment(RuleBasedStateMachine):
 
 
 TestDeployment = Deployment.TestCase
-TestDeployment.settings = settings(stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+TestDeployment.settings = settings(
+    max_examples=settings().max_examples // 3,  # each is a life
+    stateful_step_count=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
