@@ -111,14 +111,15 @@ class Retries:
         except ApiError as error:
             failures = before.failures + 1 if before else 1
             again_in = min(LONGEST_RETRY, FIRST_RETRY * (1 << min(failures - 1, 30)))
-            again_at = self._seconds() + again_in.total_seconds()
-            self._standing.setdefault(key, {})[place] = _Refused(asked, error, failures, again_at)
             # Somebody else has written meanwhile; the watch brings it, and that is nothing to report.
             level = (
                 logging.DEBUG if error.status == CONFLICT and error.reason == "Conflict" else logging.WARNING
             )
             about = {"deployment": str(key), "again_in_seconds": again_in.total_seconds()}
             log.log(level, "not taken: %s %s: %s", kind.name, name, error, extra=about)
+            # From here on, so that what the log says has passed before it is sent again.
+            again_at = self._seconds() + again_in.total_seconds()
+            self._standing.setdefault(key, {})[place] = _Refused(asked, error, failures, again_at)
             raise RefusedError(error, again_in) from error
         self._standing.get(key, {}).pop(place, None)
 

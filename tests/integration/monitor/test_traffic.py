@@ -35,7 +35,7 @@ def named(name: bytes) -> Callable[[Request, Connection], "asyncio.Future[None]"
     async def reply(_request: Request, connection: Connection) -> None:
         connection.write(answer(name, "200 OK", "Connection: keep-alive", "Keep-Alive: timeout=5"))
 
-    return reply  # type: ignore[return-value]
+    return reply  # type: ignore[return-value]  # its type is told by what takes it
 
 
 @pytest.fixture
@@ -182,10 +182,10 @@ async def test_withdrawal_under_load_loses_nothing(
             await until(lambda: len(statuses) % 7 == 6, "some answers")
             count = len(stable.requests)
             await monitor.put_traffic(withdraw(stable.port, generation))
-            await until(lambda count=count: len(stable.requests) > count + 50, "stable answers")  # type: ignore[misc]
+            await until(lambda count=count: len(stable.requests) > count + 50, "stable answers")  # type: ignore[misc]  # a default
             count = len(server.requests)
             await monitor.put_traffic({"mode": "Serve", "generation": generation + 1})
-            await until(lambda count=count: len(server.requests) > count + 50, "own answers")  # type: ignore[misc]
+            await until(lambda count=count: len(server.requests) > count + 50, "own answers")  # type: ignore[misc]  # a default
         stop.set()
     assert set(statuses) == {200}
 
