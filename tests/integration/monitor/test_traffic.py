@@ -13,6 +13,7 @@ from modelward.conventions import METRIC_FORWARDED, METRIC_REQUESTS
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import (
     Connection,
+    Handler,
     ModelServer,
     Request,
     answer,
@@ -29,13 +30,19 @@ def withdraw(port: int, generation: int = 2) -> dict[str, object]:
     return {"mode": "Withdraw", "generation": generation, "forward_to": f"http://127.0.0.1:{port}"}
 
 
-def named(name: bytes) -> Callable[[Request, Connection], "asyncio.Future[None]"]:
+def named(name: bytes) -> Handler:
     """A handler that says which server answers."""
 
     async def reply(_request: Request, connection: Connection) -> None:
         connection.write(answer(name, "200 OK", "Connection: keep-alive", "Keep-Alive: timeout=5"))
 
-    return reply  # type: ignore[return-value]  # its type is told by what takes it
+    return reply
+
+
+def asked_more(server: ModelServer) -> Callable[[], bool]:
+    """Return the condition that a server was asked more than fifty times from now on."""
+    count = len(server.requests)
+    return lambda: len(server.requests) > count + 50
 
 
 @pytest.fixture
@@ -180,12 +187,12 @@ async def test_withdrawal_under_load_loses_nothing(
             group.create_task(client(session))
         for generation in range(2, 8, 2):
             await until(lambda: len(statuses) % 7 == 6, "some answers")
-            count = len(stable.requests)
+            stable_answers = asked_more(stable)
             await monitor.put_traffic(withdraw(stable.port, generation))
-            await until(lambda count=count: len(stable.requests) > count + 50, "stable answers")  # type: ignore[misc]  # a default
-            count = len(server.requests)
+            await until(stable_answers, "stable answers")
+            own_answers = asked_more(server)
             await monitor.put_traffic({"mode": "Serve", "generation": generation + 1})
-            await until(lambda count=count: len(server.requests) > count + 50, "own answers")  # type: ignore[misc]  # a default
+            await until(own_answers, "own answers")
         stop.set()
     assert set(statuses) == {200}
 
