@@ -38,11 +38,14 @@ async def watch(
     scope: Scope,
     cache: Cache,
     wake: Callable[[Key], None],
+    listed: Callable[[Kind], None],
     *,
     stop: asyncio.Event,
     started: asyncio.Event,
 ) -> None:
     """Keep the cache up to date until `stop` is set; `started` is set once kopf has set itself up.
+
+    `listed` is called with a kind for each object of it that comes by a list instead of the watch after it.
 
     Raises:
         Exception: a watch failed for good, for instance because a kind is no longer served.
@@ -51,7 +54,9 @@ async def watch(
     settings = _settings()
     kopf.on.login(registry=registry)(_login(scope.api))
     for kind in scope.kinds:
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_feed(kind, cache, wake))
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(
+            _feed(kind, cache, wake, listed)
+        )
         if kind.selector:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
     await kopf.operator(
@@ -78,9 +83,13 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _feed(kind: Kind, cache: Cache, wake: Callable[[Key], None]) -> Callable[..., Any]:
+def _feed(
+    kind: Kind, cache: Cache, wake: Callable[[Key], None], listed: Callable[[Kind], None]
+) -> Callable[..., Any]:
     async def feed(event: kopf.RawEvent, **_: object) -> None:
         seen: Any = event["object"]
+        if event["type"] is None:
+            listed(kind)
         if event["type"] == "DELETED":
             metadata = seen["metadata"]
             version = int(metadata["resourceVersion"])

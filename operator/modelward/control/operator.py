@@ -119,6 +119,7 @@ class Operator:
                     handlers.Scope(self._api, watched, self._settings.namespaces),
                     self._cache,
                     self._queue.add,
+                    self._lists.listed_by_watch,
                     stop=stop_kopf,
                     started=kopf_started,
                 )

@@ -48,3 +48,19 @@ def test_a_kind_that_came_or_went_ends_the_watching(
     lists = Lists(Served(*served), Cache(), ())  # type: ignore[arg-type] # no API server is needed here
     with pytest.raises(KindsChangedError, match=OPTIONAL[1].plural):
         asyncio.run(asyncio.wait_for(lists.repeat(watched, 0, wake), 10))
+
+
+def test_what_a_watch_listed_is_listed_again() -> None:
+    """Long before the next repetition, and only that: nothing told of what went away before its list."""
+    server = Served(*REQUIRED)
+    lists = Lists(server, Cache(), ())  # type: ignore[arg-type] # as above
+
+    async def repeat_until_listed() -> None:
+        repeating = asyncio.create_task(lists.repeat(REQUIRED, 3600, wake))
+        lists.listed_by_watch(REQUIRED[1])
+        while not server.listed:  # noqa: ASYNC110 - the double has nothing to wait for
+            await asyncio.sleep(0.01)
+        repeating.cancel()
+
+    asyncio.run(asyncio.wait_for(repeat_until_listed(), 10))
+    assert server.listed == [REQUIRED[1]]
