@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from bench.simulate.judges import Judge
 from bench.simulate.rivals import Tolerance
 from bench.simulate.streams import BLOCK_SECONDS, Source
+from modelward.evidence.sharing import blocks_to_false_alarm
 
 Z_95: Final = 1.645
 """One-sided normal quantile at 95%."""
+
+ONCE_A_YEAR: Final = blocks_to_false_alarm(1, BLOCK_SECONDS, detectors=1)
+OFTEN: Final = blocks_to_false_alarm(5_000, BLOCK_SECONDS, detectors=1)
+"""Blocks to a false alarm at a yearly rate at which alarms can be waited for."""
+RATE_HORIZON: Final = 20_000
+"""Blocks of a run that waits for them."""
 
 _Seconds: TypeAlias = NDArray[np.float64]
 

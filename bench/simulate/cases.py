@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from bench.simulate.case import Case, Figure, Part, Runs
+from bench.simulate.case import OFTEN, ONCE_A_YEAR, RATE_HORIZON, Case, Figure, Part, Runs
+from bench.simulate.holdback import holdback_cases
 from bench.simulate.judges import AgainstStable, AgainstTarget, NotWorse
 from bench.simulate.rivals import Tolerance
 from bench.simulate.storage import storage_cases
@@ -24,14 +25,10 @@ from bench.simulate.streams import (
     steady,
 )
 from modelward.evidence.not_worse import NotWorsePolicy
-from modelward.evidence.sharing import blocks_to_false_alarm
 from modelward.evidence.target import TargetPolicy
 from modelward.evidence.versus import VersusPolicy
 
 ALLOWED: Final = 0.01
-ONCE_A_YEAR: Final = blocks_to_false_alarm(1, 5, detectors=1)
-OFTEN: Final = blocks_to_false_alarm(5_000, 5, detectors=1)
-"""A yearly rate at which alarms can be waited for."""
 TARGET: Final = AgainstTarget(TargetPolicy(ALLOWED, ONCE_A_YEAR))
 RARE: Final = AgainstStable(VersusPolicy(max_ratio=1.5, alpha=0.01))
 """For objectives whose failures are rare."""
@@ -48,7 +45,6 @@ SIZED: Final = Arm(25, concentration=4)
 """Labels whose errors count by their size."""
 LEAD: Final = 100
 """Healthy blocks (0.5% bad) before a change."""
-RATE_HORIZON: Final = 20_000
 NULL_RUNS: Final = Runs(300, 12)
 MEDIAN_RUNS: Final = Runs(400, 60)
 
@@ -233,7 +229,8 @@ def _not_worse() -> Iterator[Case]:
 
 
 CASES: Final[Mapping[str, Case]] = {
-    case.name: case for case in chain(_targets(), _nulls(), _rejections(), _not_worse(), storage_cases())
+    case.name: case
+    for case in chain(_targets(), _nulls(), _rejections(), holdback_cases(), _not_worse(), storage_cases())
 }
 """The table's rows by name, in order."""
 

@@ -8,12 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from bench.simulate.case import Case, Figure, Part, Runs
+from bench.simulate.case import ONCE_A_YEAR, Case, Figure, Part, Runs
 from bench.simulate.streams import BLOCK_SECONDS, Arm, Events, Stream
 from modelward.evidence import storage
 from modelward.evidence.baseline import kept_per_block
 from modelward.evidence.counts import Count, StorageSplit
-from modelward.evidence.sharing import blocks_to_false_alarm
 from modelward.evidence.target import TargetPolicy
 from modelward.evidence.watch import Watch
 
@@ -25,7 +24,6 @@ SPELL: Final = 6
 WRONGLY_FAST: Final = 1 / 3
 """Of the events of a spell's first block: the monitor has not noticed yet."""
 _KEEP: Final = kept_per_block(BLOCK_SECONDS)
-_ONCE_A_YEAR: Final = blocks_to_false_alarm(1, BLOCK_SECONDS, detectors=1)
 
 
 class Pattern(Enum):
@@ -123,7 +121,7 @@ def storage_cases() -> Iterator[Case]:
 
 
 def _case(name: str, source: SlowStorage, figure: Figure, limit: float) -> Case:
-    judge = Explained(TargetPolicy(source.allowed_bad, _ONCE_A_YEAR))
+    judge = Explained(TargetPolicy(source.allowed_bad, ONCE_A_YEAR))
     runs = Runs(300, 15) if figure is Figure.MEDIAN else Runs(500, 15)
     onset = LEAD if figure is Figure.MEDIAN else 0
     return Case(Part.STORAGE, name, source, judge, figure, limit, runs, onset_block=onset)

@@ -284,8 +284,10 @@ class EvidenceRecord(_Recorded):
     """Bad events, "of" all."""
     against_target: str
     """Evidence against the target."""
+    compared_with: str = ""
+    """The revision that it was compared with; empty if there was none, or it has no rule for that."""
     against_other: str = ""
-    """Evidence that it is worse than the revision compared with; empty if there is none."""
+    """Evidence that it is worse than that one."""
     not_worse: str = ""
     """Evidence that it is no worse than that one; empty if that was not asked."""
     others_bad: str = ""

@@ -48,7 +48,8 @@ def _evidence(line: EvidenceRecord) -> str:
     ]
     if line.against_other:
         parts.append(
-            f"the other {line.others_bad} bad, evidence that it is worse {line.against_other} (log10)"
+            f"{line.compared_with} {line.others_bad} bad, "
+            f"evidence that it is worse {line.against_other} (log10)"
         )
     if line.not_worse:
         parts.append(f"evidence that it is no worse {line.not_worse} (log10)")

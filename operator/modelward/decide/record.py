@@ -51,6 +51,7 @@ def _evidence(found: Assessment) -> EvidenceRecord:
         revision=found.revision,
         bad=_share(found.good, found.total),
         against_target=_level(found.target_log_evidence, found.target_log_threshold),
+        compared_with=found.compared_with if compared else "",
         against_other=_level(found.versus_log_evidence, found.versus_log_threshold) if compared else "",
         not_worse=_level(found.not_worse_log_evidence, found.not_worse_log_threshold)
         if found.not_worse is not None

@@ -17,6 +17,7 @@ class Assessment:
         good, total: events; of the candidate since its step began, else since the watch began.
         target: the verdict against the target.
         target_log_evidence, target_log_threshold: the verdict is Breached from the threshold on.
+        compared_with: the revision that it is held against; empty where there is no comparison.
         versus: Breached if worse than stable, Healthy if shown not to be; None where not compared.
         versus_log_evidence, versus_log_threshold: likewise; where not compared 0 and +inf.
         not_worse: whether the candidate is shown to be not worse; None where not asked.
@@ -41,6 +42,7 @@ class Assessment:
     blocks_with_data: int
     blocks_unknown: int
     last_block_time: int | None
+    compared_with: str = ""
     versus: Verdict | None = None
     versus_log_evidence: float = 0.0
     versus_log_threshold: float = math.inf

@@ -190,6 +190,7 @@ def _assessment(plan: Plan, ledger: Ledger, objective: ObjectivePlan, revision: 
     )
     if plan.comparison is None or plan.comparison.candidate != revision:
         return found
+    found = replace(found, compared_with=plan.comparison.stable)
     return _compared(plan, ledger, objective, found)
 
 

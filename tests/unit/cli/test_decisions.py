@@ -20,6 +20,7 @@ def record(minute: int) -> DecisionRecord:
                 revision="iris-b",
                 bad="100 of 1000",
                 against_target="6.9 of 6.5",
+                compared_with="iris-a",
                 against_other="2.2 of 2.0",
                 not_worse="0.3 of 1.3",
                 others_bad="10 of 1000",
@@ -45,7 +46,7 @@ def test_every_number_is_told() -> None:
     assert "RolledBack iris-b by rule RollBack, cause Model, reason LatencyWorseThanStable." in lines[0]
     assert lines[1] == (
         "- latency of iris-b: 100 of 1000 bad; evidence against the target 6.9 of 6.5 (log10); "
-        "the other 10 of 1000 bad, evidence that it is worse 2.2 of 2.0 (log10); "
+        "iris-a 10 of 1000 bad, evidence that it is worse 2.2 of 2.0 (log10); "
         "evidence that it is no worse 0.3 of 1.3 (log10); "
         "while storage was slow 1 of 10 bad; while it was fast 99 of 990 bad"
     )

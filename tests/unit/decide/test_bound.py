@@ -98,6 +98,7 @@ def longest_status(why: str = WHY) -> ModelDeploymentStatus:
                     revision=REVISIONS[0],
                     bad="1.23456e+09 of 1.23456e+09",
                     against_target="16.1 of 15.2",
+                    compared_with=REVISIONS[1],
                     against_other="16.1 of 15.2",
                     not_worse="16.1 of 15.2",
                     others_bad="1.23456e+09 of 1.23456e+09",

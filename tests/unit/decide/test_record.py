@@ -22,7 +22,7 @@ def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
     """The record names the rule, the cause, and the evidence with what it was compared with."""
     world = probing()
     world.drift = (DriftSignal("psi", 0.25, 0.2), DriftSignal("aaa", 0.1, 0.2))
-    world.see(replace(worse("m-2"), target=Verdict.BREACHED, target_log_evidence=16.0))
+    world.see(replace(worse("m-2"), target=Verdict.BREACHED, target_log_evidence=16.0, compared_with="m-1"))
     world.step()
     record = world.status.last_decision
     assert record is not None
@@ -36,7 +36,7 @@ def test_a_rollback_is_recorded_with_the_numbers_of_both_arms() -> None:
     first = record.evidence[0]
     assert (first.objective, first.revision, first.bad) == ("availability", "m-2", "100 of 1000")
     assert (first.against_target, first.against_other) == ("6.9 of 6.5", "2.2 of 2.0")
-    assert first.others_bad == "10 of 1000"
+    assert (first.compared_with, first.others_bad) == ("m-1", "10 of 1000")
     assert {(line.objective, line.revision) for line in record.evidence} == {
         ("availability", "m-1"),
         ("availability", "m-2"),

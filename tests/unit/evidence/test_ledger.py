@@ -174,8 +174,11 @@ def test_worse_than_stable() -> None:
 
 
 def test_stable_is_not_compared_with_itself() -> None:
-    """Only the candidate has a verdict against stable."""
-    assert found(split_after((HEALTHY, HEALTHY)), SPLIT, "old").versus is None
+    """Only the candidate has a verdict against stable, and says against which revision."""
+    ledger = split_after((HEALTHY, HEALTHY))
+    stable, candidate = (found(ledger, SPLIT, revision) for revision in ("old", "new"))
+    assert (stable.versus, stable.compared_with) == (None, "")
+    assert (candidate.versus, candidate.compared_with) == (Verdict.INCONCLUSIVE, "old")
 
 
 def test_shown_not_to_be_worse() -> None:
