@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.simulate.cases import ALL, CASES, ONCE_A_YEAR
+from bench.simulate.case import ONCE_A_YEAR
+from bench.simulate.cases import ALL, CASES
 from bench.simulate.judges import AgainstTarget
 from bench.simulate.runs import Result, run
 from bench.simulate.streams import HOUR, Alone, shift
