@@ -4,6 +4,7 @@ The webhook's token is left to the user: a rendered file has no place for a secr
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ _VALUES: Final = (
     "serviceMonitor.mode=never",
     "grafanaDashboard.enabled=false",
 )
+_MANAGED_BY_HELM: Final = re.compile(r"^ *app\.kubernetes\.io/managed-by: Helm\n", re.MULTILINE)
+"""Which is not so of what kubectl applies."""
 
 
 def render(*arguments: str) -> str:
@@ -41,9 +44,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.manifests", description=__doc__)
     parser.add_argument("file", choices=["install", "servicemonitor"])
     if parser.parse_args().file == "install":
-        sys.stdout.write(render(*(f"--set={value}" for value in _VALUES)))
+        rendered = render(*(f"--set={value}" for value in _VALUES))
     else:
-        sys.stdout.write(render("--set=serviceMonitor.mode=always", "--show-only", _MONITOR_TEMPLATE))
+        rendered = render("--set=serviceMonitor.mode=always", "--show-only", _MONITOR_TEMPLATE)
+    sys.stdout.write(_MANAGED_BY_HELM.sub("", rendered))
     return 0
 
 
