@@ -16,6 +16,7 @@ from modelward.gates.interpretability import plots
 from modelward.gates.interpretability.dependence import ROWS, along
 from modelward.gates.interpretability.importance import Importance, explained, of_trees, through_endpoint
 from modelward.gates.interpretability.plots import Curves
+from modelward.gates.modelfile import Kind
 from modelward.gates.subject import Subject
 
 _DRAWN: Final = 4
@@ -54,7 +55,9 @@ def _importances(gate: Interpretability, subject: Subject) -> tuple[Importance, 
         return through_endpoint(subject.candidate.model, asked), through_endpoint(stable.model, asked)
     exact = None
     if subject.model.is_given:
-        exact = of_trees(modelfile.load(subject), asked)
+        file = modelfile.read(subject)
+        if file.kind is Kind.JOBLIB:  # no other holds trees
+            exact = of_trees(modelfile.load(subject, file), asked)
     candidate = through_endpoint(subject.candidate.model, asked) if exact is None else exact
     if subject.stable is None or exact is not None:
         return candidate, None

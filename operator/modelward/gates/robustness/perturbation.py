@@ -46,15 +46,18 @@ class Space:
         """Which features have a spread, shape (features,)."""
         return np.asarray(self.spreads > 0)
 
+    @property
+    def units(self) -> Floats:
+        """What is one in scaled rows, shape (features,): a spread, or 1 where there is none."""
+        return np.where(self.movable, self.spreads, 1.0)
+
     def scaled(self, rows: Floats) -> Floats:
         """Return rows in spreads from the median, float32 as the toolbox has it."""
-        units = np.where(self.movable, self.spreads, 1.0)
-        return np.asarray((rows - self.centre) / units, dtype=np.float32)
+        return np.asarray((rows - self.centre) / self.units, dtype=np.float32)
 
     def rows(self, scaled: Floats) -> Floats:
         """Return the rows of `scaled`."""
-        units = np.where(self.movable, self.spreads, 1.0)
-        return np.asarray(scaled, dtype=np.float64) * units + self.centre
+        return np.asarray(scaled, dtype=np.float64) * self.units + self.centre
 
 
 def check(findings: Findings, gate: Perturbation, subject: Subject) -> None:
