@@ -97,9 +97,11 @@ class Inference(APIType):
         ]
         | None
     ) = None
-    """Path of a joblib file in the model: its trees are explained exactly, and gradient attacks it.
+    """Path of a file in the model: trees that joblib wrote are explained exactly, and gradient attacks it.
 
-    The gate loads it, which runs what is in it: a model's maker may then have the gate say anything.
+    gradient takes logistic regressions that joblib wrote, Keras models (.keras) and PyTorch models of
+    torch.export.save or torch.jit.save. The gate loads it, which may run what is in it: a model's maker may
+    then have the gate say anything.
     """
 
     rules: ClassVar[tuple[Rule, ...]] = (

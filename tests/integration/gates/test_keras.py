@@ -1,5 +1,6 @@
 """Gradients of Keras models: shares of flips that are known beforehand, and what is refused."""
 
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from sklearn.linear_model import LogisticRegression
 
 from bench.gates.files import gate_file
 from bench.gates.known import FEATURES, GOOD, serving
+from modelward.api.gateverdict import RunVerdict
 from modelward.api.robustness import Method
 from modelward.gates.failure import GateError
 from modelward.gates.interpretability import gate as interpretability
@@ -126,6 +129,25 @@ def test_the_same_file_and_seed_give_the_same_shares(tables: Path, tmp_path: Pat
         first, second = (attacked(subject_of(path, address, tables)) for _ in range(2))
     assert first == second
     assert first[Method.FGSM] > 0
+
+
+def test_a_run_gives_the_same_verdict_in_another_process(tables: Path, tmp_path: Path) -> None:
+    """A gate on a Keras model keeps within the memory that a gate has, and says the same again."""
+    model = fitted()
+    path = saved(linear(model, "softmax"), tmp_path)
+    attacks = [{"method": method, "size": "0.2", "maxFlips": "40%"} for method in Method]
+    file = gate_file({"name": "calm", "robustness": {"gradient": attacks}}, modelFile=path.name)
+    (tables / "networks.yaml").write_text(yaml.safe_dump(file.model_dump(mode="json", by_alias=True)))
+    said = []
+    with serving(model) as address:
+        for _ in range(2):
+            words = ["--file", str(tables / "networks.yaml"), "--endpoint", address, "--model", str(tmp_path)]
+            command = [sys.executable, "-m", "modelward.gates", *words, "--output", str(tmp_path / "out")]
+            assert subprocess.run(command, check=False).returncode == 0
+            written = RunVerdict.model_validate_json((tmp_path / "out" / "verdict.json").read_bytes())
+            said.append([(check.name, check.value) for check in written.gates[0].checks])
+    assert said[0] == said[1]
+    assert [name for name, _ in said[0]] == ["flips under FGSM 0.2", "flips under PGD 0.2"]
 
 
 def test_models_of_other_rows_are_refused(tables: Path, tmp_path: Path) -> None:

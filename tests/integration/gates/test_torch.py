@@ -3,6 +3,8 @@
 PyTorch is 5 GB, so that these tests run by themselves: `make test-torch` installs it.
 """
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,30 @@ def test_models_of_other_answers_are_refused(tables: Path, tmp_path: Path) -> No
     linear_values = Decided(lambda rows: rows @ np.array(GOOD.weights))
     values = refused(scripted(torch.nn.Linear(WIDTH, 1), path), linear_values, tables, answers="Values")
     assert "answers with values" in values
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_pickles_within_an_export_are_not_run(tables: Path, tmp_path: Path) -> None:
+    """torch.export's archives have pickles, such as of the rows that it was exported with: none is run."""
+    path, ran = exported(torch.nn.Linear(WIDTH, 1), tmp_path / "model.pt2"), tmp_path / "ran"
+    made = tmp_path / "made.pt2"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(made, "w") as target:
+        for name in source.namelist():
+            pickled = name.endswith("sample_inputs/model.pt")
+            written = io.BytesIO()
+            torch.save(Touch(ran), written)
+            target.writestr(name, written.getvalue() if pickled else source.read(name))
+    refused(made, GOOD, tables)
+    assert not ran.exists()
 
 
 def test_pickles_are_not_read(tables: Path, tmp_path: Path) -> None:
