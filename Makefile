@@ -54,7 +54,7 @@ properties: setup ## the properties in tests/unit, on ten times as many examples
 test-compiled: setup ## the monitor's tests on its compiled modules, as its image has them
 	PYTHONPATH=$$($(PYTHON) -m dev.compiled) $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(OPTIONS) tests/unit/monitor tests/integration/monitor
 
-# 2.5 GB to download, 5.2 GB on disk, most of it NVIDIA's libraries, which PyPI's PyTorch brings along: kept in the
+# 3.0 GB to download, 5.2 GB on disk, most of it NVIDIA's libraries, which PyPI's PyTorch brings along: kept in the
 # cache folder, apart from .venv.
 .PHONY: test-torch
 test-torch: setup ## gradients of PyTorch models, on PyTorch, which is installed for this
