@@ -237,6 +237,8 @@ REPORT_ON_LOG: Final = "log"
 """Onto the log of its container, from which the operator takes it."""
 ANNOTATION_PASSED_GATES: Final = "modelward.dev/passed-gates"
 """On a ControllerRevision, JSON: the gates that it has passed, which it need not pass again."""
+ANNOTATION_ADDED_GATES: Final = "modelward.dev/added-gates"
+"""On a ControllerRevision, JSON: the gates that spec has added to it, each with what it is measured by."""
 ANNOTATION_GATE_REPORTS: Final = "modelward.dev/gate-reports"
 """On a ConfigMap of reports, JSON: by gate, the uid of the Job whose report is in it."""
 SERVICE_PORT_SYNTHETIC: Final = 9081

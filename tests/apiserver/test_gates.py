@@ -144,6 +144,32 @@ async def test_a_restart_changes_nothing(world: World, gate_pods: GatePods) -> N
         ]
 
 
+async def test_a_gate_that_was_added_cannot_be_taken_back(world: World, gate_pods: GatePods) -> None:
+    """One that spec eases and drops again is run as it was added, also by another operator, and counts."""
+    async with world.operator() as first:
+        revision = await gating(world, gates=[fairness()])
+        await world.apply(gates=[fairness(), fairness("added")])
+        await world.until_status(lambda status: gate(status, "added").get("result") == "Running")
+        await world.apply(gates=[fairness(), fairness("added", onFailure="Warn")])
+        told = "added is measured as recorded"
+        await world.until_status(lambda status: told in condition(status, "GatesPassed")["message"])
+        first.kill(signal.SIGKILL)
+        await first.ended()
+    await world.apply(gates=[fairness()])
+    await world.lease_runs_out()
+    async with world.operator():
+        await gate_pods.end(await gate_pods.job("fairness"), 0, PASSED)
+        await world.until_status(lambda status: gate(status, "fairness").get("result") == "Passed")
+        await gate_pods.end(await gate_pods.job("added"), 3, FAILED)
+        status = await world.until_status(lambda status: status.get("rejectedRevisions"))
+        assert status["rejectedRevisions"][0]["revision"] == revision
+        assert {each["name"]: each["result"] for each in status["gates"]} == {
+            "fairness": "Passed",
+            "added": "Failed",
+        }
+        assert len(await gate_pods.jobs("added")) == 1
+
+
 async def test_a_pod_of_someone_elses_is_not_believed(world: World, gate_pods: GatePods) -> None:
     """A pod that says Passed and is not the Job's own counts for nothing."""
     async with world.operator():

@@ -1,11 +1,12 @@
 """Gates in force for a revision: those recorded when it was made, and what spec has added since.
 
 A recorded gate keeps what it is measured by, so that no later edit changes or drops what a candidate was
-to pass. A gate with a name of its own that spec gets later counts too, as spec has it. What has been
-recorded is no part of the revision's hash.
+to pass. A gate with a name of its own that spec gets while the revision is a candidate without traffic is
+recorded too, as spec has it then. What has been recorded is no part of the revision's hash.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -88,25 +89,40 @@ def recorded(spec: ModelDeploymentSpec) -> RecordedGates:
     )
 
 
-def in_force(record: RecordedGates | None, spec: ModelDeploymentSpec) -> tuple[GateInForce, ...]:
+def in_force(
+    record: RecordedGates | None, spec: ModelDeploymentSpec, added: Sequence[RecordedGates] = ()
+) -> tuple[GateInForce, ...]:
     """Return the gates that a revision must pass, in order.
 
     Args:
         record: what its ControllerRevision keeps; None for one made before gates were recorded.
         spec: what is asked for now; gates whose names are recorded are passed over, and marked as edited
             where they differ.
+        added: what was recorded later, each with what it is measured by.
     """
     now = recorded(spec)
-    if record is None:
-        return _with_measures(now)
-    known = {gate.name for gate in record.gates}
     asked = {each.gate.name: each.configuration for each in _with_measures(now)}
-    added = now.model_copy(update={"gates": tuple(gate for gate in now.gates if gate.name not in known)})
     kept = (
         replace(each, is_edited=asked.get(each.gate.name) != each.configuration)
-        for each in _with_measures(record)
+        for known in _records(record, added)
+        for each in _with_measures(known)
     )
-    return (*kept, *_with_measures(added))
+    new = unrecorded(record, spec, added)
+    return (*kept, *(_with_measures(new) if new else ()))
+
+
+def unrecorded(
+    record: RecordedGates | None, spec: ModelDeploymentSpec, added: Sequence[RecordedGates] = ()
+) -> RecordedGates | None:
+    """Return what is to be recorded of gates that spec has added; None if there are none."""
+    now = recorded(spec)
+    known = {gate.name for each in _records(record, added) for gate in each.gates}
+    gates = tuple(gate for gate in now.gates if gate.name not in known)
+    return now.model_copy(update={"gates": gates}) if gates else None
+
+
+def _records(record: RecordedGates | None, added: Sequence[RecordedGates]) -> tuple[RecordedGates, ...]:
+    return (*((record,) if record else ()), *added)
 
 
 def _with_measures(record: RecordedGates) -> tuple[GateInForce, ...]:

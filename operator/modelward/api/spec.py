@@ -373,7 +373,8 @@ class ModelDeploymentSpec(APIType):
     gates: GateList = ()
     """What each revision must pass before it gets any traffic, the first one too.
 
-    A revision's gates are recorded when it is made; later edits can only add to them.
+    A revision's gates are recorded when it is made; later edits can only add to them, and what was added
+    before its first traffic stays too.
     """
     gate_reports: GateReports = GateReports()
     gate_resources: GateResources = GateResources()

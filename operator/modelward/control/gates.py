@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from modelward import conventions as names
 from modelward.api.gateverdict import ErrorReason, Result
 from modelward.api.reading import in_one_line
-from modelward.api.recordedgates import GateInForce, in_force
-from modelward.api.spec import ModelDeploymentSpec
+from modelward.api.recordedgates import GateInForce
 from modelward.api.status import ModelDeploymentStatus
-from modelward.control import kinds, passedgates
+from modelward.control import addedgates, kinds, passedgates
 from modelward.control.apply import Applier, NotOursError
 from modelward.control.cache import Cache
 from modelward.control.client import ApiError, Client
+from modelward.control.gated import Gated
 from modelward.control.gatejobs import GateJobs, Seen
 from modelward.control.gatereports import GateReports
 from modelward.control.gateverdicts import Said
@@ -26,8 +26,7 @@ from modelward.decide.observation import GateObservation
 from modelward.decide.placement import GateJob, Targets
 from modelward.render.gatepods import GateRun
 from modelward.render.gates import COMPONENT, gate_manifests, job_name
-from modelward.render.identity import DeploymentIdentity
-from modelward.render.revision import InvalidRevisionError, RevisionRecord
+from modelward.render.revision import InvalidRevisionError
 from modelward.signals.key import Key
 
 log: Final = logging.getLogger(__name__)
@@ -43,23 +42,6 @@ class GatesSeen:
     in_force: tuple[GateInForce, ...] | None = None
     """None: the revision cannot be read, so that nobody knows what it must pass."""
     observations: tuple[GateObservation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gated:
-    """Whose gates these are.
-
-    Args:
-        key: the deployment.
-        identity: the same, as owner.
-        spec: what it asks for.
-        record: the candidate, or the revision that is wanted; None if it cannot be rendered.
-    """
-
-    key: Key
-    identity: DeploymentIdentity
-    spec: ModelDeploymentSpec
-    record: RevisionRecord | None
 
 
 @dataclass(slots=True)
@@ -95,7 +77,10 @@ class Gates:
         record = gated.record
         if record is None:
             return GatesSeen()
-        asked = in_force(record.gates, gated.spec)
+        asked = record.in_force(gated.spec)
+        if too_many := addedgates.too_many(record, gated.spec, status):
+            refusals.unrendered.append(too_many)
+            return GatesSeen()
         if not asked:
             return GatesSeen(asked)
         seen = await self.jobs.look(gated.key, record.name, refusals)
@@ -122,6 +107,10 @@ class Gates:
                 refusals.note(f"Job {job_name(job)}", error)
         self._refused[gated.key] = refused
         await self._clear(gated.key, {job_name(job) for job in targets.gate_jobs})
+
+    async def record_added(self, gated: Gated, status: ModelDeploymentStatus, refusals: Refusals) -> None:
+        """Record the gates that spec has added to the candidate; call it before this status is written."""
+        await addedgates.record(self.applier, gated, status, refusals)
 
     async def remember(
         self, gated: Gated, before: ModelDeploymentStatus, after: ModelDeploymentStatus, refusals: Refusals
@@ -170,7 +159,7 @@ class Gates:
     async def _make(self, gated: Gated, job: GateJob) -> RefusedError | None:
         """Make what one gate needs; return why it was not taken, if so."""
         record = gated.record
-        asked = in_force(record.gates, gated.spec) if record else ()
+        asked = record.in_force(gated.spec) if record else ()
         gate = next((each for each in asked if _is_asked(each, job)), None)
         if record is None or record.name != job.revision or gate is None:
             return None

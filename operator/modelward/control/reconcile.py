@@ -23,7 +23,8 @@ from modelward.control.cache import Cache
 from modelward.control.children import Children, Wanted
 from modelward.control.client import Client, Manifest
 from modelward.control.evidence_book import EvidenceBook, Followed, Pace
-from modelward.control.gates import Gated, Gates, GatesSeen
+from modelward.control.gated import Gated
+from modelward.control.gates import Gates, GatesSeen
 from modelward.control.monitors import Monitors, Reading
 from modelward.control.profiles import Profiles
 from modelward.control.refusals import Refusals, RefusedError
@@ -150,6 +151,8 @@ class Reconciler:
         observation = self._observation(deployment, wanted, found, readings, gates)
         status = _above_what_was_told(deployment.status, found, readings)
         decision = decide(spec, status, observation, self.clock())
+        # First: once a status names a gate, no edit takes it back.
+        await self.gates.record_added(gated, decision.status, refusals)
         await self._write_down(deployment, decision)
         if decision.status.last_decision != deployment.status.last_decision:
             await decisions.keep(self.applier, key, identity, decision.status.last_decision, refusals)

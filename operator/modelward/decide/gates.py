@@ -151,7 +151,7 @@ def edits(situation: Situation) -> str:
     revision = situation.status.candidate_revision or situation.observation.wanted_revision
     verb = "is" if len(edited) == 1 else "are"
     return (
-        f"{', '.join(edited)} {verb} measured as recorded when {revision} was made; "
+        f"{', '.join(edited)} {verb} measured as recorded for {revision}; "
         "what spec says now is for the next revision"
     )
 

@@ -1,21 +1,25 @@
 """A revision as its ControllerRevision keeps it: all that its pods are rendered from.
 
 Beside the team's inputs it pins the injected images and the renderer's version, so that an operator
-upgrade renders the same pods for the revisions that exist, and what it has to pass before it gets traffic.
+upgrade renders the same pods for the revisions that exist, and what it has to pass before it gets traffic;
+gates that are added later are in an annotation, because data never change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
+import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from modelward import conventions as names
-from modelward.api.recordedgates import RecordedGates, recorded
+from modelward.api.recordedgates import GateInForce, RecordedGates, in_force, recorded
 from modelward.api.revision import revision_inputs, revision_name
 from modelward.api.spec import Model, ModelDeploymentSpec, Server
 from modelward.render.identity import DeploymentIdentity
 from modelward.render.manifest import Manifest, owned, revision_labels
+
+_ADDED_GATES: Final = TypeAdapter(tuple[RecordedGates, ...])
 
 RENDERER: Final = 1
 """Version of how pods are rendered. A change that alters running pods makes a new one beside the old."""
@@ -51,6 +55,12 @@ class RevisionRecord:
     """Digest of the model that the first fetch reported; None until then."""
     gates: RecordedGates | None = None
     """What it had to pass when it was made; None if nothing was asked then."""
+    added_gates: tuple[RecordedGates, ...] = ()
+    """What spec has added to that since, oldest first."""
+
+    def in_force(self, spec: ModelDeploymentSpec) -> tuple[GateInForce, ...]:
+        """Return the gates that it must pass where spec asks for this."""
+        return in_force(self.gates, spec, self.added_gates)
 
 
 def new_record(
@@ -71,8 +81,13 @@ def new_record(
 def controller_revision(identity: DeploymentIdentity, record: RevisionRecord) -> Manifest:
     """Return the apps/v1 ControllerRevision that keeps a record; its data can't be changed later."""
     metadata = owned(identity, record.name, revision_labels(identity, "revision", record.name))
+    annotations = {}
     if record.digest is not None:
-        metadata["annotations"] = {names.ANNOTATION_MODEL_DIGEST: record.digest}
+        annotations[names.ANNOTATION_MODEL_DIGEST] = record.digest
+    if record.added_gates:
+        annotations[names.ANNOTATION_ADDED_GATES] = written_gates(record.added_gates)
+    if annotations:
+        metadata["annotations"] = annotations
     data = {
         "inputs": {"model": dict(record.model), "server": dict(record.server)},
         "images": asdict(record.images),
@@ -89,6 +104,11 @@ def controller_revision(identity: DeploymentIdentity, record: RevisionRecord) ->
     }
 
 
+def written_gates(added: Sequence[RecordedGates]) -> str:
+    """Return what annotation ANNOTATION_ADDED_GATES says of added gates."""
+    return orjson.dumps([each.stored() for each in added]).decode()
+
+
 def read_record(manifest: Mapping[str, Any]) -> RevisionRecord:
     """Read a record from its ControllerRevision.
 
@@ -98,6 +118,7 @@ def read_record(manifest: Mapping[str, Any]) -> RevisionRecord:
     name = manifest["metadata"]["name"]
     try:
         data = manifest["data"]
+        annotations = manifest["metadata"].get("annotations", {})
         record = RevisionRecord(
             name=name,
             number=manifest["revision"],
@@ -105,8 +126,9 @@ def read_record(manifest: Mapping[str, Any]) -> RevisionRecord:
             server=data["inputs"]["server"],
             images=Images(**data["images"]),
             renderer=data["renderer"],
-            digest=manifest["metadata"].get("annotations", {}).get(names.ANNOTATION_MODEL_DIGEST),
+            digest=annotations.get(names.ANNOTATION_MODEL_DIGEST),
             gates=_read_gates(name, data.get("gates")),
+            added_gates=_read_added_gates(name, annotations.get(names.ANNOTATION_ADDED_GATES)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = (
@@ -143,6 +165,19 @@ def _read_gates(name: str, stored: object) -> RecordedGates | None:
         return RecordedGates.model_validate(stored)
     except ValidationError as error:
         msg = f"ControllerRevision {name} holds gates that are no longer valid: {_problems(error)}"
+        raise InvalidRevisionError(msg) from error
+
+
+def _read_added_gates(name: str, written: str | None) -> tuple[RecordedGates, ...]:
+    if written is None:
+        return ()
+    try:
+        return _ADDED_GATES.validate_json(written)
+    except ValidationError as error:
+        msg = (
+            f"ControllerRevision {name}: annotation {names.ANNOTATION_ADDED_GATES} does not hold gates "
+            f"({_problems(error)}); write what it held before, or ask for a new revision"
+        )
         raise InvalidRevisionError(msg) from error
 
 

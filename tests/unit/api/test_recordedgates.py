@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from modelward.api.gates import Gate
-from modelward.api.recordedgates import RecordedGates, in_force, recorded
+from modelward.api.recordedgates import RecordedGates, in_force, recorded, unrecorded
 from modelward.api.spec import ModelDeploymentSpec
 from modelward.gates.comparisons import without_comparisons
 from tests.modeldeployments import VALID
@@ -58,6 +58,37 @@ def test_a_recorded_gate_cannot_be_dropped() -> None:
     assert all(each.is_edited for each in kept)
     names = [each.gate.name for each in kept]
     assert names == ["calm", "people", "rollout-approval"]
+
+
+def test_a_gate_that_was_added_stays_too() -> None:
+    """As it was then, with what it was measured by: spec may neither drop nor ease it, only add others."""
+    record = recorded(spec_of(gates=[CALM]))
+    added = unrecorded(record, spec_of(gates=[CALM, TEST, PEOPLE]))
+    assert added is not None
+    assert [gate.name for gate in added.gates] == ["test", "people"]
+    other = {"uri": "s3://data/easier.csv", "labels": "class"}
+    eased = {**PEOPLE, "approval": {"required": 1}}
+    board = {"name": "board", "approval": {}}
+    spec = spec_of(gates=[eased, board], validation=other)
+    calm, test, people, new = in_force(record, spec, [added])
+    assert [each.gate.name for each in (calm, test, people, new)] == ["calm", "test", "people", "board"]
+    assert [each.is_edited for each in (calm, test, people, new)] == [True, True, True, False]
+    assert people.gate.approval is not None
+    assert people.gate.approval.required == 2
+    assert test.validation is not None
+    assert test.validation.uri == "s3://data/validation.csv"
+    later = unrecorded(record, spec, [added])
+    assert later is not None
+    assert [gate.name for gate in later.gates] == ["board"]
+    assert unrecorded(record, spec_of(), [added, later]) is None
+
+
+def test_gates_are_added_to_a_revision_without_a_record() -> None:
+    """One that nothing was asked of when it was made."""
+    added = unrecorded(None, spec_of(gates=[CALM]))
+    assert added is not None
+    (calm,) = in_force(None, spec_of(), [added])
+    assert (calm.gate.name, calm.is_edited) == ("calm", True)
 
 
 def test_a_gate_that_spec_says_the_same_of_is_not_edited() -> None:

@@ -14,7 +14,8 @@ from modelward.control import kinds
 from modelward.control.apply import Applier
 from modelward.control.cache import Cache
 from modelward.control.client import NOT_FOUND, ApiError, Client, Manifest
-from modelward.control.gates import Gated, Gates
+from modelward.control.gated import Gated
+from modelward.control.gates import Gates
 from modelward.control.kinds import Kind
 from modelward.control.refusals import Refusals
 from modelward.decide.observation import GateObservation

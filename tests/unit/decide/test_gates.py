@@ -409,7 +409,7 @@ def test_what_spec_adds_counts_and_what_it_changes_does_not() -> None:
 
 def test_an_edit_of_a_recorded_gate_is_told() -> None:
     """While it is measured, when it was not passed, and when it is tried again: no silence."""
-    told = "measured as recorded when m-2 was made; what spec says now is for the next revision"
+    told = "measured as recorded for m-2; what spec says now is for the next revision"
     world = gating(A, B)
     world.step()
     assert told not in world.message("GatesPassed")

@@ -8,7 +8,8 @@ import pytest
 from modelward.api.gatepolicy import GateReports, GateResources
 from modelward.api.gates import Gate, Validation
 from modelward.api.inference import Inference
-from modelward.api.recordedgates import GateInForce, RecordedGates
+from modelward.api.recordedgates import GateInForce, RecordedGates, recorded
+from modelward.conventions import ANNOTATION_ADDED_GATES
 from modelward.decide.placement import GateJob
 from modelward.render.gatepods import GateRun
 from modelward.render.gatereports import file_key, kept_jobs, reports, reports_place
@@ -247,6 +248,20 @@ def test_recorded_gates_that_are_no_longer_valid_are_said() -> None:
     stored["data"]["gates"] = {"gates": [{"name": "why"}]}
     with pytest.raises(InvalidRevisionError, match=r"gates that are no longer valid: gates\.0"):
         read_record(stored)
+
+
+def test_a_revision_keeps_the_gates_that_were_added() -> None:
+    """In an annotation, each with what it is measured by; what is no record of gates is refused."""
+    spec = cases.read({**cases.MINIMAL, "gates": [{"name": "people", "approval": {}}]})
+    record = new_record(OWNER, cases.read(cases.MINIMAL), 1, cases.IMAGES)
+    record = replace(record, added_gates=(recorded(spec),), digest="sha256:" + "ab" * 32)
+    stored = controller_revision(OWNER, record)
+    assert read_record(stored) == record
+    assert [each.gate.name for each in record.in_force(cases.read(cases.MINIMAL))] == ["people"]
+    for broken in ("{", '[{"gates": [{"name": "why"}]}]', "null"):
+        stored["metadata"]["annotations"][ANNOTATION_ADDED_GATES] = broken
+        with pytest.raises(InvalidRevisionError, match="added-gates does not hold gates"):
+            read_record(stored)
 
 
 def test_reports_say_whose_they_are() -> None:
