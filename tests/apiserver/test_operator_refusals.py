@@ -12,6 +12,7 @@ import yaml
 from modelward.control import kinds
 from modelward.control.client import ApiError
 from modelward.control.kinds import Kind
+from tests.apiserver.gate_pods import GatePods, fairness
 from tests.apiserver.operators import Running, World, condition, ready, server, starting
 from tests.apiserver.serving_pods import OBJECTIVE, Stage
 
@@ -22,14 +23,17 @@ ROLLOUT_SECONDS = 240
 
 
 @asynccontextmanager
-async def refused(world: World, kind: Kind) -> AsyncIterator[None]:
-    """Have an admission policy refuse to create or change objects of a kind while it lasts."""
+async def refused(world: World, kind: Kind, existing: str = "") -> AsyncIterator[None]:
+    """Have an admission policy refuse to create or change objects of a kind while it lasts.
+
+    Where one that exists is named, to delete them instead.
+    """
     name = f"no-{kind.plural}.{world.namespace}"
     header = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
     operations = {
         "apiGroups": [kind.group],
         "apiVersions": [kind.version],
-        "operations": ["CREATE", "UPDATE"],
+        "operations": ["DELETE"] if existing else ["CREATE", "UPDATE"],
         "resources": [kind.plural],
     }
     policy: dict[str, Any] = {
@@ -49,19 +53,23 @@ async def refused(world: World, kind: Kind) -> AsyncIterator[None]:
     ]
     written = yaml.safe_dump_all(objects)
     world.api_server.kubectl("apply", "-f", "-", input=written)
-    await world.until(lambda: is_refused(world, kind))
+    await world.until(lambda: is_refused(world, kind, existing))
     try:
         yield
     finally:
         world.api_server.kubectl("delete", "-f", "-", input=written)
 
 
-async def is_refused(world: World, kind: Kind) -> bool:
-    """Return whether the policy is in force, without making anything."""
-    probe = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "probe"}}
+async def is_refused(world: World, kind: Kind, existing: str) -> bool:
+    """Return whether the policy is in force, without making or deleting anything."""
+    path = kind.path(world.namespace, existing)
     try:
-        path = kind.path(world.namespace)
-        await world.client.request("POST", path, query={"dryRun": "All"}, body={**probe, **CONTENTS[kind]})
+        if existing:
+            await world.client.request("DELETE", path, body={"dryRun": ["All"]})
+        else:
+            probe = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "probe"}}
+            body = {**probe, **CONTENTS[kind]}
+            await world.client.request("POST", path, query={"dryRun": "All"}, body=body)
     except ApiError as error:
         if NO in error.message:
             return True
@@ -76,15 +84,23 @@ CONTENTS: dict[Kind, dict[str, Any]] = {
 }
 
 
+async def candidate(world: World, *others: str, **spec: Any) -> str:
+    """Apply a spec, and return the revision that is tried for it, which is none of the others."""
+    await world.apply(**spec)
+    status = await world.until_status(lambda status: status.get("candidateRevision", "") not in {"", *others})
+    revision: str = status["candidateRevision"]
+    return revision
+
+
 def says(status: dict[str, Any], text: str) -> bool:
     """Return whether the condition Stalled is true and says something."""
     stalled = condition(status, "Stalled")
     return stalled.get("status") == "True" and text in stalled["message"]
 
 
-def tries(running: Running, what: str) -> list[tuple[datetime, float]]:
+def tries(running: Running, what: str, to_be: str = "taken") -> list[tuple[datetime, float]]:
     """Return when an object was refused, and after how many seconds it was to be tried again."""
-    lines = [line for line in running.lines() if line["message"].startswith(f"not taken: {what}")]
+    lines = [line for line in running.lines() if line["message"].startswith(f"not {to_be}: {what}")]
     return [(datetime.fromisoformat(line["time"]), line["again_in_seconds"]) for line in lines]
 
 
@@ -157,6 +173,63 @@ async def test_first_revision_that_is_refused_is_reported(world: World) -> None:
             await world.until_status(lambda status: says(status, NO))
         await world.until_status(lambda status: status.get("candidateRevision"))
         await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
+
+
+async def test_deletion_that_is_refused_stops_nothing(world: World) -> None:
+    """What is left of an old revision stays, with its record, and is tried less often; the rest goes on."""
+    async with world.operator() as running:
+        first = await candidate(world)
+        await world.make_pod(first, 1, ready())
+        await world.until_status(lambda status: status.get("phase") == "Serving")
+        second = await candidate(world, first, server=server("mlserver:2"))
+        await world.until(lambda: world.get_or_none(kinds.DEPLOYMENT, second))
+        async with refused(world, kinds.DEPLOYMENT, existing=first):
+            third = await candidate(world, second, server=server("mlserver:3"), revisionHistoryLimit=1)
+            await world.until(lambda: world.get_or_none(kinds.DEPLOYMENT, third))
+            fourth = await candidate(world, third, server=server("mlserver:4"), revisionHistoryLimit=1)
+            said = f"the deletion of Deployment {second}: "
+            await world.until_status(lambda status: says(status, said) and says(status, NO))
+            await world.until(lambda: world.get_or_none(kinds.DEPLOYMENT, fourth))
+            fifth = await candidate(world, fourth, server=server("mlserver:5"), revisionHistoryLimit=1)
+            await world.until_status(lambda status: says(status, f"the deletion of Deployment {third}: "))
+            await world.until(lambda: world.get_or_none(kinds.DEPLOYMENT, fifth))
+            for kind in (kinds.CONTROLLER_REVISION, kinds.DEPLOYMENT):
+                assert {second, third} <= {each["metadata"]["name"] for each in await world.all(kind)}
+            what = f"Deployment {second}"
+            await world.until(lambda: any(wait > 3 for _, wait in tries(running, what, "deleted")))
+            assert not running.said("reconcile failed")
+
+        async def are_gone() -> bool:
+            records = await world.all(kinds.CONTROLLER_REVISION)
+            return {each["metadata"]["name"] for each in records} == {first, fourth, fifth}
+
+        await world.until(are_gone)
+        await world.until_status(lambda status: condition(status, "Stalled").get("status") == "False")
+        assert not {second, third} & {each["metadata"]["name"] for each in await world.all(kinds.DEPLOYMENT)}
+
+
+async def test_gate_that_cannot_be_deleted_keeps_no_other_back(world: World) -> None:
+    """The Job of a candidate that is gone runs on, and that of the next one is made; it goes when it may."""
+    gate_pods = GatePods(world)
+    async with world.operator() as running:
+        first = await candidate(world, gates=[fairness()])
+        await world.make_pod(first, 1, ready())
+        job = (await gate_pods.job("fairness"))["metadata"]["name"]
+        async with refused(world, kinds.JOB, existing=job):
+            second = await candidate(world, first, gates=[fairness()], server=server("mlserver:2"))
+            await world.until_status(lambda status: says(status, f"the deletion of Job {job}: "))
+            await world.make_pod(second, 1, ready())
+
+            async def is_asked() -> bool:
+                return len(await gate_pods.jobs("fairness")) == 2
+
+            await world.until(is_asked)
+            assert not running.said("reconcile failed")
+
+        async def is_gone() -> bool:
+            return await world.get_or_none(kinds.JOB, job) is None
+
+        await world.until(is_gone)
 
 
 async def test_someone_elses_config_map_stops_no_decision(world: World) -> None:

@@ -84,7 +84,7 @@ class Reason(_Documented):
     )
     RENDER_REFUSED = (
         "RenderRefused",
-        "An object made from spec was refused or could not be made; the message says why and what to do.",
+        "An object was refused, or could not be made or deleted; the message says why and what to do.",
     )
     HELD = "Held", "The rollout waits for a person; the message says why. Change spec, abort or retry."
     REVISION_REJECTED = (

@@ -15,7 +15,7 @@ from modelward.control.cache import Cache, Record
 from modelward.control.client import CONFLICT, NOT_FOUND, ApiError, Client, Manifest
 from modelward.control.comparison import covers
 from modelward.control.kinds import Kind
-from modelward.control.refusals import Retries
+from modelward.control.refusals import Refusals, RefusedError, Retries
 from modelward.signals.key import Key
 
 log: Final = logging.getLogger(__name__)
@@ -122,15 +122,30 @@ class Applier:
             RefusedError: the API server did not take it or could not be reached, now or lately.
         """
         change = {"metadata": {"annotations": {annotation: value}}}
-        with self._retries.of(key, kind, name, (annotation, value)):
+        with self._retries.of(key, kind, name, value, to_be=f"annotated with {annotation}"):
             try:
                 self._cache.put(kind, await self._client.merge(kind, key.namespace, name, change))
             except ApiError as error:
                 if error.status != NOT_FOUND:
                     raise
 
-    async def delete(self, record: Record) -> None:
-        """Delete an object as it was seen; one that is gone or was made anew is no error."""
+    async def delete(self, key: Key, record: Record, refusals: Refusals) -> bool:
+        """Delete an object as it was seen, and return whether it is gone, or about to go.
+
+        One that is gone already or was made anew is no error. What the API server does not do, now or lately,
+        is noted, so that it holds up nothing else.
+        """
+        kind, name = record.kind, record.name
+        try:
+            with self._retries.of(key, kind, name, (record.uid, _fingerprint(record)), to_be="deleted"):
+                log.info("deleting %s %s", kind.name, name, extra={"deployment": str(key)})
+                await self._delete(record)
+        except RefusedError as error:
+            refusals.note(f"the deletion of {kind.name} {name}", error)
+            return False
+        return True
+
+    async def _delete(self, record: Record) -> None:
         try:
             await self._client.delete(record.kind, record.namespace, record.name, record.uid)
         except ApiError as error:

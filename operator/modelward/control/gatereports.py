@@ -104,16 +104,11 @@ class GateReports:
         self._tries.pop(key, None)
         self._retries.forget(key)
 
-    async def prune(self, key: Key) -> None:
-        """Delete the oldest ConfigMaps beyond those that are kept.
-
-        Raises:
-            ApiError: the API server refused it or could not be reached.
-        """
+    def superfluous(self, key: Key) -> list[Record]:
+        """Return the oldest ConfigMaps, beyond those that are kept."""
         own = [record for record in self.cache.of(key, kinds.CONFIG_MAP) if _is_of_reports(record)]
         newest_first = sorted(own, key=lambda record: record.resource_version, reverse=True)
-        for record in newest_first[KEPT_REVISIONS:]:
-            await self.client.delete(record.kind, record.namespace, record.name, record.uid)
+        return newest_first[KEPT_REVISIONS:]
 
     async def _fetch(self, key: Key, identity: DeploymentIdentity, seen: Seen) -> None:
         """Read a report from its log and write it where it is kept.

@@ -1,6 +1,5 @@
 """Gates of one deployment: what is in force, what came of it so far, and the Jobs that should exist now."""
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -29,7 +28,6 @@ from modelward.render.gates import COMPONENT, gate_manifests, job_name
 from modelward.render.revision import InvalidRevisionError
 from modelward.signals.key import Key
 
-log: Final = logging.getLogger(__name__)
 UNPROCESSABLE: Final = 422
 _NEVER_TAKEN: Final = frozenset({400, UNPROCESSABLE})
 """Answers of the API server to an object that is invalid, whenever it is sent."""
@@ -93,11 +91,7 @@ class Gates:
     async def bring_about(
         self, gated: Gated, status: ModelDeploymentStatus, targets: Targets, refusals: Refusals
     ) -> None:
-        """Make the Jobs that should exist and do not; delete those that run and are no longer asked for.
-
-        Raises:
-            ApiError: the API server refused a deletion or could not be reached.
-        """
+        """Make the Jobs that should exist and do not; delete those that run and are no longer asked for."""
         if not status.gates and gated.key not in self._refused:
             return
         refused: dict[GateJob, RefusedError] = {}
@@ -106,7 +100,7 @@ class Gates:
                 refused[job] = error
                 refusals.note(f"Job {job_name(job)}", error)
         self._refused[gated.key] = refused
-        await self._clear(gated.key, {job_name(job) for job in targets.gate_jobs})
+        await self._clear(gated.key, {job_name(job) for job in targets.gate_jobs}, refusals)
 
     async def record_added(self, gated: Gated, status: ModelDeploymentStatus, refusals: Refusals) -> None:
         """Record the gates that spec has added to the candidate; call it before this status is written."""
@@ -183,20 +177,20 @@ class Gates:
             return RefusedError(ApiError(UNPROCESSABLE, "Invalid", said), LONGEST_RETRY)
         return None
 
-    async def _clear(self, key: Key, wanted: set[str]) -> None:
-        """Delete Jobs that run and are not wanted, and files of Jobs that are gone."""
+    async def _clear(self, key: Key, wanted: set[str], refusals: Refusals) -> None:
+        """Delete Jobs that run and are not wanted, files of Jobs that are gone, and the oldest reports."""
         existing = set()
         for _, record in self.jobs.of(key):
             existing.add(record.name)
             if record.name not in wanted and not self.jobs.has_ended(key, record):
-                log.info("deleting Job %s", record.name, extra={"deployment": str(key)})
-                await self.applier.delete(record)
+                await self.applier.delete(key, record, refusals)
         for record in list(self.cache.of(key, kinds.CONFIG_MAP)):
             labels = record.manifest()["metadata"].get("labels") or {}
             is_of_gate = labels.get(names.LABEL_COMPONENT) == COMPONENT
             if is_of_gate and record.name not in existing | wanted:
-                await self.applier.delete(record)
-        await self.reports.prune(key)
+                await self.applier.delete(key, record, refusals)
+        for record in self.reports.superfluous(key):
+            await self.applier.delete(key, record, refusals)
 
 
 def _is_asked(gate: GateInForce, job: GateJob) -> bool:

@@ -162,7 +162,7 @@ class Reconciler:
         await self.children.bring_about(key, asked, readings, refusals)
         await self.gates.bring_about(gated, decision.status, placed, refusals)
         await self.gates.remember(gated, deployment.status, decision.status, refusals)
-        await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)})
+        await self.revisions.prune(key, spec, {wanted, *_in_use(decision.status, placed, found)}, refusals)
         is_news = refusals.message != observation.render_problem
         self._refused[key] = refusals.message
         look_again_after = timedelta(0) if is_news or decision.rule != STAY else decision.look_again_after

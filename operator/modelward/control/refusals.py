@@ -80,27 +80,28 @@ class _Refused:
 
 
 class Retries:
-    """The refusals that stand, by deployment and object."""
+    """The refusals that stand, by deployment, object and what was to be done with it."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         """With a clock in seconds from anywhere."""
         self._seconds = seconds
-        self._standing: dict[Key, dict[tuple[str, str], _Refused]] = {}
+        self._standing: dict[Key, dict[tuple[str, str, str], _Refused]] = {}
 
     @contextlib.contextmanager
-    def of(self, key: Key, kind: Kind, name: str, asked: Hashable) -> Iterator[None]:
+    def of(self, key: Key, kind: Kind, name: str, asked: Hashable, *, to_be: str = "taken") -> Iterator[None]:
         """Guard the sending of one object of a deployment.
 
         Args:
             key: the deployment.
             kind: of the object.
             name: of the object.
-            asked: what tells this request from another about the same object.
+            asked: what tells this request from another that would have the same done.
+            to_be: what is to be done with the object; one thing waits for no other.
 
         Raises:
             RefusedError: the same was refused lately, and the block was not entered; or it is refused now.
         """
-        place = (kind.plural, name)
+        place = (kind.plural, name, to_be)
         before = self._standing.get(key, {}).get(place)
         if before is not None and before.asked != asked:
             before = None
@@ -116,7 +117,7 @@ class Retries:
                 logging.DEBUG if error.status == CONFLICT and error.reason == "Conflict" else logging.WARNING
             )
             about = {"deployment": str(key), "again_in_seconds": again_in.total_seconds()}
-            log.log(level, "not taken: %s %s: %s", kind.name, name, error, extra=about)
+            log.log(level, "not %s: %s %s: %s", to_be, kind.name, name, error, extra=about)
             # From here on, so that what the log says has passed before it is sent again.
             again_at = self._seconds() + again_in.total_seconds()
             self._standing.setdefault(key, {})[place] = _Refused(asked, error, failures, again_at)

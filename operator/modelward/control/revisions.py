@@ -5,9 +5,7 @@ digest of the model that its first pod fetched.
 """
 
 import contextlib
-import logging
 from collections.abc import Collection
-from typing import Final
 
 from modelward import conventions as names
 from modelward.api.spec import ModelDeploymentSpec
@@ -26,8 +24,6 @@ from modelward.render.revision import (
     read_record,
 )
 from modelward.signals.key import Key
-
-log: Final = logging.getLogger(__name__)
 
 
 class Revisions:
@@ -91,20 +87,19 @@ class Revisions:
                         key, kind, revision.name, names.ANNOTATION_MODEL_DIGEST, digest
                     )
 
-    async def prune(self, key: Key, spec: ModelDeploymentSpec, kept: Collection[str]) -> None:
+    async def prune(
+        self, key: Key, spec: ModelDeploymentSpec, kept: Collection[str], refusals: Refusals
+    ) -> None:
         """Delete revisions beyond the limit, with what was made for them; those in `kept` stay.
 
-        A revision goes last, so that a deletion that was cut short is taken up again.
-
-        Raises:
-            ApiError: the API server refused it or could not be reached.
+        A revision goes last, so that a deletion that was cut short or refused is taken up again.
         """
         records = self.records(key).values()
         for name in superfluous_revisions(records, kept, spec.revision_history_limit):
-            log.info("deleting revision %s", name, extra={"deployment": str(key)})
             for kind in (kinds.DEPLOYMENT, kinds.CONFIG_MAP, kinds.SERVICE, kinds.CONTROLLER_REVISION):
-                if record := self._cache.get(key, kind, name):
-                    await self._applier.delete(record)
+                record = self._cache.get(key, kind, name)
+                if record is not None and not await self._applier.delete(key, record, refusals):
+                    break
 
     def _next_number(self, key: Key) -> int:
         numbers = (record.manifest()["revision"] for record in self._cache.of(key, kinds.CONTROLLER_REVISION))

@@ -62,6 +62,18 @@ def test_other_request_is_sent_at_once() -> None:
     assert sent(retries, asked="b")
 
 
+def test_one_thing_to_be_done_waits_for_no_other() -> None:
+    """An object that is taken as it is does not cut short the wait of its deletion, which was refused."""
+    retries = Retries(Clock())
+    for to_be in ("deleted", "annotated"):
+        with contextlib.suppress(RefusedError), retries.of(KEY, kinds.SERVICE, "web", "a", to_be=to_be):
+            raise QUOTA
+    assert sent(retries, error=None)
+    for to_be in ("deleted", "annotated"):
+        with pytest.raises(RefusedError), retries.of(KEY, kinds.SERVICE, "web", "a", to_be=to_be):
+            pytest.fail("it was sent")
+
+
 def test_accepted_object_begins_anew() -> None:
     """Once taken, an object that is refused later waits as after its first refusal."""
     clock = Clock()
