@@ -5,12 +5,15 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelward.api.gateverdict import Check
 from modelward.api.profile import CategoricalColumn, NumericColumn, Origin, Profile
 from modelward.api.quality import Column, ColumnType
 from modelward.gates.findings import Findings
-from modelward.gates.quality.columns import check, most_beyond, wanted
+from modelward.gates.quality.chance import Missing, most_beyond, most_missing
+from modelward.gates.quality.columns import check, wanted
 from tests.unit.gates.tables import good_table
 
 COLUMNS = (
@@ -127,22 +130,76 @@ def test_the_profile_stands_in_for_columns_that_are_not_written() -> None:
     frame = good_table()
     frame.loc[10:29, "height"] = 7.0
     frame.loc[1, "colour"] = "pink"
-    frame.loc[2, "colour"] = None
+    frame.loc[2:21, "colour"] = None
     wrong = {(each.name, each.subject): each.message for each in failed(frame, (), PROFILE)}
     assert wrong["rows above the training data", "height"].startswith("5 is the last there; rows 11, 12, 13")
     assert wrong["columns beyond the training data", ""] == "height"
     assert wrong["wrong values", "colour"] == "row 2 is no known category (pink)"
-    assert wrong["missing values", "colour"] == "rows 3"
+    assert wrong["missing values", "colour"].startswith("rows 3, 4, 5,")
     assert "height" not in {each.subject for each in failed(frame, COLUMNS, PROFILE)}
 
 
 def test_missing_values_that_training_had_too_are_allowed() -> None:
-    """An inferred column may miss up to twice the share that the profile has."""
-    frame = good_table()
-    frame.loc[:19, "height"] = np.nan
+    """An inferred column may miss up to twice the share that the profile has, where there are many rows."""
+    frame = good_table(100_000)
+    profile = of_missing(2000, 200_000)
+    frame.loc[:1999, "height"] = np.nan
+    assert failed(frame, (), profile) == []
+    frame.loc[2000, "height"] = np.nan
+    assert failed(frame, (), profile)[0].limit == 0.02
+
+
+def of_missing(height: int, rows: int) -> Profile:
+    """Return a profile of so many rows, of which so many have no height."""
+    (column, colour) = PROFILE.features
+    data = PROFILE.data.model_copy(update={"rows": rows})
+    update = {"data": data, "features": (column.model_copy(update={"missing": height}), colour)}
+    return PROFILE.model_copy(update=update)
+
+
+TAIL = 0.01
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.02, 0.2])
+@pytest.mark.parametrize("rows", [20, 100, 3000])
+def test_other_rows_that_miss_as_many_values_pass(rows: int, share: float) -> None:
+    """Of a thousand draws hardly more than one in a hundred may fail, of few or many other rows."""
+    generator = np.random.default_rng(rows)
+    known, others = (generator.binomial(size, share, 1000).tolist() for size in (1000, rows))
+    limits = [Missing("height", count, 1000).limit(rows, TAIL) for count in known]
+    wrong = sum(count / rows > limit for count, limit in zip(others, limits, strict=True))
+    assert wrong <= 20
+
+
+@pytest.mark.parametrize(("rows", "known", "worse"), [(100, 20, 0.2), (1000, 20, 0.08), (1000, 0, 0.03)])
+def test_rows_that_miss_more_values_fail(rows: int, known: int, worse: float) -> None:
+    """Where the share is much larger than that of the thousand training rows, also in few rows."""
+    limit = Missing("height", known, 1000).limit(rows, TAIL)
+    drawn = np.random.default_rng(rows).binomial(rows, worse, 1000)
+    assert (drawn / rows > limit).sum() >= 950
+
+
+def test_few_rows_with_a_gap_each_pass_and_many_gaps_fail() -> None:
+    """One gap among thirty rows is chance where training had one in a hundred; ten are not."""
+    frame = good_table(30)
+    frame.loc[4, "height"] = np.nan
     assert failed(frame, (), PROFILE) == []
-    frame.loc[20, "height"] = np.nan
-    assert failed(frame, (), PROFILE)[0].limit == 0.02
+    frame.loc[5:14, "height"] = np.nan
+    assert failed(frame, (), PROFILE)[0].subject == "height"
+
+
+def test_what_chance_makes_of_missing_values_is_known() -> None:
+    """Fisher's lady: 3 of 4 where 1 of 4 others do is chance in 17 of 70, 4 of 4 beside none in 1 of 70."""
+    assert [most_missing(4, 4, 1, 17 / 70 + each) for each in (-1e-9, 1e-9)] == [3, 2]
+    assert [most_missing(4, 4, 0, 1 / 70 + each) for each in (-1e-9, 1e-9)] == [4, 3]
+    assert most_missing(0, 99, 5, 0.01) == 0
+    assert most_missing(10, 10, 10, 0.01) == 10
+
+
+@given(rows=st.integers(1, 500), known=st.integers(1, 500), tail=st.floats(1e-6, 0.5))
+def test_a_value_that_is_missing_is_as_one_beyond_the_range(rows: int, known: int, tail: float) -> None:
+    """Beside rows that lack none, both ask how likely it is that all k are among the others."""
+    assert most_missing(rows, known, 0, tail) == min(rows, most_beyond(rows, known, tail))
 
 
 def test_a_profile_that_lists_some_categories_allows_others() -> None:

@@ -2,13 +2,12 @@
 
 The schema is what is written in the gate; columns that are not written there are inferred from the profile:
 the type of each feature, the range of its numbers, its categories where the profile has all of them, and
-missing values only where training had some. Other rows of the same kind go beyond the range of the training
-rows by chance: of that as many are allowed as chance alone reaches in one run of a hundred.
+its share of missing values. Other rows of the same kind go beyond the range of the training rows, and miss
+more values, by chance: of that as many are allowed as chance alone reaches in one run of a hundred.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -21,10 +20,9 @@ from modelward.api.gateverdict import MAX_NAMED
 from modelward.api.profile import CategoricalColumn, NumericColumn, Profile
 from modelward.api.quality import Column, ColumnType
 from modelward.gates.findings import Findings
+from modelward.gates.quality.chance import Missing, most_beyond
 from modelward.gates.quality.shift import FALSE_ALARMS_PER_RUN
 
-_MISSING_ROOM: Final = 2
-"""Times as large a share of missing values as in training is allowed of an inferred column."""
 Values: TypeAlias = "pd.Series[Any]"
 
 
@@ -54,11 +52,13 @@ class Wanted:
         of_any_value: names of columns of which only missing values are asked: categories beyond those that
             a profile lists.
         ranges: of inferred columns.
+        missing: of inferred columns, which their own `max_missing` says nothing of.
     """
 
     columns: tuple[Column, ...]
     of_any_value: frozenset[str]
     ranges: tuple[Range, ...]
+    missing: tuple[Missing, ...]
 
 
 def wanted(written: Sequence[Column], profile: Profile | None) -> Wanted:
@@ -67,7 +67,7 @@ def wanted(written: Sequence[Column], profile: Profile | None) -> Wanted:
     others = [column for column in profile.features if column.name not in names] if profile else []
     rows = profile.data.rows if profile else 0
     return Wanted(
-        columns=(*written, *(_inferred(column, rows) for column in others)),
+        columns=(*written, *map(_inferred, others)),
         of_any_value=frozenset(
             column.name for column in others if isinstance(column, CategoricalColumn) and column.other
         ),
@@ -76,16 +76,15 @@ def wanted(written: Sequence[Column], profile: Profile | None) -> Wanted:
             for column in others
             if isinstance(column, NumericColumn)
         ),
+        missing=tuple(Missing(column.name, column.missing, rows) for column in others),
     )
 
 
-def _inferred(column: NumericColumn | CategoricalColumn, rows: int) -> Column:
-    missing = min(Decimal(1), Decimal(_MISSING_ROOM * column.missing) / rows)
+def _inferred(column: NumericColumn | CategoricalColumn) -> Column:
     if isinstance(column, NumericColumn):
-        kind = ColumnType.INTEGER if column.integer else ColumnType.NUMBER
-        return Column(name=column.name, type=kind, max_missing=missing)
+        return Column(name=column.name, type=ColumnType.INTEGER if column.integer else ColumnType.NUMBER)
     categories = None if column.other else column.categories
-    return Column(name=column.name, type=ColumnType.STRING, categories=categories, max_missing=missing)
+    return Column(name=column.name, type=ColumnType.STRING, categories=categories)
 
 
 def check(findings: Findings, frame: pd.DataFrame, asked: Wanted) -> None:
@@ -95,7 +94,7 @@ def check(findings: Findings, frame: pd.DataFrame, asked: Wanted) -> None:
         findings.at_most("missing columns", len(absent), 0, message=", ".join(absent[:MAX_NAMED]))
     present = [column for column in asked.columns if column.name in frame.columns]
     if present:
-        _check_missing(findings, frame, present)
+        _check_missing(findings, frame, present, asked.missing)
         _check_values(
             findings, frame, [column for column in present if column.name not in asked.of_any_value]
         )
@@ -104,15 +103,21 @@ def check(findings: Findings, frame: pd.DataFrame, asked: Wanted) -> None:
         _check_ranges(findings, frame, ranges)
 
 
-def _check_missing(findings: Findings, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+def _check_missing(
+    findings: Findings, frame: pd.DataFrame, columns: Sequence[Column], inferred: Sequence[Missing]
+) -> None:
     shares = {column.name: float(frame[column.name].isna().mean()) for column in columns}
-    wrong = [column for column in columns if shares[column.name] > float(column.max_missing)]
+    tail = FALSE_ALARMS_PER_RUN / max(1, len(inferred))
+    limits = {column.name: float(column.max_missing) for column in columns} | {
+        each.name: each.limit(len(frame), tail) for each in inferred
+    }
+    wrong = [column for column in columns if shares[column.name] > limits[column.name]]
     for column in wrong[:MAX_NAMED]:
         positions = np.flatnonzero(frame[column.name].isna()).tolist()
         findings.at_most(
             "missing values",
             shares[column.name],
-            column.max_missing,
+            limits[column.name],
             subject=column.name,
             message=named_rows(positions),
         )
@@ -146,19 +151,6 @@ def _check_ranges(findings: Findings, frame: pd.DataFrame, ranges: Sequence[Rang
         findings.at_most(name, count, limit, subject=column, message=message)
     names = list(dict.fromkeys(column for _, _, _, column, _, _ in wrong))
     findings.at_most("columns beyond the training data", len(names), 0, message=", ".join(names[:MAX_NAMED]))
-
-
-def most_beyond(rows: int, known: int, tail: float) -> int:
-    """Return how many rows may be above the largest of `known` others before that is no chance.
-
-    Of rows that follow one distribution any k are the largest k of all with probability
-    C(rows, k) / C(rows + known, k), whatever the distribution; values that are equal only lower it.
-    """
-    allowed, chance = 0, rows / (rows + known)
-    while chance > tail:
-        allowed += 1
-        chance *= (rows - allowed) / (rows + known - allowed)
-    return allowed
 
 
 def _names(columns: Sequence[Column]) -> str:
