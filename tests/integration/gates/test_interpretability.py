@@ -16,6 +16,7 @@ from bench.gates.files import found, gate_file, subject, values
 from bench.gates.known import FEATURES, GOOD, LEANING, Linear, serving, table
 from modelward.gates.failure import GateError
 from modelward.gates.interpretability import gate as interpretability
+from modelward.gates.interpretability.dependence import ROWS
 from modelward.gates.subject import Addresses, read_subject
 
 pytestmark = pytest.mark.integration
@@ -139,6 +140,33 @@ def test_a_feature_that_is_mostly_one_value_has_a_dependence(tmp_path: Path) -> 
     means = [float(value) for value in curve[2].split()]
     assert len(means) == 20
     assert means[-1] - means[0] > 0.9
+
+
+def test_a_feature_that_differs_in_few_rows_is_moved_all_the_same(tmp_path: Path) -> None:
+    """One row of two thousand that is not among those drawn must tell what the feature moves between."""
+    monotone = [{"feature": "income", "direction": "Decreasing"}]
+    rows = table(2000, 3)
+    file = gate_file({"name": "why", "interpretability": {**FEW, "monotone": monotone}})
+    with serving(GOOD) as address:
+        rows["income"] = 0.0
+        rows.to_csv(tmp_path / "validation.csv", index=False)
+        drawn = set(read_subject(file, Addresses(address, None, None), tmp_path, 0).draw(ROWS).tolist())
+        rows.loc[next(row for row in range(2000) if row not in drawn), "income"] = 20.0
+        rows.to_csv(tmp_path / "validation.csv", index=False)
+        measured = found(file, tmp_path, address)["why"]
+    assert values(measured)["share of the way against decreasing", "income"] == 1
+
+
+def test_a_direction_of_which_the_rows_say_nothing_is_an_error(tmp_path: Path) -> None:
+    """A feature that is the same in all rows has no dependence, and must not pass for that."""
+    monotone = [{"feature": "income", "direction": "Increasing"}]
+    rows = table(2000, 3)
+    rows["income"] = 3.0
+    rows.to_csv(tmp_path / "validation.csv", index=False)
+    file = gate_file({"name": "why", "interpretability": {**FEW, "monotone": monotone}})
+    with serving(GOOD) as address, pytest.raises(GateError, match="'income' is 3 in all 2000 rows") as told:
+        found(file, tmp_path, address)
+    assert "give rows of validation data in which it differs" in str(told.value)
 
 
 def test_a_file_that_is_named_is_not_passed_over(tables: Path, good: str) -> None:

@@ -37,19 +37,21 @@ class Dependence:
         return float(against.clip(min=0).sum()) / way
 
 
-def along(model: Predictor, rows: Floats, feature: int, output: int) -> Dependence:
-    """Return the dependence of one output on a feature. Raises GateError."""
-    grid = _grid(rows[:, feature])
+def along(model: Predictor, rows: Floats, feature: int, output: int, values: Floats) -> Dependence:
+    """Return the dependence of one output on a feature that moves through values. Raises GateError."""
     means = []
-    for value in grid:
+    for value in values:
         moved = rows.copy()
         moved[:, feature] = value
         means.append(model.scores(moved)[:, output].mean())
-    return Dependence(grid, np.array(means))
+    return Dependence(values, np.array(means))
 
 
-def _grid(values: Floats) -> Floats:
-    """Return the values that a feature is moved through: its own where they are few, else even steps."""
+def grid(values: Floats) -> Floats:
+    """Return what a feature of these values is moved through: its own where they are few, else even steps.
+
+    Shape (points,), rising; one point only where all values are the same.
+    """
     own = np.unique(values)
     if len(own) <= GRID:
         return own

@@ -13,7 +13,7 @@ from modelward.gates.endpoint.predictor import Predictor
 from modelward.gates.failure import GateError
 from modelward.gates.findings import Findings
 from modelward.gates.interpretability import plots
-from modelward.gates.interpretability.dependence import ROWS, along
+from modelward.gates.interpretability.dependence import ROWS, along, grid
 from modelward.gates.interpretability.importance import Importance, explained, of_trees, through_endpoint
 from modelward.gates.interpretability.plots import Curves
 from modelward.gates.modelfile import Kind
@@ -34,6 +34,8 @@ def run(gate: Interpretability, subject: Subject) -> Findings:
             _rank_correlation(candidate, stable),
             gate.min_rank_correlation,
         )
+    for each in gate.monotone:
+        _must_vary(subject, each.feature)
     directed = [_curves(subject, each.feature, each.label) for each in gate.monotone]
     for each, curves in zip(gate.monotone, directed, strict=True):
         findings.at_most(
@@ -105,14 +107,27 @@ def _strongest(gate: Interpretability, subject: Subject, candidate: Importance) 
     return [_curves(subject, name, classes[-1] if classes else None) for name in names[:_DRAWN]]
 
 
+def _must_vary(subject: Subject, name: str) -> None:
+    """Raise GateError if nothing can be said of a feature, because it is the same in all rows."""
+    values = subject.data.rows[:, subject.data.position(name, "interpretability.monotone")]
+    if np.ptp(values) == 0:
+        message = (
+            f"interpretability.monotone: {name!r} is {values[0]:g} in all {len(values)} rows, so that they "
+            f"say nothing of its direction: give rows of validation data in which it differs, or leave it out"
+        )
+        raise GateError(ErrorReason.INVALID_DATA, message)
+
+
 def _curves(subject: Subject, name: str, label: str | None) -> Curves:
     position = subject.data.position(name, "interpretability.monotone")
     if subject.data.features[position].categories is not None:
         message = f"interpretability.monotone: {name!r} is text, which does not rise: leave it out"
         raise GateError(ErrorReason.INVALID_DATA, message)
+    # Of all rows: among those that are drawn a rare value may be missing.
+    values = grid(subject.data.rows[:, position])
     rows = subject.data.rows[subject.draw(ROWS)]
     models = [subject.candidate.model, *([subject.stable.model] if subject.stable is not None else [])]
-    found = [along(model, rows, position, _output(model, label)) for model in models]
+    found = [along(model, rows, position, _output(model, label), values) for model in models]
     return Curves(name, found[0], found[1] if subject.stable is not None else None)
 
 
