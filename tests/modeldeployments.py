@@ -121,6 +121,15 @@ def _test(**fields: object) -> Manifest:
     return _gates({"job": {"template": {"spec": pod}}})
 
 
+BESIDE_THE_MODEL: Final = (
+    "/mnt",
+    "/mnt/models/cache",
+    "/mnt/models2",
+    "/mnt/models/.cache",
+    "/srv/mnt/models",
+)
+"""Where a volume may be mounted that looks as if it were the model's folder."""
+
 AGAINST_A_RULE: Final = (
     Wrong(
         "a gate of two kinds",
@@ -306,6 +315,14 @@ AGAINST_A_RULE: Final = (
         "a volume where the model is mounted",
         _container(volumeMounts=[{"name": "models", "mountPath": "/mnt/models"}]),
         "/mnt/models is where the model is mounted: leave this volumeMount out",
+    ),
+    *(
+        Wrong(
+            f"a volume where the model is mounted, as {path}",
+            _container(volumeMounts=[{"name": "models", "mountPath": path}]),
+            "/mnt/models is where the model is mounted: leave this volumeMount out",
+        )
+        for path in ("/mnt/models/", "/mnt//models", "/mnt/./models", "//./mnt/models/./", "mnt/models")
     ),
     Wrong(
         "a volume of an injected container",

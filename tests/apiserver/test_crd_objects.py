@@ -9,7 +9,7 @@ from dev.cluster.controlplane import ControlPlane
 from dev.cluster.definitions import OURS
 from modelward.api.reading import read_spec
 from modelward.api.spec import ModelDeploymentSpec
-from tests.modeldeployments import FULL_TEMPLATE, VALID, Manifest, changed
+from tests.modeldeployments import BESIDE_THE_MODEL, FULL_TEMPLATE, VALID, Manifest, changed
 
 pytestmark = pytest.mark.apiserver
 
@@ -189,6 +189,15 @@ def test_a_full_pod_template_is_kept_as_written(kubectl: _Kubectl) -> None:
     spec = {"server": {"template": FULL_TEMPLATE}}
     stored = kubectl.apply(changed({"spec": spec}))["spec"]["server"]["template"]
     assert stored == _with_protocols(FULL_TEMPLATE)
+
+
+def test_a_volume_beside_the_model_is_taken(kubectl: _Kubectl) -> None:
+    """Also below it, and where its folder is only part of the path."""
+    mounts = [{"name": "models", "mountPath": path} for path in BESIDE_THE_MODEL]
+    container = {"name": "model", "image": "a", "volumeMounts": mounts}
+    template = {"spec": {"containers": [container]}}
+    stored = kubectl.apply(changed({"spec": {"server": {"template": template}}}))
+    assert stored["spec"]["server"]["template"] == template
 
 
 def test_a_kept_pod_template_is_one_that_kubernetes_takes(kubectl: _Kubectl) -> None:

@@ -4,6 +4,7 @@ The template's schema is Kubernetes' own (podtemplate.json, made by dev/podtempl
 dry-run of what is rendered from it finds the rest; these rules say the frequent mistakes at once.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -40,6 +41,10 @@ RESERVED_PORT_NAMES: Final = (
 _LABEL_PREFIX: Final = f"{conventions.GROUP}/"
 _VOLUME_PREFIX: Final = "modelward-"
 """Of the volumes that the injected containers bring."""
+_NOWHERE: Final = r"(\.?/)*"
+"""Slashes, and folders that are where they are, between the names of a path."""
+_MODEL_MOUNT: Final = _NOWHERE + f"/{_NOWHERE}".join(conventions.PATH_MODEL.split("/")[1:]) + r"(/\.?)*"
+"""The model's folder, however it is spelt; a path without a leading slash is one from the root."""
 
 
 def _pod(template: PodTemplate) -> Mapping[str, Any]:
@@ -114,11 +119,13 @@ TEMPLATE_RULES: Final = (
     ),
     Rule(
         _all_containers(
-            f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.mountPath != '{conventions.PATH_MODEL}')"
+            f"!has(c.volumeMounts) || c.volumeMounts.all(m, !m.mountPath.matches(r'^({_MODEL_MOUNT})$'))"
         ),
         f"{conventions.PATH_MODEL} is where the model is mounted: leave this volumeMount out, "
         "or mount it elsewhere",
-        lambda template: conventions.PATH_MODEL not in {m.get("mountPath") for m in _mounts(template)},
+        lambda template: (
+            not any(re.fullmatch(_MODEL_MOUNT, m.get("mountPath", "")) for m in _mounts(template))
+        ),
     ),
     Rule(
         f"!has(self.spec.volumes) || self.spec.volumes.all(v, !v.name.startsWith('{_VOLUME_PREFIX}'))",

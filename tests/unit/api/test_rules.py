@@ -11,6 +11,7 @@ from modelward.conventions import ANNOTATION_RETRY
 from tests.modeldeployments import (
     AGAINST_A_RULE,
     AGAINST_THE_SCHEMA,
+    BESIDE_THE_MODEL,
     FULL_TEMPLATE,
     LEFT_OUT,
     UNKNOWN_FIELDS,
@@ -55,6 +56,13 @@ def test_an_unknown_field_is_named(wrong: Wrong) -> None:
     """A field that this version does not know must be refused with its path, never ignored."""
     with pytest.raises(InvalidManifestError, match=r"spec\.\S+: no such field: leave it out"):
         read_spec(wrong.manifest)
+
+
+def test_a_volume_beside_the_model_is_taken() -> None:
+    """Also below it, and where its folder is only part of the path."""
+    mounts = [{"name": "models", "mountPath": path} for path in BESIDE_THE_MODEL]
+    template = {"spec": {"containers": [{"name": "model", "image": "a", "volumeMounts": mounts}]}}
+    assert read_spec(changed({"spec": {"server": {"template": template}}})).server.template == template
 
 
 def test_every_problem_is_said_at_once() -> None:
