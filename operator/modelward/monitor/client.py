@@ -261,6 +261,7 @@ class ClientConnection(Front):
         if self._reading_paused:
             self.adjust_reading()
         elif self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
+            self._count_refusal(408)
             self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
         elif now_s - self._last_read_s > IDLE_SECONDS:
             self.end()
@@ -292,6 +293,7 @@ class ClientConnection(Front):
             end = data.find(b"\r\n\r\n", start) + 4
             head_is_whole = end >= len(b"\r\n\r\n")
             if (end if head_is_whole else len(data)) - start > MAX_HEAD_BYTES:
+                self._count_refusal(431)
                 self._refuse(431, f"the request's head is longer than {MAX_HEAD_BYTES} bytes")
             elif head_is_whole:
                 self._take_request(data, start, end)
@@ -394,15 +396,20 @@ class ClientConnection(Front):
         self.end()
 
     def _count_refusal(self, status: int) -> None:
+        counts = self._proxy.state.counts
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            self._proxy.state.counts.too_large += 1
+            counts.too_large += 1
+        elif status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            counts.long_heads += 1
+        elif status == HTTPStatus.REQUEST_TIMEOUT:
+            counts.slow_requests += 1
         else:
-            self._proxy.state.counts.malformed_requests += 1
+            counts.malformed_requests += 1
 
     def _break_off(self, exchange: Exchange, message: str, status: int) -> None:
         """The rest of a body can't be followed, or is too much: no more of it reaches the server."""
         self._count_refusal(status)
-        self._relay.client_gone()
+        self._relay.refuse(None if exchange.answer_begun else status)
         if exchange.answer_begun:
             self.abort()
         else:

@@ -156,6 +156,7 @@ class Counts:
         "forwarded",
         "grpc_calls",
         "grpc_unwatched",
+        "long_heads",
         "malformed_requests",
         "open_connections",
         "output_tokens",
@@ -166,6 +167,7 @@ class Counts:
         "reload_failures",
         "requests",
         "requests_in_flight",
+        "slow_requests",
         "store_failures",
         "store_reads",
         "stream_events",
@@ -206,6 +208,10 @@ class Counts:
         self.malformed_requests = 0
         self.too_large = 0
         """Requests with bodies beyond the limit."""
+        self.long_heads = 0
+        """Requests with heads beyond the limit."""
+        self.slow_requests = 0
+        """Requests that had not come in time: their heads, or more of their bodies."""
         self.unread = 0
         """Connections that were reset because their client took nothing of an answer for too long."""
         self.uncounted = 0
@@ -220,7 +226,9 @@ class Counts:
         self.requests_in_flight = 0
 
     def count_failure(self, ending: Ending) -> None:
-        """Count a request without a whole answer."""
+        """Count a request without a whole answer; one that was refused has been, by its reason."""
+        if ending is Ending.REFUSED:
+            return
         if ending is Ending.UNREACHABLE:
             self.unreachable += 1
         elif ending is Ending.CUT:

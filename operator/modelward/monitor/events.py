@@ -59,10 +59,13 @@ class Ending(StrEnum):
     CUT = "cut"
     """The answer broke off, or was no HTTP."""
     CLIENT_GONE = "client_gone"
+    REFUSED = "refused"
+    """The monitor took no more of the request: its body was too long, too slow or malformed."""
 
 
 _ANSWERED: Final = Ending.ANSWERED
 _CLIENT_GONE: Final = Ending.CLIENT_GONE
+_OF_THE_CLIENT: Final = frozenset({Ending.CLIENT_GONE, Ending.REFUSED})
 
 
 class Outcome:
@@ -159,7 +162,7 @@ class _Availability(AnswerObjective):
     def is_good(self, outcome: Outcome) -> bool | None:
         status = outcome.status
         if outcome.ending is not _ANSWERED:
-            return None if outcome.ending is _CLIENT_GONE else False
+            return None if outcome.ending in _OF_THE_CLIENT else False
         if status is None:
             return False
         return None if _FIRST_ERROR <= status < _FIRST_SERVER_ERROR else status < _FIRST_SERVER_ERROR

@@ -256,6 +256,8 @@ class _OperationsCollector(Collector):
             ("refused", counts.refused),
             ("malformed", counts.malformed_requests),
             ("too_large", counts.too_large),
+            ("head_too_large", counts.long_heads),
+            ("timeout", counts.slow_requests),
         ):
             failures.add_metric([config.deployment, config.revision, reason], value)
         yield failures

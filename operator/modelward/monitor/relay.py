@@ -128,6 +128,13 @@ class Relay(Client):
 
     def client_gone(self) -> None:
         """The client is gone: so is its request, at once."""
+        self._stop(Ending.CLIENT_GONE, None)
+
+    def refuse(self, status: int | None) -> None:
+        """No more of the request is taken: the server gets none, and the client this status, or a reset."""
+        self._stop(Ending.REFUSED, status)
+
+    def _stop(self, ending: Ending, status: int | None) -> None:
         exchange, self._exchange = self._exchange, None
         if self._connecting is not None:
             self._connecting.cancel()
@@ -137,7 +144,8 @@ class Relay(Client):
             return
         exchange.forget(self._state)
         if not exchange.answered:
-            account.record(exchange, Ending.CLIENT_GONE, self._state, self._tracer)
+            exchange.sent_status = status
+            account.record(exchange, ending, self._state, self._tracer)
 
     def pause_answer(self) -> None:
         """The client does not take more of the answer for now."""

@@ -35,6 +35,7 @@ async def too_large(monitor: MonitorProcess) -> float | None:
     objectives = await monitor.scrape()
     assert objectives.verdicts("availability")[1] == objectives.verdicts("latency")[1] == 0
     operations = await monitor.scrape("/metrics")
+    assert operations.get("modelward_request_failures_total", reason="client_gone") == 0
     return operations.get("modelward_request_failures_total", reason="too_large")
 
 

@@ -183,6 +183,20 @@ async def test_a_held_answer_that_breaks_off(
     assert shown.get("modelward_request_failures_total", reason="unreachable") == 0
 
 
+async def test_a_body_that_is_refused_is_no_client_that_left(
+    monitor: MonitorProcess, server: ModelServer, collector: OTLPStore
+) -> None:
+    """The span of a request whose body could not be followed has the status that its client got."""
+    async with RawClient(monitor.serving_port) as client:
+        client.send(b"POST /v2/models/m/infer HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await until(lambda: len(server.requests) == 1, "the server has the head")
+        client.send(b"zz\r\n")
+        assert (await client.read_answer()).status == 400
+    await until(lambda: len(collector.spans) == 1, "the span")
+    found = attributes(collector.spans[0].attributes)
+    assert (found["http.response.status_code"], found["error.type"]) == (400, "refused")
+
+
 async def test_what_is_bad_is_kept_unsampled(
     start_monitor: MonitorFactory, server: ModelServer, collector: OTLPStore
 ) -> None:

@@ -96,6 +96,26 @@ async def test_a_head_that_does_not_end(own: Own, begun: bytes) -> None:
         assert (await client.read_answer()).status == 408
         assert await client.read_end() == b""
     assert own.server.requests == []
+    assert refused(own) == {"slow_requests": 1}
+
+
+def refused(own: Own) -> dict[str, int]:
+    """Requests that came to no whole answer, by what is counted of them."""
+    failures = (
+        "unreachable", "upstream_cut", "client_gone", "malformed_requests", "too_large", "long_heads",
+        "slow_requests",
+    )  # fmt: skip
+    counts = own.proxy.state.counts
+    return {name: getattr(counts, name) for name in failures if getattr(counts, name)}
+
+
+@pytest.mark.parametrize("ends", [b"", b"\r\n\r\n"], ids=["going on", "whole"])
+async def test_a_head_that_is_too_long(own: Own, ends: bytes) -> None:
+    """It is counted as what it is, whether or not its end has come."""
+    async with RawClient(own.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000 + ends)
+        assert (await client.read_answer()).status == 431
+    assert refused(own) == {"long_heads": 1}
 
 
 async def test_a_head_that_trickles(own: Own) -> None:
@@ -118,6 +138,18 @@ async def test_a_body_that_does_not_end(own: Own) -> None:
         await own.sweep_after(BODY_SECONDS + 1)
         assert (await client.read_answer()).status == 408
     await until(lambda: bool(own.server.disconnects))
+    assert refused(own) == {"slow_requests": 1}
+
+
+async def test_a_body_that_breaks_off(own: Own) -> None:
+    """One whose framing can't be followed is counted as malformed, and not as a client that has left."""
+    async with RawClient(own.port) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await until(lambda: bool(own.server.requests))
+        client.send(b"zz\r\n")
+        assert (await client.read_answer()).status == 400
+    await until(lambda: bool(own.server.disconnects))
+    assert refused(own) == {"malformed_requests": 1}
 
 
 async def test_an_answer_that_is_not_read(own: Own) -> None:

@@ -35,6 +35,8 @@ ACCURACY = AccuracyObjectiveConfig(name="c", config="1")
         (Ending.CLIENT_GONE, None, 0.1, None, None),
         (Ending.CLIENT_GONE, None, 0.2, False, None),
         (Ending.CLIENT_GONE, 200, 0.2, False, None),
+        (Ending.REFUSED, None, 0.2, None, None),
+        (Ending.REFUSED, 200, 0.2, None, None),
     ],
 )
 def test_outcomes(
