@@ -7,8 +7,8 @@ from typing import Final, cast
 
 from modelward.monitor.bodies import Body, FramingError, LengthBody, UntilCloseBody
 from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, ResponseHead, parse_response
-from modelward.monitor.timeouts import UNTAKEN_SECONDS
 from modelward.monitor.traffic import Target
+from modelward.monitor.unsent import Unsent
 
 MAX_IDLE_SECONDS: Final = 1.0
 """Servers close idle connections, the shortest common default being 2 s; one that is reused only
@@ -69,14 +69,13 @@ class Upstream:
         "_buffer",
         "_client",
         "_ended_here",
-        "_full_since_s",
         "_idle_since_s",
         "_last_head",
         "_method",
         "_reading_paused",
         "_reusable",
         "_transport",
-        "_unsent_bytes",
+        "_unsent",
         "target",
     )
 
@@ -94,9 +93,7 @@ class Upstream:
         self._reusable = True
         self._idle_since_s = time.perf_counter()
         self._reading_paused = False
-        self._full_since_s: float | None = None
-        """Since when as much waits to be sent as now, which is more than may; None: no more than may does."""
-        self._unsent_bytes = 0
+        self._unsent = Unsent()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -119,16 +116,8 @@ class Upstream:
         return not self._awaiting and time.perf_counter() - self._idle_since_s > MAX_IDLE_SECONDS
 
     def is_stalled(self, now_s: float) -> bool:
-        """Whether the server has taken nothing of what waits for too long at `now_s` (performance counter).
-
-        To be asked now and then: what it has taken shows in what waits.
-        """
-        if self._full_since_s is None or self._transport is None:
-            return False
-        unsent = self._transport.get_write_buffer_size()
-        if unsent != self._unsent_bytes:
-            self._unsent_bytes, self._full_since_s = unsent, now_s
-        return now_s - self._full_since_s > UNTAKEN_SECONDS
+        """Whether it has taken nothing of what waits for too long at `now_s` (performance counter)."""
+        return self._transport is not None and self._unsent.is_stalled(self._transport, now_s)
 
     def await_answer(self, method: str) -> None:
         """The next bytes answer a `method` request."""
@@ -170,12 +159,12 @@ class Upstream:
 
     def pause_writing(self) -> None:
         """Called by the event loop."""
-        self._full_since_s = time.perf_counter()
+        self._unsent.full(time.perf_counter())
         self._client.upstream_full()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
-        self._full_since_s = None
+        self._unsent.drained()
         self._client.upstream_drained()
 
     def eof_received(self) -> bool:

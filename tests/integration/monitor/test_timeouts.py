@@ -12,7 +12,8 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
-from hyperframe.frame import GoAwayFrame, SettingsFrame
+from hpack import Encoder
+from hyperframe.frame import DataFrame, GoAwayFrame, HeadersFrame, SettingsFrame
 
 from dev.cluster.controlplane import free_ports
 from modelward.api.monitorconfig import MonitorConfig, TrafficConfig, TrafficMode
@@ -398,6 +399,37 @@ async def test_a_grpc_connection_that_is_not_read(own: Own) -> None:
     assert own.proxy.state.counts.unread == 1
     assert len(await reader.read()) < 32 * 1024 * 1024
     writer.close()
+    await until(lambda: bool(own.server.disconnects))
+
+
+async def test_a_grpc_connection_that_the_server_stops_reading(own: Own) -> None:
+    """A server that takes no more is let go, and so is its client; the call that was under way has failed."""
+    over = asyncio.Event()
+
+    async def stall(_request: Request, connection: Connection) -> None:
+        connection.write(SETTINGS)
+        await over.wait()
+        await connection.reader.readexactly(1 << 30)  # until the monitor ends it
+
+    own.server.head_handler = stall
+    encoded = Encoder().encode([(":method", "POST"), (":path", "/inference.GRPCInferenceService/ModelInfer")])
+    call = HeadersFrame(1, encoded, flags=["END_HEADERS"]).serialize()
+    data = DataFrame(1, bytes(16 * 1024)).serialize()
+    async with RawClient(own.port) as client:
+        client.send(PREFACE + call + data * 2048)
+        await until(lambda: any(getattr(each, "_server_is_full", False) for each in own.proxy._connections))
+        (connection,) = own.proxy._connections
+        now_s = time.perf_counter()
+        connection.sweep(now_s + UNTAKEN_SECONDS - 10)
+        assert own.proxy.state.counts.requests_in_flight == 1
+        for number in itertools.count(1):
+            connection.sweep(now_s + number * (UNTAKEN_SECONDS + 1))
+            if not own.proxy.state.counts.requests_in_flight:
+                break
+            await asyncio.sleep(0)  # the kernel may have taken some meanwhile
+        await until(lambda: not own.proxy._connections)
+        over.set()
+    assert refused(own) == {"unreachable": 1}
     await until(lambda: bool(own.server.disconnects))
 
 

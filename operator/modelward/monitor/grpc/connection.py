@@ -135,12 +135,18 @@ class GrpcConnection(asyncio.Protocol):
     # Called by the proxy.
 
     def sweep(self, now_s: float) -> None:
-        """Ask the client to leave when it has to, and end the connection when it has, at `now_s`."""
+        """Ask the client to leave when it has to, and end the connection when it has, at `now_s`.
+
+        It ends as well where one side has taken nothing for too long of what waits for it.
+        """
         if self._writing_paused_s is not None and now_s - self._writing_paused_s > UNREAD_SECONDS:
             self._proxy.state.counts.unread += 1
             self._transport.abort()
         elif self._is_over:
             return
+        elif self._server is not None and self._server.is_stalled(now_s):
+            self._finish(Ending.CUT)
+            self._transport.close()
         elif self._leaving_s is not None:
             if self._has_left(now_s, self._leaving_s):
                 self._end()

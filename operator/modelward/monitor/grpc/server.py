@@ -1,8 +1,10 @@
 """The server's side of a joined gRPC connection."""
 
 import asyncio
+import time
 from typing import Protocol, cast
 
+from modelward.monitor.unsent import Unsent
 from modelward.monitor.upstream import MAX_BUFFERED_BYTES
 
 
@@ -25,17 +27,22 @@ class Joined(Protocol):
 class ServerConnection(asyncio.Protocol):
     """One connection to a server."""
 
-    __slots__ = ("_client", "_is_dropped", "_transport")
+    __slots__ = ("_client", "_is_dropped", "_transport", "_unsent")
 
     def __init__(self, client: Joined) -> None:
         self._client = client
         self._is_dropped = False
         self._transport: asyncio.Transport | None = None
+        self._unsent = Unsent()
 
     @property
     def is_open(self) -> bool:
         """Whether bytes can still be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    def is_stalled(self, now_s: float) -> bool:
+        """Whether it has taken nothing of what waits for too long at `now_s` (performance counter)."""
+        return self._transport is not None and self._unsent.is_stalled(self._transport, now_s)
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -76,8 +83,10 @@ class ServerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by the event loop."""
+        self._unsent.full(time.perf_counter())
         self._client.server_full()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
+        self._unsent.drained()
         self._client.server_drained()
