@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from modelward.cli.failure import CommandError
-from modelward.cli.history import ENCODING, later_time
+from modelward.cli.history import ENCODING, later_time, number_of
 from modelward.evidence.drift import Drift, DriftPolicy, assess, psi
 
 COLUMNS: Final = ("time", "feature", "counts")
@@ -106,7 +106,7 @@ def _read(rows: Iterator[list[str]], path: Path, inputs: _Inputs) -> None:
     text, time = "", None
     for number, row in enumerate(rows, start=2):
         try:
-            found = tuple(map(float, row[counts].split()))
+            found = tuple(number_of(each, "counts") for each in row[counts].split())
             if row[at] == REFERENCE:
                 inputs.add_reference(row[feature], found)
                 continue

@@ -59,12 +59,13 @@ def _blocks(
                     yield time, block
                 text, time, rows, block = line[at], later_time(line[at], time, block_seconds), 0, {}
             pair = line[revision], line[objective]
-            events = float(line[good])
-            counted = sanitize(events, float(line[total]) - events)
+            events = number_of(line[good], "good")
+            counted = sanitize(events, number_of(line[total], "total") - events)
         except (ValueError, IndexError) as error:
             raise CommandError(f"{path}, line {number}: {_said(error, line)}") from error
         if counted is None:
-            raise CommandError(f"{path}, line {number}: {_NO_COUNT}")
+            found = f"good {line[good]} of total {line[total]}"
+            raise CommandError(f"{path}, line {number}: {found}: {_NO_COUNT}")
         if pair not in pairs:
             _check_names(pair, objectives, f"{path}, line {number}")
             pairs.add(pair)
@@ -91,6 +92,21 @@ def _said(error: Exception, line: list[str]) -> str:
     if isinstance(error, IndexError):
         return f"{len(line)} columns; write {','.join(COLUMNS)}"
     return str(error)
+
+
+def number_of(text: str, column: str) -> float:
+    """Read a number of events.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(
+            f"column {column}: {text!r} is no number; write events as 1500 or 1500.5, without separators of "
+            "thousands"
+        ) from error
 
 
 def later_time(text: str, before: int | None, block_seconds: int) -> int:

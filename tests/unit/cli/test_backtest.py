@@ -183,9 +183,17 @@ def test_a_csv_file_is_read_as_blocks(tmp_path: Path) -> None:
         ),
         (HEADER + "1700000000000,a,availability,1,1\n", "line 2: time 1700000000000 is far in the future"),
         (HEADER + "1700000000,,availability,1,1\n", "line 2: no revision; write the name of one"),
-        (HEADER + "1700000000,a,availability,2,1\n", "line 2: good must be between 0 and total"),
-        (HEADER + "1700000000,a,availability,nan,1\n", "line 2: good must be between 0 and total"),
-        (HEADER + "1700000000,a,availability,one,1\n", "line 2: could not convert string to float: 'one'"),
+        (HEADER + "1700000000,a,availability,2,1\n", "line 2: good 2 of total 1: good must be between 0"),
+        (HEADER + "1700000000,a,availability,nan,1\n", "line 2: good nan of total 1: good must be"),
+        (
+            HEADER + "1700000000,a,availability,1,1\n1700000005,a,availability,one,1\n",
+            "line 3: column good: 'one' is no number; write events as 1500 or 1500.5, without separators",
+        ),
+        (
+            HEADER + '1700000000,a,availability,1,"1,500"\n',
+            "line 2: column total: '1,500' is no number; write events as 1500",
+        ),
+        (HEADER + "1700000000,a,availability,,1\n", "line 2: column good: '' is no number; write events"),
         (HEADER + "1700000000,a,availability\n", "line 2: 3 columns; write time,revision"),
         (HEADER + 2 * "1700000000,a,availability,1,1\n", "line 3: a and availability are there twice"),
         (

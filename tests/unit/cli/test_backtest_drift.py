@@ -102,7 +102,7 @@ def test_signals_are_those_of_the_last_window() -> None:
         (REFERENCE + "3600,demand,1 1\n", "line 3: no reference for 'demand', known are: price"),
         (REFERENCE + "3600,price,1 1 1\n", "line 3: a window and its reference have the same bins"),
         (REFERENCE + "3600,price,1 -1\n", "line 3: a bin's count must be between 0 and"),
-        (REFERENCE + "3600,price,1 one\n", "line 3: could not convert string to float: 'one'"),
+        (REFERENCE + "3600,price,1 one\n", "line 3: column counts: 'one' is no number; write events as"),
         (REFERENCE + "3600,price\n", "line 3: 2 columns; write time,feature,counts"),
         (REFERENCE + "noon,price,1 1\n", "line 3: 'noon' is not a time"),
         (REFERENCE + "3600,price,1 1\n1800,price,1 1\n", "line 4: time 1800 is before"),
