@@ -19,6 +19,8 @@ from modelward.signals.key import Key
 
 FIRST_RETRY: Final = timedelta(milliseconds=100)
 LONGEST_RETRY: Final = timedelta(minutes=2)
+LASTING_FAILURES: Final = 6
+"""In a row, over some seconds: from then on a failure that is no refusal is told too, as of a webhook."""
 
 log: Final = logging.getLogger(__name__)
 
@@ -26,10 +28,12 @@ log: Final = logging.getLogger(__name__)
 class RefusedError(ApiError):
     """The API server did not take an object, now or when it was last sent."""
 
-    def __init__(self, error: ApiError, again_in: timedelta) -> None:
+    def __init__(self, error: ApiError, again_in: timedelta, failures: int = 1) -> None:
         super().__init__(error.status, error.reason, error.message)
         self.again_in = again_in
         """Until when trying once more sends nothing."""
+        self.lasts = error.is_refusal or failures >= LASTING_FAILURES
+        """Whether more than a moment's trouble is behind it."""
 
 
 class Refusals:
@@ -60,7 +64,7 @@ class Refusals:
     @property
     def message(self) -> str:
         """Say what was refused and why; empty if nothing was, or only for a moment."""
-        refused = (f"{what}: {error.message}" for what, error in self.errors if error.is_refusal)
+        refused = (f"{what}: {error.message}" for what, error in self.errors if error.lasts)
         # Each once: a reconcile that decides something sends its records twice.
         return "; ".join(dict.fromkeys((*refused, *self.unrendered)))
 
@@ -106,7 +110,7 @@ class Retries:
         if before is not None and before.asked != asked:
             before = None
         if before is not None and (left := before.again_at - self._seconds()) > 0:
-            raise RefusedError(before.error, timedelta(seconds=left))
+            raise RefusedError(before.error, timedelta(seconds=left), before.failures)
         try:
             yield
         except ApiError as error:
@@ -121,7 +125,7 @@ class Retries:
             # From here on, so that what the log says has passed before it is sent again.
             again_at = self._seconds() + again_in.total_seconds()
             self._standing.setdefault(key, {})[place] = _Refused(asked, error, failures, again_at)
-            raise RefusedError(error, again_in) from error
+            raise RefusedError(error, again_in, failures) from error
         self._standing.get(key, {}).pop(place, None)
 
     def forget(self, key: Key) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from modelward.control import kinds
 from modelward.control.client import ApiError
-from modelward.control.refusals import LONGEST_RETRY, Refusals, RefusedError, Retries
+from modelward.control.refusals import LASTING_FAILURES, LONGEST_RETRY, Refusals, RefusedError, Retries
 from modelward.signals.key import Key
 
 KEY = Key("ns", "one")
@@ -97,3 +97,23 @@ def test_refusals_are_told_with_the_first_time_to_try_again() -> None:
     with refusals.of("Pod", "web-1"):
         raise RefusedError(ApiError(0, "Unreachable", "no answer"), timedelta(seconds=2))
     assert (refusals.message, refusals.again_in) == ("Service web: exceeded quota", timedelta(seconds=2))
+
+
+def test_trouble_that_lasts_is_told() -> None:
+    """An error that may be gone in a moment, as of a webhook that is down, is told once it has stayed."""
+    clock = Clock()
+    retries = Retries(clock)
+
+    def told(error: ApiError | None) -> str:
+        refusals = Refusals()
+        with refusals.of("Service", "web"), retries.of(KEY, kinds.SERVICE, "web", "a"):
+            if error is not None:
+                raise error
+        clock.now += LONGEST_RETRY.total_seconds()
+        return refusals.message
+
+    webhook = ApiError(500, "InternalError", "failed calling webhook")
+    assert [told(webhook) for _ in range(LASTING_FAILURES - 1)] == [""] * (LASTING_FAILURES - 1)
+    assert told(webhook) == "Service web: failed calling webhook"
+    assert told(None) == ""
+    assert told(webhook) == ""
