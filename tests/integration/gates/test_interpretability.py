@@ -1,6 +1,7 @@
 """Interpretability through an endpoint: importances, ranks and directions that are known beforehand."""
 
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -157,13 +158,20 @@ def test_a_feature_that_differs_in_few_rows_is_moved_all_the_same(tmp_path: Path
     assert values(measured)["share of the way against decreasing", "income"] == 1
 
 
-def test_a_direction_of_which_the_rows_say_nothing_is_an_error(tmp_path: Path) -> None:
-    """A feature that is the same in all rows has no dependence, and must not pass for that."""
-    monotone = [{"feature": "income", "direction": "Increasing"}]
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"monotone": [{"feature": "income", "direction": "Increasing"}]},
+        {"forbidden": [{"feature": "income", "maxShare": "5%"}]},
+    ],
+    ids=["monotone", "forbidden"],
+)
+def test_a_limit_of_which_the_rows_say_nothing_is_an_error(tmp_path: Path, limit: dict[str, Any]) -> None:
+    """A feature that is the same in all rows has no dependence and no share, and must not pass for that."""
     rows = table(2000, 3)
     rows["income"] = 3.0
     rows.to_csv(tmp_path / "validation.csv", index=False)
-    file = gate_file({"name": "why", "interpretability": {**FEW, "monotone": monotone}})
+    file = gate_file({"name": "why", "interpretability": {**FEW, **limit}})
     with serving(GOOD) as address, pytest.raises(GateError, match="'income' is 3 in all 2000 rows") as told:
         found(file, tmp_path, address)
     assert "give rows of validation data in which it differs" in str(told.value)

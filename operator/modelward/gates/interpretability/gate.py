@@ -25,6 +25,10 @@ _DRAWN: Final = 4
 
 def run(gate: Interpretability, subject: Subject) -> Findings:
     """Explain the candidate. Raises GateError."""
+    for forbidden in gate.forbidden:
+        _must_vary(subject, forbidden.feature, "forbidden")
+    for monotone in gate.monotone:
+        _must_vary(subject, monotone.feature, "monotone")
     findings = Findings()
     candidate, stable = _importances(gate, subject)
     _check_shares(findings, gate, subject, candidate)
@@ -34,8 +38,6 @@ def run(gate: Interpretability, subject: Subject) -> Findings:
             _rank_correlation(candidate, stable),
             gate.min_rank_correlation,
         )
-    for each in gate.monotone:
-        _must_vary(subject, each.feature)
     directed = [_curves(subject, each.feature, each.label) for each in gate.monotone]
     for each, curves in zip(gate.monotone, directed, strict=True):
         findings.at_most(
@@ -107,13 +109,17 @@ def _strongest(gate: Interpretability, subject: Subject, candidate: Importance) 
     return [_curves(subject, name, classes[-1] if classes else None) for name in names[:_DRAWN]]
 
 
-def _must_vary(subject: Subject, name: str) -> None:
+def _must_vary(subject: Subject, name: str, limit: str) -> None:
     """Raise GateError if nothing can be said of a feature, because it is the same in all rows."""
-    values = subject.data.rows[:, subject.data.position(name, "interpretability.monotone")]
+    where = f"interpretability.{limit}"
+    position = subject.data.position(name, where)
+    values = subject.data.rows[:, position]
     if np.ptp(values) == 0:
+        categories = subject.data.features[position].categories
+        only = f"{values[0]:g}" if categories is None else repr(categories[int(values[0])])
         message = (
-            f"interpretability.monotone: {name!r} is {values[0]:g} in all {len(values)} rows, so that they "
-            f"say nothing of its direction: give rows of validation data in which it differs, or leave it out"
+            f"{where}: {name!r} is {only} in all {len(values)} rows, so that they say nothing of how it "
+            f"matters: give rows of validation data in which it differs, or leave it out"
         )
         raise GateError(ErrorReason.INVALID_DATA, message)
 
