@@ -103,7 +103,7 @@ SAMPLE ?=
 RESUME ?=
 .PHONY: mutation
 mutation: setup ## change evidence and decide in small ways, and see whether the unit tests notice
-	nice -n 19 $(PYTHON) -m dev.mutation --floor 93.9 $(addprefix --sample ,$(SAMPLE)) $(if $(RESUME),--resume)
+	nice -n 19 $(PYTHON) -m dev.mutation --floor 96 $(addprefix --sample ,$(SAMPLE)) $(if $(RESUME),--resume)
 
 # Some 2 minutes on two cores, and on the first run 3 more for KServe's agent, which is built then. ROUNDS=9 takes
 # that many turns of each proxy.

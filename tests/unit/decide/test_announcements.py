@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from modelward.api.status import Phase
+from modelward.api.status import Cause, Phase
 from modelward.decide.decision import Announcement
 from modelward.decide.observation import Commands
 from tests.unit.decide.world import World, serving, stepping, worse
@@ -57,6 +57,18 @@ def test_a_replaced_candidate_is_told() -> None:
     (told,) = world.step().announcements
     assert (told.type, told.action) == ("Normal", "Replaced")
     assert world.status.history[0].action == "Replaced"
+
+
+def test_a_cause_goes_with_the_candidate_that_it_was_of() -> None:
+    """What was found of a candidate that is dropped before it had traffic says nothing of what serves."""
+    world = serving("m-1")
+    world.wanted = "m-2"
+    world.settle()
+    world.status = world.status.model_copy(update={"cause": Cause.INFRASTRUCTURE})
+    world.wanted = "m-3"
+    world.step()
+    assert world.status.history[0].action == "Replaced"
+    assert world.status.cause is None
 
 
 def test_a_rollout_that_goes_on_has_the_time_back_that_it_was_held() -> None:
