@@ -19,9 +19,7 @@ def main() -> None:
             sys.exit(f"modelward-monitor drain: process {arguments.pid} can't be told: {error.strerror}")
         return
     # The preStop hook should tell the monitor at once, not after a second of imports.
-    import uvloop  # noqa: PLC0415 - `drain` has no use for it
-
-    from modelward.monitor import log, process  # noqa: PLC0415 - `drain` has no use for them
+    from modelward.monitor import log  # noqa: PLC0415 - `drain` has no use for it
     from modelward.monitor.capture.channel import Channel  # noqa: PLC0415 - `drain` has no use for it
     from modelward.monitor.capture.worker import work  # noqa: PLC0415 - `drain` has no use for it
 
@@ -29,6 +27,11 @@ def main() -> None:
     log.set_up(chosen.log_level.upper())
     try:
         channel = Channel(work, chosen.niceness)  # while there is but one thread, see capture/guard.py
+        # Imported now, these take no memory of the second process and its guard.
+        import uvloop  # noqa: PLC0415 - see above
+
+        from modelward.monitor import process  # noqa: PLC0415 - see above
+
         uvloop.run(process.run(chosen, started_s, channel))
     except OSError as error:
         log.LOGGER.critical("can't serve: %s", error)

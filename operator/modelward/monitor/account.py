@@ -11,9 +11,10 @@ from modelward.monitor.events import Ending, Outcome
 from modelward.monitor.exchange import Exchange, json_bytes, storage_class
 from modelward.monitor.log import LOGGER
 from modelward.monitor.samples import Sample
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACESTATE, SpanFacts, Tracer
+from modelward.monitor.trace import TRACESTATE, SpanFacts
 
 _SUCCESS: Final = range(200, 300)
 _FIRST_SERVER_ERROR: Final = 500
