@@ -4,8 +4,7 @@ import time
 from typing import Final
 
 from modelward.conventions import STORAGE_SOURCE_SERVER
-from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
-from modelward.monitor.capture.messages import Facts
+from modelward.monitor.capture.messages import DROPPED_TOO_LARGE, Facts
 from modelward.monitor.counters import BAD, GOOD, TraceExemplar
 from modelward.monitor.events import Ending, Outcome
 from modelward.monitor.exchange import Exchange, json_bytes, storage_class

@@ -14,9 +14,9 @@ def _imported(module: str) -> set[str]:
 
 
 def test_the_second_process_has_nothing_of_the_first_alone() -> None:
-    """It is forked with what it needs: no spans, no event loop of the proxy's, no HTTP/2."""
-    found = _imported("modelward.monitor.capture.worker")
-    assert found.isdisjoint({"opentelemetry", "google", "urllib3", "uvloop", "httptools", "hpack"})
+    """It is forked with what it needs: no event loop, no spans, no HTTP/2."""
+    found = _imported("modelward.monitor.capture.guard, modelward.monitor.capture.worker")
+    assert found.isdisjoint({"asyncio", "uvloop", "opentelemetry", "google", "urllib3", "httptools", "hpack"})
 
 
 def test_no_second_http_client() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from modelward.api.monitorconfig import MonitorConfig
-from modelward.monitor import exposition
+from modelward.monitor import operations
 from modelward.monitor.capture import bodies
 from modelward.monitor.capture.messages import (
     HEAD_BYTES,
@@ -67,6 +67,7 @@ class Worker:
         if message.place == NOT_IN_RING:
             return split(packet[HEAD_BYTES:], message.lengths)
         parts = self._ring.read(message.place, message.size_bytes)
+        self._ring.give_back(message.place, message.size_bytes)
         self._tell(Kind.READ)
         return split(parts, message.lengths)
 
@@ -100,7 +101,7 @@ class Worker:
 
     def _render(self, number: int, counts: bytes, accept: str) -> None:
         families = () if self._bins is None else self._bins.families()
-        text = exposition.render(counts, families, self._unreadable, accept)
+        text = operations.render(counts, families, self._unreadable, accept)
         for begin in range(0, len(text), MAX_PACKET_BYTES - HEAD_BYTES):
             self._tell(Kind.RENDERED, number, text[begin : begin + MAX_PACKET_BYTES - HEAD_BYTES])
         self._tell(Kind.RENDERED, number)
