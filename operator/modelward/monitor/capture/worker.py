@@ -53,6 +53,8 @@ class Worker:
             message = parse(packet)
             if message.worker == os.getpid():
                 self._take(message, *self._parts(message, packet))
+                if message.size_bytes > _LARGE_BYTES:
+                    _give_memory_back()  # now that nothing has the parts any more
 
     def _forget_what_was_queued(self) -> None:
         self._end.settimeout(0)
@@ -95,9 +97,6 @@ class Worker:
             self._unreadable += 1
             return
         self._bins.observe(table.columns, table.predictions)
-        del table
-        if len(request) + len(answer) > _LARGE_BYTES:
-            _give_memory_back()
 
     def _render(self, number: int, counts: bytes, accept: str) -> None:
         families = () if self._bins is None else self._bins.families()
