@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.monitor.payloads import FEATURES
-from dev import compiled
+from dev import compiled, installed
 from dev.cluster import processes, programs
 from dev.cluster.controlplane import free_ports
 
@@ -153,9 +153,9 @@ def _monitor(server_port: int, otlp_port: int, folder: Path) -> _Command:
     (folder / "monitor.json").write_text(json.dumps(monitor_config(server_port)))
     (folder / "receipt-key").write_text(base64.b64encode(bytes(range(32))).decode())
     (folder / "admin-token").write_text("bench")
+    python = installed.python()
     environment = {
-        "PYTHONPATH": str(compiled.folder()),
-        **_image_environment(),
+        **_as_in_the_image(python),
         "MODELWARD_SERVING_PORT": str(serving),
         "MODELWARD_SYNTHETIC_PORT": str(synthetic),
         "MODELWARD_METRICS_PORT": str(metrics),
@@ -164,13 +164,20 @@ def _monitor(server_port: int, otlp_port: int, folder: Path) -> _Command:
         "MODELWARD_KEYS_DIR": str(folder),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{otlp_port}",
     }
-    return _Command([sys.executable, "-m", "modelward.monitor"], environment, serving)
+    return _Command([python, "-m", "modelward.monitor"], environment, serving)
 
 
-def _image_environment() -> dict[str, str]:
-    """What the monitor's image says of memory."""
+def _as_in_the_image(python: Path) -> dict[str, str]:
+    """Compiled, with bytecode from before, and with what the image says of memory."""
     text = (_CHECKOUT / "images" / "monitor" / "Containerfile").read_text()
-    return dict(re.findall(r"\b(MALLOC_[A-Z_]+)=(\d+)", text))
+    folder = compiled.folder()
+    environment = {
+        **dict(re.findall(r"\b(MALLOC_[A-Z_]+|PYTHONOPTIMIZE)=(\d+)", text)),
+        "PYTHONPATH": str(folder),
+    }
+    command = [python, "-m", "compileall", "-q", folder / "modelward"]
+    subprocess.run(command, env={**os.environ, **environment}, check=True)
+    return environment
 
 
 def _ours(server_port: int, folder: Path) -> _Command:

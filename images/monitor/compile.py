@@ -30,6 +30,7 @@ MODULES: Final = (
     "randomness",
     "receipts",
     "relay",
+    "spans",
     "state",
     "store_watch",
     "stream_content",

@@ -57,6 +57,7 @@ def test_containerfiles_of_the_project_are_alike() -> None:
     own = re.compile(
         r"^#.*\n|^ARG (STORES|COMPILER_BASE).*\n|--extra operator|\\\n +\$\(printf .*\)|^ENTRYPOINT .*\n"
         r"|^FROM \$\{COMPILER_BASE\}(.*\n)*?(?=FROM )"
+        r"|^ENV PYTHONOPTIMIZE=.*\n|^RUN python3 -m compileall .*\n.*\n"
         r"|^ENV MALLOC_.*\n +MALLOC_.*\n|^COPY --from=(project|compiled) /opt/project /opt/project\n",
         re.MULTILINE,
     )

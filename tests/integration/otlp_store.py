@@ -19,6 +19,8 @@ class OTLPStore:
     spans: list[Span] = field(default_factory=list)
     resources: list[dict[str, str | int]] = field(default_factory=list)
     """Of each group of spans that came."""
+    refusals: list[int] = field(default_factory=list)
+    """Statuses with which it answers the next batches, of which it takes nothing."""
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -41,6 +43,8 @@ class OTLPStore:
         return {span.name: span for span in self.spans if span.trace_id.hex() == trace_id}
 
     async def _take(self, request: web.Request) -> web.Response:
+        if self.refusals:
+            return web.Response(status=self.refusals.pop(0))
         message = ExportTraceServiceRequest.FromString(await request.read())
         for group in message.resource_spans:
             self.resources.append(attributes(group.resource.attributes))

@@ -19,17 +19,21 @@ def main() -> None:
             sys.exit(f"modelward-monitor drain: process {arguments.pid} can't be told: {error.strerror}")
         return
     # The preStop hook should tell the monitor at once, not after a second of imports.
-    import uvloop  # noqa: PLC0415 - `drain` has no use for it
-
-    from modelward.monitor import log, process  # noqa: PLC0415 - `drain` has no use for them
-    from modelward.monitor.capture.channel import Channel  # noqa: PLC0415 - `drain` has no use for it
+    from modelward.monitor import log  # noqa: PLC0415 - `drain` has no use for it
+    from modelward.monitor.capture import guard  # noqa: PLC0415 - `drain` has no use for it
     from modelward.monitor.capture.worker import work  # noqa: PLC0415 - `drain` has no use for it
 
     chosen = settings.from_arguments(arguments)
     log.set_up(chosen.log_level.upper())
     try:
-        channel = Channel(work, chosen.niceness)  # while there is but one thread, see capture/guard.py
-        uvloop.run(process.run(chosen, started_s, channel))
+        second = guard.begin(work, chosen.niceness)  # while there is but one thread, see capture/guard.py
+        # Imported now, what these need takes no memory of the second process and its guard.
+        import uvloop  # noqa: PLC0415 - see above
+
+        from modelward.monitor import process  # noqa: PLC0415 - see above
+        from modelward.monitor.capture.channel import Channel  # noqa: PLC0415 - see above
+
+        uvloop.run(process.run(chosen, started_s, Channel(second)))
     except OSError as error:
         log.LOGGER.critical("can't serve: %s", error)
         sys.exit(1)

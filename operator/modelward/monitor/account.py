@@ -4,16 +4,16 @@ import time
 from typing import Final
 
 from modelward.conventions import STORAGE_SOURCE_SERVER
-from modelward.monitor.capture.channel import DROPPED_TOO_LARGE
-from modelward.monitor.capture.messages import Facts
+from modelward.monitor.capture.messages import DROPPED_TOO_LARGE, Facts
 from modelward.monitor.counters import BAD, GOOD, TraceExemplar
 from modelward.monitor.events import Ending, Outcome
 from modelward.monitor.exchange import Exchange, json_bytes, storage_class
 from modelward.monitor.log import LOGGER
 from modelward.monitor.samples import Sample
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACESTATE, SpanFacts, Tracer
+from modelward.monitor.trace import TRACESTATE, SpanFacts
 
 _SUCCESS: Final = range(200, 300)
 _FIRST_SERVER_ERROR: Final = 500

@@ -7,7 +7,7 @@ from typing import Final
 from modelward.conventions import HEADER_RECEIPT, STORAGE_UNKNOWN
 from modelward.monitor import predictions, server_timing
 from modelward.monitor.bodies import Body
-from modelward.monitor.capture.channel import DROPPED_BUSY
+from modelward.monitor.capture.messages import DROPPED_BUSY
 from modelward.monitor.events import Asked, asked
 from modelward.monitor.heads import Head, RequestHead, ResponseHead, rewrite
 from modelward.monitor.hops import next_hop

@@ -19,6 +19,7 @@ import orjson
 
 from modelward.api.monitorconfig import AccuracyObjectiveConfig, MonitorConfig
 from modelward.monitor.decided import UndecidedError, as_number, decided
+from modelward.monitor.feedback_result import Result
 from modelward.monitor.labels import Label
 from modelward.monitor.receipts import Predicted, Prediction, Receipt, ReceiptError, is_row_of_scores, verify
 from modelward.monitor.state import Keys, MonitorState
@@ -32,22 +33,6 @@ _ITEMS_PER_TURN: Final = 32
 """Items between two turns of the event loop, so that a batch delays no request."""
 _NDJSON: Final = "application/x-ndjson"
 _JSON: Final = "application/json"
-
-
-class Result(StrEnum):
-    """What became of one item."""
-
-    ACCEPTED = "accepted"
-    MALFORMED = "malformed"
-    FORGED = "forged"
-    """Not signed by this deployment's keys, or no receipt at all."""
-    FOREIGN = "foreign"
-    """Signed, but for another deployment or namespace."""
-    STALE = "stale"
-    REPEATED = "repeated"
-    NO_OBJECTIVE = "no_objective"
-    """The deployment has no accuracy objective that a label could count for."""
-    FULL = "full"
 
 
 _STATUS: Final = {

@@ -19,9 +19,9 @@ from modelward.monitor.proxy import Proxy
 from modelward.monitor.settings import Settings
 from modelward.monitor.sideports import admin_routes, metrics_routes
 from modelward.monitor.sides import SidePort
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
 from modelward.monitor.store_probe import StoreProbe
-from modelward.monitor.trace import Tracer
 from modelward.monitor.watch import Watcher
 
 DEFAULT_DRAIN_SECONDS: Final = 10.0

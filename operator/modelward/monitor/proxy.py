@@ -8,8 +8,8 @@ from typing import Final, Protocol, cast
 
 from modelward.monitor.client import ClientConnection
 from modelward.monitor.exchange import Port
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
-from modelward.monitor.trace import Tracer
 
 BACKLOG: Final = 1024
 SWEEP_SECONDS: Final = 1.0

@@ -19,9 +19,9 @@ from modelward.monitor.answers import error_body, response
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import Exchange
 from modelward.monitor.heads import ResponseHead
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
 from modelward.monitor.timeouts import UNTAKEN_SECONDS
-from modelward.monitor.trace import Tracer
 from modelward.monitor.traffic import Target
 from modelward.monitor.upstream import Client, Upstream
 

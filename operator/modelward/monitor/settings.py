@@ -36,7 +36,9 @@ class Settings:
 def parser() -> argparse.ArgumentParser:
     """The command line: `serve` (the default) and `drain`."""
     env = os.environ.get
-    result = argparse.ArgumentParser(prog="modelward-monitor", description=__doc__)
+    result = argparse.ArgumentParser(
+        prog="modelward-monitor", description="Serve a model's pod, or tell a monitor that serves to drain."
+    )
     result.add_argument(
         "command",
         nargs="?",

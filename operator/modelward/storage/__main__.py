@@ -57,7 +57,10 @@ def _expected(given: str, file: Path) -> tuple[str, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     env = os.environ.get
-    result = argparse.ArgumentParser(prog="modelward-fetch", description=__doc__)
+    result = argparse.ArgumentParser(
+        prog="modelward-fetch",
+        description="Bring a model into the pod, or end with 1 and one line that says why.",
+    )
     result.add_argument(
         "uri", nargs="?", default=env("MODELWARD_MODEL_URI", ""), help="or MODELWARD_MODEL_URI"
     )

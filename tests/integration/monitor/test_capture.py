@@ -98,14 +98,16 @@ async def server() -> AsyncIterator[ModelServer]:
         yield server
 
 
-def started(start_monitor: MonitorFactory, server: ModelServer, **capture: Any) -> MonitorProcess:
-    """Start a monitor with a profile."""
-    return start_monitor(server.port, drift=DRIFT, capture={**ALL, **capture})
+async def started(start_monitor: MonitorFactory, server: ModelServer, **capture: Any) -> MonitorProcess:
+    """Start a monitor with a profile; its second process has begun, before which nothing is sampled."""
+    monitor = start_monitor(server.port, drift=DRIFT, capture={**ALL, **capture})
+    await scraped(monitor)
+    return monitor
 
 
 async def test_bins_are_counted(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """Rows of small and of large requests are counted by bin, through socket and ring alike."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     async with RawClient(monitor.serving_port) as client:
         await ask(client, request(3, 5.0), 20)
         await ask(client, request(2, 50.0), 10)
@@ -122,7 +124,7 @@ async def test_synthetic_requests_and_failures_are_not_sampled(
     start_monitor: MonitorFactory, server: ModelServer
 ) -> None:
     """Only good answers on the serving port say what the model is given."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     async with RawClient(monitor.synthetic_port) as client:
         await ask(client, request(1, 5.0), 5)
     async with RawClient(monitor.serving_port) as client:
@@ -133,7 +135,7 @@ async def test_synthetic_requests_and_failures_are_not_sampled(
 
 async def test_a_length_that_no_body_has(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """A client that claims one is answered, and its connection goes on."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     async with RawClient(monitor.serving_port) as client:
         await ask(client, infer(b"{}", "Inference-Header-Content-Length: 1" + "0" * 20), 2)
         await ask(client, request(1, 5.0))
@@ -144,7 +146,7 @@ async def test_a_length_that_no_body_has(start_monitor: MonitorFactory, server: 
 
 async def test_a_body_beyond_the_limit_is_dropped(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """A request longer than max_body_bytes is answered, not parsed, and counted as too large."""
-    monitor = started(start_monitor, server, max_body_bytes=1000)
+    monitor = await started(start_monitor, server, max_body_bytes=1000)
     async with RawClient(monitor.serving_port) as client:
         await ask(client, request(1000, 5.0))
         await ask(client, request(1, 5.0))
@@ -156,7 +158,7 @@ async def test_requests_do_not_notice_a_stalled_process(
     start_monitor: MonitorFactory, server: ModelServer
 ) -> None:
     """While it is stopped all requests are answered and evidence is scraped; then it is begun anew."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     stalled = worker_of(monitor)
     os.kill(stalled, signal.SIGSTOP)
     async with RawClient(monitor.serving_port) as client:
@@ -176,7 +178,7 @@ async def test_requests_do_not_notice_a_stalled_process(
 
 async def test_a_dead_process_is_begun_anew(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """A killed process is replaced, knows the configuration, and both starts are counted."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     killed = worker_of(monitor)
     async with RawClient(monitor.serving_port) as client:
         await ask(client, request(1, 50.0), 2)
@@ -193,8 +195,7 @@ async def test_a_dead_process_is_begun_anew(start_monitor: MonitorFactory, serve
 
 async def test_a_dead_guard_ends_the_monitor(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """When no second process can follow the monitor ends, for the kubelet to begin both anew."""
-    monitor = started(start_monitor, server)
-    await scraped(monitor)
+    monitor = await started(start_monitor, server)
     assert monitor.process is not None
     os.kill(guard_of(monitor), signal.SIGKILL)
     assert await asyncio.to_thread(monitor.process.wait, LIMIT_SECONDS) == 0
@@ -203,14 +204,13 @@ async def test_a_dead_guard_ends_the_monitor(start_monitor: MonitorFactory, serv
 
 async def test_memory_is_bounded(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """The second process may take so much and no more, so that a body never ends the whole container."""
-    monitor = started(start_monitor, server)
-    await scraped(monitor)
+    monitor = await started(start_monitor, server)
     assert resource.prlimit(worker_of(monitor), resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 async def test_nothing_is_left_behind(start_monitor: MonitorFactory, server: ModelServer) -> None:
     """When the monitor is killed its second process goes, too, even if it is stalled."""
-    monitor = started(start_monitor, server)
+    monitor = await started(start_monitor, server)
     worker = worker_of(monitor)
     # It asks to die with its parent before it bounds its memory: one stopped earlier could not.
     bounded = await asyncio.to_thread(

@@ -248,6 +248,21 @@ async def test_without_a_collector(start_monitor: MonitorFactory, server: ModelS
         for _ in range(50):
             assert (await client.ask(infer())).status == 200
     assert monitor.stop() == 0
+    assert monitor.log().count("spans are lost") == 1
+
+
+async def test_what_is_refused_for_now_is_sent_again(monitor: MonitorProcess, collector: OTLPStore) -> None:
+    """Spans that the collector has no room for are sent again, and what it will never take is not."""
+    collector.refusals = [503, 429]
+    async with RawClient(monitor.serving_port) as client:
+        await client.ask(infer())
+        await until(lambda: len(collector.spans) == 1, "the span")
+        assert collector.refusals == []
+        collector.refusals = [400]
+        await client.ask(infer())
+        await until(lambda: "it answered 400" in monitor.log(), "word of the refusal")
+        await client.ask(infer())
+        await until(lambda: len(collector.spans) == 2, "the last span")
 
 
 async def test_exemplars_lead_to_kept_traces(

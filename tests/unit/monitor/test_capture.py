@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import mmap
 import random
 import struct
 from typing import Any
@@ -75,6 +76,20 @@ def test_ring_gives_pieces_back_as_they_were_put() -> None:
             waiting.append((written, content))
         assert all(ring.read(place, len(known)) == known for place, known in waiting)
     assert refused
+
+
+def test_ring_gives_memory_back_and_nothing_of_its_neighbours() -> None:
+    """The pages of a piece that has been read go back to the system; its neighbours stay as they are."""
+    page = mmap.PAGESIZE
+    ring = Ring(8 * page)
+    pieces = [b"a" * 100, b"b" * (3 * page), b"c" * 100]
+    places = [ring.write([piece], len(piece)) or 0 for piece in pieces]
+    ring.give_back(places[1], len(pieces[1]))
+    assert ring.read(places[0], 100) == pieces[0]
+    assert ring.read(places[2], 100) == pieces[2]
+    assert ring.read(page, 2 * page) == bytes(2 * page)
+    ring.give_back(places[0], 100)  # less than a page: there is nothing to give
+    assert ring.read(places[0], 100) == pieces[0]
 
 
 def test_ring_refuses_what_does_not_fit() -> None:

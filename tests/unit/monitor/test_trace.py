@@ -4,7 +4,8 @@ import pytest
 
 from modelward.api.monitorconfig import AvailabilityObjectiveConfig, LatencyObjectiveConfig
 from modelward.monitor.events import Ending, Outcome
-from modelward.monitor.trace import Kept, Sampler, route_of
+from modelward.monitor.spans import route_of
+from modelward.monitor.trace import Kept, Sampler
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

@@ -8,10 +8,9 @@ killed, for a stalled process would be silent for ever; the guard then starts th
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -19,8 +18,9 @@ from typing import Final
 import orjson
 
 from modelward.api.monitorconfig import MonitorConfig
-from modelward.monitor.capture import guard
+from modelward.monitor.capture.guard import Second
 from modelward.monitor.capture.messages import (
+    DROPPED_BUSY,
     HEAD_BYTES,
     MAX_PACKET_BYTES,
     NOT_IN_RING,
@@ -30,7 +30,6 @@ from modelward.monitor.capture.messages import (
     head,
     parse,
 )
-from modelward.monitor.capture.ring import Ring
 from modelward.monitor.log import LOGGER
 
 RENDER_SECONDS: Final = 5.0
@@ -38,10 +37,6 @@ RENDER_SECONDS: Final = 5.0
 STALLED_SECONDS: Final = 15.0
 """More than a few scrapes in a row on a busy node, where a process of nice 19 is slow but not stalled."""
 _RETRY_SECONDS: Final = 0.05
-_BUFFER_BYTES: Final = 1024 * 1024
-DROPPED_BUSY: Final = "busy"
-DROPPED_TOO_LARGE: Final = "too_large"
-DROPS: Final = (DROPPED_BUSY, DROPPED_TOO_LARGE)
 
 
 class RenderError(Exception):
@@ -49,42 +44,27 @@ class RenderError(Exception):
 
 
 class Channel:
-    """The worker as the forwarding process sees it. Make it before any thread is started.
+    """The worker as the forwarding process sees it.
 
     Args:
-        work: what a worker does with its end of the socket and the ring, until the socket is closed.
-        niceness: how much a worker gives way to others, from 0 to 19.
+        second: the process as it was begun.
     """
 
-    def __init__(self, work: Callable[[socket.socket, Ring], None], niceness: int) -> None:
+    def __init__(self, second: Second) -> None:
         self.sampled = 0
         self.dropped: Counter[str] = Counter()
         self.workers_begun = 0
         self.gone: Final = asyncio.Event()
         """Set when the guard has died too: no worker follows, and only a new monitor has one again."""
-        self._ring = Ring()
         self._config: MonitorConfig | None = None
         self._worker_pid: int | None = None
         self._numbers = count(1)
         self._asked_at_s: float | None = None
         """When a scrape was asked for that no word has come since; None: there is none such."""
         self._rendering: dict[int, tuple[asyncio.Future[bytes], list[bytes]]] = {}
-        self._socket: socket.socket
-        self._guard_pid = self._start(work, niceness)
-
-    def _start(self, work: Callable[[socket.socket, Ring], None], niceness: int) -> int:
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for end in (near, far):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        near.settimeout(0)
-        self._socket = near
-        ring = self._ring
-
-        def run(end: socket.socket) -> None:
-            os.nice(niceness)
-            work(end, ring)
-
-        return guard.start(run, near, far)
+        self._socket = second.end
+        self._ring = second.ring
+        self._guard_pid = second.guard_pid
 
     def listen(self) -> None:
         """Take the worker's messages from now on, on the running event loop."""

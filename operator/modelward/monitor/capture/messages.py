@@ -13,6 +13,10 @@ from typing import Final, NamedTuple
 MAX_PACKET_BYTES: Final = 64 * 1024
 """Longest message with its parts inside; the socket's buffer holds some of these."""
 NOT_IN_RING: Final = -1
+DROPPED_BUSY: Final = "busy"
+DROPPED_TOO_LARGE: Final = "too_large"
+DROPS: Final = (DROPPED_BUSY, DROPPED_TOO_LARGE)
+"""Why a sample is not sent."""
 _HEAD: Final = struct.Struct("<BIIqIII")
 HEAD_BYTES: Final = _HEAD.size
 

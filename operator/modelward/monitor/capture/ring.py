@@ -44,6 +44,13 @@ class Ring:
         """A copy of one piece."""
         return self._memory[begin : begin + size_bytes]
 
+    def give_back(self, begin: int, size_bytes: int) -> None:
+        """Return the memory of a piece that has been read and is not freed yet; its place stays."""
+        page = mmap.PAGESIZE
+        first, last = -(-begin // page) * page, (begin + size_bytes) // page * page
+        if last > first:
+            self._memory.madvise(mmap.MADV_REMOVE, first, last - first)
+
     def free_oldest(self) -> None:
         """The oldest piece has been read."""
         if self._taken:

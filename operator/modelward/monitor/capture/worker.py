@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from modelward.api.monitorconfig import MonitorConfig
-from modelward.monitor import exposition
+from modelward.monitor import operations
 from modelward.monitor.capture import bodies
 from modelward.monitor.capture.messages import (
     HEAD_BYTES,
@@ -53,6 +53,8 @@ class Worker:
             message = parse(packet)
             if message.worker == os.getpid():
                 self._take(message, *self._parts(message, packet))
+                if message.size_bytes > _LARGE_BYTES:
+                    _give_memory_back()  # now that nothing has the parts any more
 
     def _forget_what_was_queued(self) -> None:
         self._end.settimeout(0)
@@ -67,6 +69,7 @@ class Worker:
         if message.place == NOT_IN_RING:
             return split(packet[HEAD_BYTES:], message.lengths)
         parts = self._ring.read(message.place, message.size_bytes)
+        self._ring.give_back(message.place, message.size_bytes)
         self._tell(Kind.READ)
         return split(parts, message.lengths)
 
@@ -94,13 +97,10 @@ class Worker:
             self._unreadable += 1
             return
         self._bins.observe(table.columns, table.predictions)
-        del table
-        if len(request) + len(answer) > _LARGE_BYTES:
-            _give_memory_back()
 
     def _render(self, number: int, counts: bytes, accept: str) -> None:
         families = () if self._bins is None else self._bins.families()
-        text = exposition.render(counts, families, self._unreadable, accept)
+        text = operations.render(counts, families, self._unreadable, accept)
         for begin in range(0, len(text), MAX_PACKET_BYTES - HEAD_BYTES):
             self._tell(Kind.RENDERED, number, text[begin : begin + MAX_PACKET_BYTES - HEAD_BYTES])
         self._tell(Kind.RENDERED, number)
