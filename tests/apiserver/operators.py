@@ -119,7 +119,8 @@ class Running:
     def kill(self, number: signal.Signals) -> None:
         """Send it a signal, unless it has ended."""
         if "exit" not in self.told:
-            os.kill(self.told["pid"], number)
+            with contextlib.suppress(ProcessLookupError):  # it has, and that is not told yet
+                os.kill(self.told["pid"], number)
 
     async def stop(self) -> int:
         """Send SIGTERM, as a kubelet does, and return the exit status."""

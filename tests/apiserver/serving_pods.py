@@ -115,6 +115,7 @@ class Stage:
         names_now = {
             pod["metadata"]["name"]: pod["metadata"]["labels"][names.LABEL_REVISION]
             for pod in await self.world.all(kinds.POD)
+            if pod["status"].get("conditions")  # else its maker has yet to say that it starts
         }
         for name in self.pods.present.keys() - names_now.keys():
             self.pods.gone(name)
