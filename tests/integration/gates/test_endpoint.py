@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from bench.gates.files import gate_file, subject
 from bench.gates.known import GOOD, serving, table
 from modelward.api.gateverdict import ErrorReason
 from modelward.gates.failure import GateError
-from tests.integration.gates.servers import running
+from tests.integration.gates.servers import Handler, running
 
 pytestmark = pytest.mark.integration
 
@@ -26,22 +25,12 @@ GATE = {"name": "calm", "robustness": {"noise": [{"size": "0.1", "maxFlips": "10
 def answering(answers: list[tuple[int, object]]) -> Iterator[str]:
     """Serve these answers, one after the other, the last for ever."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+    class Answering(Handler):
+        def respond(self, _asked: bytes) -> tuple[int, bytes]:
             status, content = answers.pop(0) if len(answers) > 1 else answers[0]
-            body = content if isinstance(content, bytes) else orjson.dumps(content)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            return status, content if isinstance(content, bytes) else orjson.dumps(content)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with running(Handler) as address:
+    with running(Answering) as address:
         yield address
 
 

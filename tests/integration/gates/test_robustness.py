@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from modelward.gates.findings import Findings
 from modelward.gates.robustness import gradient
 from modelward.gates.robustness.perturbation import sizes
 from modelward.gates.subject import Addresses, read_subject
-from tests.integration.gates.servers import running
+from tests.integration.gates.servers import Handler, running
 
 pytestmark = pytest.mark.integration
 
@@ -42,21 +41,13 @@ Decide = Callable[[Mapping[str, list[Any]]], list[int]]
 def deciding(decide: Decide) -> Iterator[str]:
     """Serve a model of named columns, text among them; yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = decide({column["name"]: column["data"] for column in asked["inputs"]})
+    class Deciding(Handler):
+        def respond(self, asked: bytes) -> tuple[int, bytes]:
+            said = decide({column["name"]: column["data"] for column in orjson.loads(asked)["inputs"]})
             output = {"name": "y", "shape": [len(said)], "datatype": "INT64", "data": said}
-            body = orjson.dumps({"outputs": [output]})
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            return 200, orjson.dumps({"outputs": [output]})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with running(Handler) as address:
+    with running(Deciding) as address:
         yield address
 
 
