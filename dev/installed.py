@@ -27,7 +27,8 @@ def python() -> Path:
         ClusterError: the packages could not be installed.
     """
     inputs = [(CHECKOUT / name).read_bytes() for name in ("pyproject.toml", "uv.lock")]
-    made = cache_dir() / "installed" / short_hash(sys.version.encode(), *inputs)
+    # With modelward too, for what it says of itself; its code is another's who puts theirs on PYTHONPATH.
+    made = cache_dir() / "installed" / short_hash(sys.version.encode(), b"with modelward", *inputs)
     with locks.exclusive("installed"):
         if not made.exists():
             shutil.rmtree(made.parent, ignore_errors=True)
@@ -39,7 +40,7 @@ def python() -> Path:
 def _install(made: Path) -> None:
     uv = shutil.which("uv") or cache_dir() / "bootstrap" / "bin" / "uv"
     extras = [word for extra in _EXTRAS for word in ("--extra", extra)]
-    command = [uv, "sync", "--quiet", "--frozen", "--no-default-groups", "--no-install-project", *extras]
+    command = [uv, "sync", "--quiet", "--frozen", "--no-default-groups", "--no-editable", *extras]
     settings = {
         "UV_PROJECT_ENVIRONMENT": str(made),
         "UV_PYTHON": sys.executable,
