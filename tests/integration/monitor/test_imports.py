@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.integration
+
 _PRINT = "import sys, {}; print(*sys.modules)"
 
 

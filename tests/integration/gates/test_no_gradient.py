@@ -6,6 +6,8 @@ from modelward.api.robustness import Gradient
 from modelward.gates.robustness.flips import Flips
 from modelward.gates.robustness.gradient import _undecided
 
+pytestmark = pytest.mark.integration
+
 TEN = {"method": "FGSM", "size": "0.2", "maxFlips": "10%"}
 
 
