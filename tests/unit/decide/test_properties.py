@@ -608,7 +608,7 @@ class Deployment(RuleBasedStateMachine):
 
 TestDeployment = Deployment.TestCase
 TestDeployment.settings = settings(
-    max_examples=settings().max_examples // 4,  # each is a life
+    max_examples=settings().max_examples // 3,  # each is a life
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
