@@ -261,7 +261,7 @@ class ClientConnection(Front):
         if self._reading_paused:
             self.adjust_reading()
         elif self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
-            self._count_refusal(408)
+            self._proxy.state.counts.count_refusal(408)
             self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
         elif now_s - self._last_read_s > IDLE_SECONDS:
             self.end()
@@ -293,7 +293,7 @@ class ClientConnection(Front):
             end = data.find(b"\r\n\r\n", start) + 4
             head_is_whole = end >= len(b"\r\n\r\n")
             if (end if head_is_whole else len(data)) - start > MAX_HEAD_BYTES:
-                self._count_refusal(431)
+                self._proxy.state.counts.count_refusal(431)
                 self._refuse(431, f"the request's head is longer than {MAX_HEAD_BYTES} bytes")
             elif head_is_whole:
                 self._take_request(data, start, end)
@@ -314,7 +314,7 @@ class ClientConnection(Front):
             if preface := _HTTP2_PREFACE.fullmatch(data, start, end):
                 self._hand_over(data[end:], was_forwarded=preface[1] is not None)
                 return
-            self._count_refusal(error.status)
+            self._proxy.state.counts.count_refusal(error.status)
             self._refuse(error.status, str(error))
             return
         if state.config is None:
@@ -395,20 +395,9 @@ class ClientConnection(Front):
         self.send(response(status, error_body(message), closes=True))
         self.end()
 
-    def _count_refusal(self, status: int) -> None:
-        counts = self._proxy.state.counts
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            counts.too_large += 1
-        elif status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            counts.long_heads += 1
-        elif status == HTTPStatus.REQUEST_TIMEOUT:
-            counts.slow_requests += 1
-        else:
-            counts.malformed_requests += 1
-
     def _break_off(self, exchange: Exchange, message: str, status: int) -> None:
         """The rest of a body can't be followed, or is too much: no more of it reaches the server."""
-        self._count_refusal(status)
+        self._proxy.state.counts.count_refusal(status)
         self._relay.refuse(None if exchange.answer_begun else status)
         if exchange.answer_begun:
             self.abort()

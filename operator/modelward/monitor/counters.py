@@ -8,6 +8,7 @@ them is first seen. Otherwise the first increase of a series would be lost to Pr
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
@@ -224,6 +225,17 @@ class Counts:
         self.store_failures: Counter[str] = Counter()
         self.open_connections = 0
         self.requests_in_flight = 0
+
+    def count_refusal(self, status: int) -> None:
+        """Count a request that the monitor refused with this status, by its reason."""
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self.too_large += 1
+        elif status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            self.long_heads += 1
+        elif status == HTTPStatus.REQUEST_TIMEOUT:
+            self.slow_requests += 1
+        else:
+            self.malformed_requests += 1
 
     def count_failure(self, ending: Ending) -> None:
         """Count a request without a whole answer; one that was refused has been, by its reason."""

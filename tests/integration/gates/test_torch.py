@@ -153,7 +153,7 @@ def test_models_of_other_rows_are_refused(tables: Path, tmp_path: Path) -> None:
 class Pair(torch.nn.Module):  # type: ignore[misc, name-defined] # seen as Any
     """Answers with two tensors."""
 
-    def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[name-defined]
+    def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[name-defined] # the same
         """Return rows twice."""
         return rows, rows
 
@@ -161,7 +161,7 @@ class Pair(torch.nn.Module):  # type: ignore[misc, name-defined] # seen as Any
 class Step(torch.nn.Module):  # type: ignore[misc, name-defined] # seen as Any
     """Answers with classes, which have no gradient."""
 
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined] # the same
         """Return 1 where the first feature is above 0."""
         return (rows[:, 0] > 0).float()
 

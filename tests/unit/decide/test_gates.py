@@ -10,7 +10,7 @@ from modelward.api.gateverdict import ErrorReason, Result
 from modelward.api.recordedgates import recorded
 from modelward.api.status import MOST_GATE_MESSAGE, Cause, Phase
 from modelward.decide import decide, targets
-from modelward.decide.gates import ANSWER_WAIT
+from modelward.decide.gate_answers import ANSWER_WAIT
 from modelward.decide.observation import Commands, GateObservation
 from tests.unit.decide.world import NOISE, World, breached, gated, gating, serving, spec_of
 

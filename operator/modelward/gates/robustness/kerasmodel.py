@@ -72,7 +72,7 @@ def _loaded(file: ModelFile) -> Any:  # noqa: ANN401 - Keras has no types
 def _check_input(file: ModelFile, model: Any, features: int) -> None:  # noqa: ANN401 - Keras has no types
     """Raise GateError unless a model has one input of rows of numbers."""
     shapes = [tuple(each.shape) for each in model.inputs or ()]
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] not in {features, None}:  # noqa: PLR2004
+    if shapes not in ([(None, features)], [(None, None)]):
         raise file.invalid(
             f"takes inputs of shape {', '.join(map(str, shapes)) or 'unknown'}, and the rows have {features} "
             f"features: one input of shape (None, {features}) is needed; see validation.features"

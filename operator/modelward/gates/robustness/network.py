@@ -22,6 +22,8 @@ from modelward.gates.subject import Subject
 SMALLEST: Final = 1e-37
 """A probability is taken for no less than this, of which float32 still has a logarithm and a gradient."""
 _SUMS_TO_ONE: Final = 1e-3
+_TWO: Final = 2
+"""Classes of which one number tells both."""
 
 
 class Outputs(StrEnum):
@@ -61,7 +63,8 @@ def outputs(subject: Subject, file: ModelFile, said: Floats, *, logits: bool | N
     """
     names = subject.candidate.model.classes
     said = said[:, None] if said.ndim == 1 else said
-    if said.ndim != 2 or said.shape[1] not in ({1, 2} if len(names) == 2 else {len(names)}):  # noqa: PLR2004
+    widths = {1, len(names)} if len(names) == _TWO else {len(names)}
+    if said.shape not in {(len(said), width) for width in widths}:
         raise file.invalid(
             f"answers rows of shape ({len(said)}, features) with shape {said.shape}, and the classes are "
             f"{len(names)}: {', '.join(names[:20])}; one output for each is needed, in this order "
