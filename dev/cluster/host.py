@@ -74,6 +74,14 @@ def memory_available() -> int:
     return available
 
 
+def holder(root: Path) -> Layout | None:
+    """Return the cluster that has this machine, running or not, or None."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        held = Layout(json.loads((root / "holder.json").read_text())["identifier"], root)
+        return held if held.state.exists() else None
+    return None
+
+
 def claim(layout: Layout) -> None:
     """Take this machine for the checkout's cluster.
 
@@ -118,15 +126,14 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _check_unheld(layout: Layout) -> None:
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    if holder(layout.root) not in {None, layout}:
         held = json.loads((layout.root / "holder.json").read_text())
-        if held["identifier"] != layout.identifier and Layout(held["identifier"], layout.root).state.exists():
-            message = (
-                f"the cluster of {held['checkout']} (user {held['user']}, process {held['pid']}) has this "
-                f"machine; end it first: make -C {held['checkout']} down "
-                f"(or python3 -m dev.cluster down {held['identifier']})"
-            )
-            raise ClusterError(message)
+        message = (
+            f"the cluster of {held['checkout']} (user {held['user']}, process {held['pid']}) has this "
+            f"machine; end it first: make -C {held['checkout']} down "
+            f"(or python3 -m dev.cluster down {held['identifier']})"
+        )
+        raise ClusterError(message)
 
 
 def _check_unused() -> None:
@@ -203,7 +210,7 @@ def release(layout: Layout) -> None:
         if layout.state.exists():
             message = f"{layout.state} could not be removed: what is in it is still mounted or in use"
             raise ClusterError(message)
-        holder = layout.root / "holder.json"
+        record = layout.root / "holder.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
-            if json.loads(holder.read_text())["identifier"] == layout.identifier:
-                holder.unlink()
+            if json.loads(record.read_text())["identifier"] == layout.identifier:
+                record.unlink()

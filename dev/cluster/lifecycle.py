@@ -10,6 +10,7 @@ from dev.cluster import (
     controlplane,
     host,
     images,
+    locks,
     network,
     node,
     packages,
@@ -49,6 +50,7 @@ def up(layout: Layout) -> ControlPlane:
     packages.ensure(packages.NODE_COMMANDS)
     files = programs.find_all(list(NODE_PROGRAMS))
     pause = images.of_program("pause")
+    _remove_abandoned(layout)
     host.claim(layout)
     network.add_node_link(layout)
     network.keep_service_addresses(layout)
@@ -63,6 +65,17 @@ def up(layout: Layout) -> ControlPlane:
         _start_node(layout, plane, files)
         _wait_node_ready(layout, plane)
     return plane
+
+
+def _remove_abandoned(layout: Layout) -> None:
+    """Take down another checkout's cluster of which nothing runs any more, as after the machine's restart."""
+    held = host.holder(layout.root)
+    if held is None or held == layout:
+        return
+    with locks.exclusive(held.network):  # its own `up` or `down` may be under way
+        if host.holder(layout.root) == held and not teardown.is_running(held):
+            say(f"nothing runs any more of the cluster in {held.state}; removing what it left")
+            down(held)
 
 
 def _control_plane(layout: Layout) -> ControlPlane:

@@ -3,13 +3,14 @@
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from dev.cluster import cgroups, mounts, processes
 from dev.cluster.errors import ClusterError
-from dev.cluster.layout import Layout
+from dev.cluster.layout import API_PORT, NODE_ADDRESS, Layout
 
 STOP_SECONDS: Final = 5.0
 SHIMS: Final = ("containerd-shim-runc-v2",)
@@ -32,6 +33,20 @@ def end_node(layout: Layout) -> None:
     _end_pods(layout)
     mounts.remove_below(layout.state)
     cgroups.remove(layout)
+
+
+def is_running(layout: Layout) -> bool:
+    """Tell whether any process of the cluster's is alive, or something answers where its API server did.
+
+    The second sees what runs in another namespace of processes, whose ids mean nothing here.
+    """
+    if any(processes.is_running(layout.state, file.stem) for file in layout.state.glob("*.pid")):
+        return True
+    if processes_of(layout, SHIMS):
+        return True
+    with socket.socket() as probe:
+        probe.settimeout(STOP_SECONDS)
+        return probe.connect_ex((NODE_ADDRESS, API_PORT)) == 0
 
 
 def processes_of(layout: Layout, programs: Collection[str]) -> list[int]:
@@ -57,11 +72,11 @@ def end(layout: Layout, name: str) -> None:
 
 def _end_pods(layout: Layout) -> None:
     bundles = (layout.state / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*/address")
-    sockets = [Path(file.read_text().removeprefix("unix://")) for file in bundles]
+    addresses = [Path(file.read_text().removeprefix("unix://")) for file in bundles]
     cgroups.kill(layout)
     _kill(layout, SHIMS)
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
+    for address in addresses:
+        address.unlink(missing_ok=True)
 
 
 def _kill(layout: Layout, programs: Collection[str]) -> None:

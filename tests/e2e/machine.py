@@ -71,6 +71,18 @@ class Machine:
                     return
         raise AssertionError(f"{command} never printed {line}:\n{''.join(printed)}")
 
+    def kill_all(self) -> None:
+        """Kill every process of the clusters made here, as a crash of the machine would."""
+
+        def gone() -> bool:
+            found = [pid for pid, _ in self._processes()]
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+
+        assert processes.until(gone, limit_seconds=30)
+
     def clusters(self) -> list[Path]:
         """Return the folders of the clusters made here."""
         return [path for path in self.state.glob("*") if path.is_dir()]
@@ -81,7 +93,7 @@ class Machine:
         links = self.run("ip", "-brief", "link").stdout
         sysctls = ("net.ipv4.ip_forward", "net.ipv4.conf.all.route_localnet", "vm.overcommit_memory")
         return Traces(
-            processes=tuple(sorted(self._processes())),
+            processes=tuple(sorted(words for _, words in self._processes())),
             mounts=tuple(sorted(self._mounts())),
             links=tuple(line.split()[0] for line in links.splitlines()),
             # Empty built-in chains stay once a table has been used; they are no rules.
@@ -99,14 +111,16 @@ class Machine:
             if not mount.split()[1].startswith(images):
                 yield mount
 
-    def _processes(self) -> Iterator[str]:
+    def _processes(self) -> Iterator[tuple[int, str]]:
         network = Path(f"/proc/{self.holder}/ns/net").readlink()
+        children = Path(f"/proc/{self.holder}/task/{self.holder}/children").read_text().split()
+        holders = {str(self.holder), *children}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (folder / "cmdline").read_text().replace("\0", " ")
                 here = (folder / "ns" / "net").readlink() == network or str(self.state) in words
-                if here and int(folder.name) != self.holder and processes.born(int(folder.name)):
-                    yield words
+                if here and folder.name not in holders and processes.born(int(folder.name)):
+                    yield int(folder.name), words
 
     def _control_groups(self) -> Iterator[str]:
         for cluster in self.clusters():

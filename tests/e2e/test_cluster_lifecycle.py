@@ -103,6 +103,21 @@ def test_second_checkout_is_refused(machine: Machine, tmp_path: Path) -> None:
     assert len(machine.clusters()) == 1
 
 
+def test_dead_cluster_of_another_checkout_makes_way(machine: Machine, tmp_path: Path) -> None:
+    """A cluster of which nothing runs any more is removed by another checkout's `up`, which says so."""
+    before = machine.traces()
+    shutil.copytree(CHECKOUT / "dev", tmp_path / "dev")
+    machine.kill_when("up", "storage \\.\\.\\.")
+    (abandoned,) = machine.clusters()
+    machine.kill_all()
+    up = machine.cluster("up", checkout=tmp_path)
+    assert up.returncode == 0, up.stderr
+    assert f"nothing runs any more of the cluster in {abandoned}" in up.stderr
+    assert not abandoned.exists()
+    assert machine.cluster("down", checkout=tmp_path).returncode == 0
+    assert machine.traces() == before
+
+
 def test_taken_addresses_are_refused(machine: Machine) -> None:
     """A machine that routes the cluster's addresses elsewhere keeps doing so, and its user is told which."""
     machine.run("ip", "link", "add", "vpn0", "type", "bridge")

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -99,6 +100,8 @@ class MonitorProcess:
     def _is_up(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/healthz", timeout=1):
+                pass
+            with socket.create_connection(("127.0.0.1", self.admin_port), timeout=1):  # opened last
                 return True
         except (urllib.error.URLError, OSError):
             return False
