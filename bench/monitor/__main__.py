@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.monitor import limits, measure, proxies
+from dev import installed
 from dev.cluster import packages, programs
 from dev.cluster.errors import ClusterError
 
@@ -72,6 +73,7 @@ def main() -> int:
         turns = _measured(names, arguments.rounds, Path(made))
     measured = {name: measure.summary(of_proxy) for name, of_proxy in turns.items()}
     Console(width=100).print(_table(measured))
+    print(f"the monitor's interpreter: {installed.interpreter()}")
     print(f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     beyond = limits.exceeded(measured)
     for line in beyond:

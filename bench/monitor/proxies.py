@@ -171,13 +171,11 @@ def _as_in_the_image(python: Path) -> dict[str, str]:
     """Compiled, with bytecode from before, and with what the image says of memory."""
     text = (_CHECKOUT / "images" / "monitor" / "Containerfile").read_text()
     folder = compiled.folder()
-    environment = {
-        **dict(re.findall(r"\b(MALLOC_[A-Z_]+|PYTHONOPTIMIZE)=(\d+)", text)),
+    return {
+        **dict(re.findall(r"\b(MALLOC_[A-Z_]+)=(\d+)", text)),
+        **installed.bytecode(python, folder / "modelward"),
         "PYTHONPATH": str(folder),
     }
-    command = [python, "-m", "compileall", "-q", folder / "modelward"]
-    subprocess.run(command, env={**os.environ, **environment}, check=True)
-    return environment
 
 
 def _ours(server_port: int, folder: Path) -> _Command:
@@ -186,7 +184,9 @@ def _ours(server_port: int, folder: Path) -> _Command:
 
 def _bytes(server_port: int, _folder: Path) -> _Command:
     port = free_ports(1)[0]
-    command: list[str | Path] = [sys.executable, "-m", "bench.monitor.forwarder", str(port), str(server_port)]
+    # By the monitor's interpreter, or the two could not be held against each other.
+    python = installed.python()
+    command: list[str | Path] = [python, "-m", "bench.monitor.forwarder", str(port), str(server_port)]
     return _Command(command, {"PYTHONPATH": str(_CHECKOUT)}, port)
 
 
