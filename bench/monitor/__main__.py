@@ -43,12 +43,13 @@ def _measured(names: list[str], rounds: int, folder: Path) -> dict[str, list[mea
 
 def _table(measured: dict[str, measure.Turn]) -> Table:
     table = Table(title="added to a bare server on loopback; medians of rounds")
-    for column in ("", "added us", "1 MB, us", "chunk us", "requests/s core", "ours is", "MiB"):
+    for column in ("", "added us", "asleep, us", "1 MB, us", "chunk us", "requests/s core", "ours is", "MiB"):
         table.add_column(column, justify="right")
     for name, turn in measured.items():
         table.add_row(
             name,
             f"{turn.added_us:.0f}",
+            f"{turn.added_asleep_us:.0f}",
             f"{turn.added_large_us:.0f}",
             f"{turn.added_chunk_us:.0f}",
             f"{turn.requests_per_core_second:,.0f}",
@@ -72,7 +73,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="modelward-bench-") as made:
         turns = _measured(names, arguments.rounds, Path(made))
     measured = {name: measure.summary(of_proxy) for name, of_proxy in turns.items()}
-    Console(width=100).print(_table(measured))
+    Console(width=112).print(_table(measured))
     print(f"the monitor's interpreter: {installed.interpreter()}")
     print(f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     beyond = limits.exceeded(measured)

@@ -7,6 +7,7 @@ from bench.monitor.measure import Turn
 from bench.monitor.proxies import AGENT, AGENT_LOGGING, OURS
 
 ADDED_US: Final = 150.0
+"""On cores that are awake (cores.py); how long those that sleep take to wake is shown beside it."""
 ADDED_LARGE_US: Final = 600.0
 ADDED_CHUNK_US: Final = 150.0
 REQUESTS_PER_CORE_SECOND: Final = 15_000.0
