@@ -15,12 +15,19 @@ class Usage:
     cpu_seconds: float
     pss_mib: float
     """Proportional set size: a page shared by n processes counts 1/n in each."""
+    anonymous_mib: float
+    """What of it no file holds: all that can grow. The rest depends on who else runs the same programs."""
 
 
 def of_tree(pid: int) -> Usage:
     """The usage of `pid` and its descendants."""
     tree = _descendants(pid)
-    return Usage(sum(map(_cpu_seconds, tree)), sum(map(_pss_mib, tree)))
+    memory = [_memory_mib(each) for each in tree]
+    return Usage(
+        sum(map(_cpu_seconds, tree)),
+        sum(each["Pss"] for each in memory),
+        sum(each["Pss_Anon"] for each in memory),
+    )
 
 
 def _descendants(pid: int) -> list[int]:
@@ -37,8 +44,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
-def _pss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def _memory_mib(pid: int) -> dict[str, float]:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return {name.removesuffix(":"): int(kib) / 1024 for name, kib, _ in fields}

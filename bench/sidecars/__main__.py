@@ -1,7 +1,7 @@
 """Measures a pod's monitor and collector: CPU, memory, losses; exit 1 where memory grows or a request fails.
 
 At each rate CPU is of the whole time, memory of its end. Then comes the long run, `--soak-minutes` at
-`--soak-rate`: memory is read every few seconds, and the last third is held against the first.
+`--soak-rate`: anonymous memory is read every few seconds, and the last third is held against the first.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """A long run: memory of the first third and of the last."""
+    """A long run: anonymous memory of the first third and of the last."""
 
     used: Used
     minutes: float
@@ -68,7 +68,7 @@ class Soak:
 
 
 async def _measure(pod: Pod, rate: int, seconds: float) -> tuple[Used, list[tuple[float, float]]]:
-    """Load the pod; also gives the memory of monitor and collector, MiB, every few seconds."""
+    """Load the pod; also gives the anonymous memory of monitor and collector, MiB, every few seconds."""
     pids = pod.monitor.pid, pod.collector.pid
     losses_before = await pod.losses()
     before, begun_s = [usage.of_tree(pid) for pid in pids], time.monotonic()
@@ -77,7 +77,7 @@ async def _measure(pod: Pod, rate: int, seconds: float) -> tuple[Used, list[tupl
     sending = asyncio.create_task(load.send(pod.monitor.port, rate, seconds))
     memory = []
     while not (await asyncio.wait([sending], timeout=MEMORY_EVERY_SECONDS))[0]:
-        memory.append((usage.of_tree(pids[0]).pss_mib, usage.of_tree(pids[1]).pss_mib))
+        memory.append((usage.of_tree(pids[0]).anonymous_mib, usage.of_tree(pids[1]).anonymous_mib))
     lasted_s = time.monotonic() - begun_s
     after = [usage.of_tree(pid) for pid in pids]
     for task in beside:
@@ -164,7 +164,9 @@ def main() -> int:
     failures = [f"{used.failed} requests failed" for used in at_rates if used.failed]
     if soak is not None:
         for name, growth in soak.growth.items():
-            console.print(f"{soak.minutes:g} minutes: memory of the {name} has grown by {growth:.1%}")
+            console.print(
+                f"{soak.minutes:g} minutes: anonymous memory of the {name} has grown by {growth:.1%}"
+            )
             if growth > MAX_GROWTH:
                 failures.append(f"the {name}'s memory has grown by {growth:.1%}, at most {MAX_GROWTH:.0%}")
         if soak.used.failed:
