@@ -159,7 +159,7 @@ def frames(data: bytes) -> None:
     """Watch both directions of a gRPC connection, cut in two; nothing is raised, and no bytes are lost."""
     state = MonitorState(started_s=0.0)
     state.counts.grpc_unwatched = 1  # the first one is logged
-    calls = Calls(state, Port.SERVING, is_forwarded=False)
+    calls = Calls(state, Port.SERVING, None, is_forwarded=False)
     watch = Watch(state, calls)
     middle = len(data) // 2
     watch.from_client(PREFACE_END + data[:middle])

@@ -1,4 +1,4 @@
-"""What is counted when an exchange has ended: events, durations, its span, and its sampled bodies."""
+"""What is counted when an exchange or a call has ended: events, durations, its span, and sampled bodies."""
 
 import time
 from typing import Final
@@ -13,7 +13,7 @@ from modelward.monitor.samples import Sample
 from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
 from modelward.monitor.streams import EventStream
-from modelward.monitor.trace import TRACESTATE, SpanFacts
+from modelward.monitor.trace import TRACESTATE, HttpFacts, Kept, SpanFacts, TraceContext
 
 _SUCCESS: Final = range(200, 300)
 _FIRST_SERVER_ERROR: Final = 500
@@ -26,9 +26,14 @@ def record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Trac
     try:
         _record(exchange, ending, state, tracer)
     except Exception:  # noqa: BLE001 - whatever it was, the client gets its answer
-        state.counts.uncounted += 1
-        if state.counts.uncounted == 1:
-            LOGGER.exception("an exchange could not be counted; further ones are not logged")
+        not_counted(state)
+
+
+def not_counted(state: MonitorState) -> None:
+    """Count what could not be counted, with the exception that is handled now in the log."""
+    state.counts.uncounted += 1
+    if state.counts.uncounted == 1:
+        LOGGER.exception("an exchange could not be counted; further ones are not logged")
 
 
 def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tracer | None) -> None:
@@ -53,31 +58,59 @@ def _record(exchange: Exchange, ending: Ending, state: MonitorState, tracer: Tra
         _count(exchange, outcome, state)
     if exchange.sample is not None and ending is Ending.ANSWERED and status in _SUCCESS:
         _hand_over(exchange, exchange.sample, state)
-    config, trace = state.config, exchange.trace
-    if tracer is None or config is None or trace is None:
+    trace = exchange.trace
+    if tracer is None or trace is None:
         return
-    if not trace.is_sampled and _is_unremarkable(outcome, state):
+    kept = kept_because(trace, outcome, state, is_prediction=exchange.is_prediction)
+    if kept is None:
         return
-    if kept := trace.kept_because(outcome, config.objectives, is_prediction=exchange.is_prediction):
-        end_ns = time.time_ns()
-        facts = SpanFacts(
+    end_ns = time.time_ns()
+    facts = SpanFacts(
+        of=HttpFacts(
             method=exchange.head.method,
             target=exchange.head.target,
             http_version=exchange.head.version,
-            status=exchange.sent_status or status,
-            error=None if ending is Ending.ANSWERED else ending.value,
-            start_ns=end_ns - int(duration_s * 1e9),
-            end_ns=end_ns,
             request_bytes=exchange.request_bytes,
             response_bytes=exchange.response_bytes,
-            kept=kept,
             rows=exchange.rows,
-            tracestate=() if trace.parent_span_id is None else tuple(exchange.head.all(TRACESTATE)),
-        )
-        tracer.record(config, trace, facts)
-        if exchange.is_evidence and ending is Ending.ANSWERED and status is not None:
-            exemplar = TraceExemplar(trace.trace_id, duration_s, end_ns / 1e9)
-            state.counts.durations.exemplify(_CLASSES[status // 100], exemplar)
+        ),
+        status=exchange.sent_status or status,
+        error=None if ending is Ending.ANSWERED else ending.value,
+        start_ns=end_ns - int(duration_s * 1e9),
+        end_ns=end_ns,
+        kept=kept,
+        tracestate=() if trace.parent_span_id is None else tuple(exchange.head.all(TRACESTATE)),
+    )
+    keep(trace, facts, outcome, state, tracer, is_evidence=exchange.is_evidence)
+
+
+def kept_because(
+    trace: TraceContext, outcome: Outcome, state: MonitorState, *, is_prediction: bool
+) -> Kept | None:
+    """Why the trace of what has ended is kept; None: it is not."""
+    config = state.config
+    if config is None or (not trace.is_sampled and _is_unremarkable(outcome, state)):
+        return None
+    return trace.kept_because(outcome, config.objectives, is_prediction=is_prediction)
+
+
+def keep(
+    trace: TraceContext,
+    facts: SpanFacts,
+    outcome: Outcome,
+    state: MonitorState,
+    tracer: Tracer,
+    *,
+    is_evidence: bool,
+) -> None:
+    """Make the span of what has been counted and is kept; the histogram leads to it where it is evidence."""
+    config = state.config
+    if config is None:
+        return
+    tracer.record(config, trace, facts)
+    if is_evidence and outcome.ending is Ending.ANSWERED and outcome.status is not None:
+        exemplar = TraceExemplar(trace.trace_id, outcome.duration_s, facts.end_ns / 1e9)
+        state.counts.durations.exemplify(_CLASSES[outcome.status // 100], exemplar)
 
 
 def _hand_over(exchange: Exchange, sample: Sample, state: MonitorState) -> None:

@@ -1,8 +1,8 @@
 """Spans: made when an answer has ended whose trace is kept, and sent to the collector in the pod.
 
 They go through OpenTelemetry's BatchSpanProcessor, whose queue is bounded. Attributes follow the
-OpenTelemetry semantic conventions for HTTP servers. Only the forwarding process has this module: the second
-one is forked before it is imported (__main__.py).
+OpenTelemetry semantic conventions for HTTP servers, and those for gRPC of 1.45.0, as which they are stable.
+Only the forwarding process has this module: the second one is forked before it is imported (__main__.py).
 """
 
 import logging
@@ -18,12 +18,20 @@ from modelward.api.monitorconfig import MonitorConfig
 from modelward.conventions import ATTRIBUTE_KEPT
 from modelward.monitor.events import OPENAI_PREDICTIONS
 from modelward.monitor.span_sender import SpanSender
-from modelward.monitor.trace import FIRST_SERVER_ERROR, SpanFacts, TraceContext
+from modelward.monitor.trace import (
+    FIRST_SERVER_ERROR,
+    MAX_TRACESTATE_BYTES,
+    CallFacts,
+    HttpFacts,
+    Kept,
+    SpanFacts,
+    TraceContext,
+)
 
 EXPORT_EVERY_MS: Final = 1000
 _MAX_ATTRIBUTE_CHARACTERS: Final = 256
-_MAX_TRACESTATE_BYTES: Final = 512
-"""As much as everyone has to pass on (W3C Trace Context, 3.3.1.5). Spans wait in memory: none has more."""
+_OTHER: Final = "_OTHER"
+"""What the conventions call a method that they do not know, and an error that has no name."""
 _METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
@@ -50,13 +58,17 @@ class Tracer:
 
     def record(self, config: MonitorConfig, context: TraceContext, facts: SpanFacts) -> None:
         """Queue the span of a request that is kept; a full queue drops the oldest."""
-        failed = facts.error is not None or (facts.status or 0) >= FIRST_SERVER_ERROR
-        route = route_of(facts.target)
-        method = facts.method if facts.method in _METHODS else "HTTP"
+        of = facts.of
+        name, attributes = _of_call(of, facts) if isinstance(of, CallFacts) else _of_http(of, facts)
+        attributes["modelward.revision"] = config.revision
+        attributes[ATTRIBUTE_KEPT] = facts.kept.value
+        if config.model:
+            attributes["modelward.model.uri"] = config.model[:_MAX_ATTRIBUTE_CHARACTERS]
+        status = StatusCode.ERROR if facts.kept is Kept.FAILED else StatusCode.UNSET
         state = _trace_state(facts.tracestate)
         self._processor.on_end(
             ReadableSpan(
-                name=f"{method} {route}" if route else method,
+                name=name,
                 context=_span_context(context.trace_id, context.span_id, state),
                 parent=(
                     None
@@ -64,9 +76,9 @@ class Tracer:
                     else _span_context(context.trace_id, context.parent_span_id, state)
                 ),
                 resource=self._resource(config),
-                attributes=_attributes(config, facts, route),
+                attributes=attributes,
                 kind=SpanKind.SERVER,
-                status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
+                status=Status(status),
                 start_time=facts.start_ns,
                 end_time=facts.end_ns,
             )
@@ -109,31 +121,30 @@ def _span_context(trace_id: int, span_id: int, state: TraceState | None) -> Span
 
 
 def _trace_state(headers: tuple[bytes, ...]) -> TraceState | None:
-    if not headers or sum(map(len, headers)) > _MAX_TRACESTATE_BYTES:
+    if not headers or sum(map(len, headers)) > MAX_TRACESTATE_BYTES:
         return None
     return TraceState.from_header([header.decode("latin-1") for header in headers])
 
 
-def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> dict[str, str | int]:
-    path, _, query = facts.target.decode("latin-1").partition("?")
+def _of_http(of: HttpFacts, facts: SpanFacts) -> tuple[str, dict[str, str | int]]:
+    """Name and attributes of a request's span."""
+    path, _, query = of.target.decode("latin-1").partition("?")
+    route = route_of(of.target)
+    is_known = of.method in _METHODS
     attributes: dict[str, str | int] = {
-        "http.request.method": facts.method if facts.method in _METHODS else "_OTHER",
+        "http.request.method": of.method if is_known else _OTHER,
         "url.path": path[:_MAX_ATTRIBUTE_CHARACTERS],
         "url.scheme": "http",
-        "network.protocol.version": facts.http_version,
-        "http.request.body.size": facts.request_bytes,
-        "http.response.body.size": facts.response_bytes,
-        "modelward.revision": config.revision,
-        ATTRIBUTE_KEPT: facts.kept.value,
+        "network.protocol.version": of.http_version,
+        "http.request.body.size": of.request_bytes,
+        "http.response.body.size": of.response_bytes,
     }
-    if config.model:
-        attributes["modelward.model.uri"] = config.model[:_MAX_ATTRIBUTE_CHARACTERS]
     if named := _V2_ROUTE.match(path):
         attributes["modelward.model.name"] = named[1][:_MAX_ATTRIBUTE_CHARACTERS]
-    if facts.rows is not None:
-        attributes["modelward.rows"] = facts.rows
-    if facts.method not in _METHODS:
-        attributes["http.request.method_original"] = facts.method
+    if of.rows is not None:
+        attributes["modelward.rows"] = of.rows
+    if not is_known:
+        attributes["http.request.method_original"] = of.method
     if query:
         attributes["url.query"] = _SECRETS.sub(r"\1=REDACTED", query)[:_MAX_ATTRIBUTE_CHARACTERS]
     if route:
@@ -144,4 +155,24 @@ def _attributes(config: MonitorConfig, facts: SpanFacts, route: str | None) -> d
         attributes["error.type"] = facts.error
     elif facts.status is not None and facts.status >= FIRST_SERVER_ERROR:
         attributes["error.type"] = str(facts.status)
-    return attributes
+    method = of.method if is_known else "HTTP"
+    return f"{method} {route}" if route else method, attributes
+
+
+def _of_call(of: CallFacts, facts: SpanFacts) -> tuple[str, dict[str, str | int]]:
+    """Name and attributes of a call's span; one without a status of gRPC's has that of the HTTP below it."""
+    name = "grpc"
+    attributes: dict[str, str | int] = {"rpc.system.name": name}
+    if of.method is not None and of.is_known:
+        name = attributes["rpc.method"] = of.method
+    elif of.method is not None:
+        attributes["rpc.method"] = _OTHER
+        attributes["rpc.method_original"] = of.method[:_MAX_ATTRIBUTE_CHARACTERS]
+    if of.status is not None:
+        attributes["rpc.status_code"] = of.status
+    elif facts.status is not None:
+        attributes["http.response.status_code"] = facts.status
+    if facts.kept is Kept.FAILED:
+        of_answer = of.status or (_OTHER if facts.status is None else str(facts.status))
+        attributes["error.type"] = facts.error or of_answer
+    return name, attributes

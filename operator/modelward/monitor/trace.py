@@ -21,6 +21,8 @@ from modelward.monitor.randomness import Ids
 
 TRACEPARENT: Final = b"traceparent"
 TRACESTATE: Final = b"tracestate"
+MAX_TRACESTATE_BYTES: Final = 512
+"""As much as everyone has to pass on (W3C Trace Context, 3.3.1.5). Spans wait in memory: none has more."""
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff|00-.{53})[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 )
@@ -82,7 +84,8 @@ class TraceContext:
         self, outcome: Outcome, objectives: Iterable[ObjectiveConfig], *, is_prediction: bool
     ) -> Kept | None:
         """Why the trace is kept, now that the answer has ended; None: it is not."""
-        if outcome.ending is not Ending.ANSWERED or (outcome.status or 0) >= FIRST_SERVER_ERROR:
+        status = outcome.status
+        if outcome.ending is not Ending.ANSWERED or status is None or status >= FIRST_SERVER_ERROR:
             return Kept.FAILED
         of_latency = (each for each in objectives if isinstance(each, LatencyObjectiveConfig))
         if is_prediction and any(is_good(each, outcome) is False for each in of_latency):
@@ -117,22 +120,42 @@ class Sampler:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanFacts:
-    """What is known of a request once it has ended."""
+class HttpFacts:
+    """What is known of a request over HTTP/1.1 alone."""
 
     method: str
     target: bytes
     http_version: str
+    request_bytes: int
+    response_bytes: int
+    rows: int | None = None
+    """Predictions in the answer; None where it was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call over gRPC alone."""
+
+    method: str | None
+    """As SERVICE/METHOD; None: the call names none."""
+    is_known: bool
+    """The method is one of those that servers of models are known to have."""
+    status: str | None
+    """Name of its gRPC status; None: the server has returned none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFacts:
+    """What is known of a request once it has ended."""
+
+    of: HttpFacts | CallFacts
     status: int | None
+    """Of HTTP, or of the same meaning as a call's; None: no answer has begun."""
     error: str | None
     """Why there was no whole answer; None when there was one."""
     start_ns: int
     """Unix time."""
     end_ns: int
-    request_bytes: int
-    response_bytes: int
     kept: Kept
-    rows: int | None = None
-    """Predictions in the answer; None where it was not read."""
     tracestate: tuple[bytes, ...] = ()
     """The caller's headers of that name, where its trace is gone on with."""

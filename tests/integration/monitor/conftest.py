@@ -8,11 +8,18 @@ import pytest
 import pytest_asyncio
 
 from dev.cluster.controlplane import free_ports
+from tests.integration.monitor.grpc_server import GrpcServer
 from tests.integration.monitor.model_server import ModelServer
 from tests.integration.monitor.monitor_process import MonitorProcess, configuration
 from tests.integration.monitor.starts import Commanded
+from tests.integration.otlp_store import OTLPStore
 
 MonitorFactory = Callable[..., MonitorProcess]
+
+
+def speaking(start: MonitorFactory, server: ModelServer, port: int, **changes: Any) -> MonitorProcess:
+    """A monitor of the test's own whose server speaks gRPC at a port, with changes of its configuration."""
+    return start(server.port, server={"protocol": "v2", "port": server.port, "grpc_port": port}, **changes)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +43,20 @@ async def server(server_port: int) -> AsyncIterator[ModelServer]:
     """Run the server behind the shared monitor."""
     async with ModelServer(server_port) as server:
         yield server
+
+
+@pytest_asyncio.fixture
+async def grpc_model() -> AsyncIterator[GrpcServer]:
+    """Run a gRPC server of the test's own."""
+    async with GrpcServer(free_ports(1)[0]) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def collector() -> AsyncIterator[OTLPStore]:
+    """Run a collector."""
+    async with OTLPStore() as collector:
+        yield collector
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A small real gRPC server of the Open Inference Protocol's service, and its client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -14,6 +14,8 @@ READY: Final = f"/{SERVICE}/ServerReady"
 STREAM: Final = f"/{SERVICE}/ModelStreamInfer"
 
 Handler = Callable[[bytes, Any], Awaitable[bytes]]
+Metadata = Sequence[tuple[str, str]]
+"""Headers of a call, in lower case."""
 
 
 async def echo(request: bytes, _context: Any) -> bytes:
@@ -30,6 +32,8 @@ class GrpcServer:
     calls: int = 0
     peers: list[str] = field(default_factory=list)
     """Address that each call came from, in order."""
+    headers: list[dict[str, Any]] = field(default_factory=list)
+    """Of each call, by name."""
     _server: Any = None
 
     async def __aenter__(self) -> Self:
@@ -51,6 +55,7 @@ class GrpcServer:
     async def _one(self, request: bytes, context: Any) -> bytes:
         self.calls += 1
         self.peers.append(context.peer())
+        self.headers.append(dict(context.invocation_metadata()))
         return await self.handler(request, context)
 
 
@@ -65,9 +70,12 @@ def channel(port: int) -> Any:
     return grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS)
 
 
-async def infer(open_channel: Any, request: bytes = b"features", path: str = INFER) -> bytes:
+async def infer(
+    open_channel: Any, request: bytes = b"features", path: str = INFER, metadata: Metadata = ()
+) -> bytes:
     """Call a unary method; grpc.aio.AioRpcError when it fails."""
-    answer: bytes = await open_channel.unary_unary(path)(request, timeout=LIMIT_SECONDS)
+    call = open_channel.unary_unary(path)
+    answer: bytes = await call(request, timeout=LIMIT_SECONDS, metadata=metadata)
     return answer
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.cluster.controlplane import free_ports
-from modelward.conventions import METRIC_EVENTS, PATH_OBJECTIVES
+from modelward.conventions import METRIC_DURATION, METRIC_EVENTS, PATH_OBJECTIVES
 from tests.integration.monitor.starts import Forked, Start, Started
+from tests.integration.signals.conditions import until_answered
 
 NAMESPACE: Final = "shop"
 DEPLOYMENT: Final = "electricity"
@@ -160,6 +162,25 @@ class MonitorProcess:
                 for sample in family.samples
             ]
         )
+
+    async def exemplars(self) -> dict[str, str]:
+        """Trace ids of the latency histogram by the upper bound of their bucket."""
+        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        texts: list[str] = []
+
+        async def asked() -> bool:
+            async with aiohttp.ClientSession(headers=accept) as session, session.get(url) as answer:
+                texts.append(await answer.text())
+                return answer.status == 200
+
+        await until_answered(asked, "the second process has time for a scrape")
+        return {
+            sample.labels["le"]: sample.exemplar.labels["trace_id"]
+            for family in openmetrics(texts[-1])
+            for sample in family.samples
+            if sample.name == f"{METRIC_DURATION}_bucket" and sample.exemplar
+        }
 
     async def status(self, path: str) -> int:
         """Status of a path on the metrics port."""

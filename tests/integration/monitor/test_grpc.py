@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
 
 import grpc
 import pytest
@@ -12,7 +11,7 @@ import pytest_asyncio
 from dev.cluster.controlplane import free_ports
 from modelward.conventions import METRIC_DURATION, METRIC_FORWARDED, METRIC_GRPC_CALLS, METRIC_REQUESTS
 from tests.integration.monitor import grpc_server
-from tests.integration.monitor.conftest import MonitorFactory
+from tests.integration.monitor.conftest import MonitorFactory, speaking
 from tests.integration.monitor.grpc_server import GrpcServer, channel, infer
 from tests.integration.monitor.model_server import ModelServer
 from tests.integration.monitor.monitor_process import MonitorProcess
@@ -20,24 +19,11 @@ from tests.integration.monitor.raw_client import RawClient
 from tests.integration.monitor.raw_client import infer as raw_infer
 from tests.integration.signals.conditions import until, until_answered
 
-
-@pytest_asyncio.fixture
-async def grpc_model() -> AsyncIterator[GrpcServer]:
-    """Run a gRPC server of the test's own."""
-    async with GrpcServer(free_ports(1)[0]) as running:
-        yield running
-
-
 UNHURRIED = [
     {"name": "latency", "config": "l1", "kind": "latency", "within_ms": grpc_server.LIMIT_SECONDS * 1000},
     {"name": "availability", "config": "a1", "kind": "availability"},
 ]
 """Objectives that are met by every call that is answered, however busy the machine is."""
-
-
-def speaking(start: MonitorFactory, server: ModelServer, port: int, **changes: Any) -> MonitorProcess:
-    """A monitor of the test's own whose server speaks gRPC at a port, with changes of its configuration."""
-    return start(server.port, server={"protocol": "v2", "port": server.port, "grpc_port": port}, **changes)
 
 
 @pytest.fixture

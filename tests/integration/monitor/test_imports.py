@@ -24,7 +24,7 @@ def test_the_second_process_has_nothing_of_the_first_alone() -> None:
 
 
 def test_no_second_http_client() -> None:
-    """The forwarding process has one client of HTTP, and nothing that only the fetch needs."""
+    """The forwarding process has one client of HTTP, nothing that only the fetch needs, and no HTTP/2 yet."""
     found = _imported("modelward.monitor.process")
     assert "urllib3" in found
-    assert found.isdisjoint({"requests", "aiohttp", "fsspec", "botocore"})
+    assert found.isdisjoint({"requests", "aiohttp", "fsspec", "botocore", "hpack", "hyperframe"})

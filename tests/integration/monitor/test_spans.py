@@ -1,21 +1,16 @@
 """Trace context handed to the server, and spans sent to the collector."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
-import pytest_asyncio
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
-from modelward.conventions import METRIC_DURATION
 from tests.integration.monitor.conftest import MonitorFactory
 from tests.integration.monitor.model_server import Connection, ModelServer, Request, prediction
 from tests.integration.monitor.monitor_process import DEPLOYMENT, REVISION, MonitorProcess
 from tests.integration.monitor.raw_client import RawClient, get, infer
 from tests.integration.otlp_store import OTLPStore, attributes
-from tests.integration.signals.conditions import until, until_answered
+from tests.integration.signals.conditions import until
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -23,13 +18,6 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 async def unavailable(_request: Request, connection: Connection) -> None:
     """Fail, so that the span is kept in any case."""
     connection.write(prediction("503 Service Unavailable"))
-
-
-@pytest_asyncio.fixture
-async def collector() -> AsyncIterator[OTLPStore]:
-    """Run a collector."""
-    async with OTLPStore() as collector:
-        yield collector
 
 
 @pytest.fixture
@@ -287,26 +275,6 @@ async def test_exemplars_lead_to_kept_traces(
         seconds = 1.3
         await client.ask(infer())
     await until(lambda: len(collector.spans) == 1, "the slow request's span")
-    buckets = await exemplars(monitor)
+    buckets = await monitor.exemplars()
     assert list(buckets.values()) == [collector.spans[0].trace_id.hex()]
     assert 1.3 <= float(next(iter(buckets))) < 11
-
-
-async def exemplars(monitor: MonitorProcess) -> dict[str, str]:
-    """Trace ids of the latency histogram by the upper bound of their bucket."""
-    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    url = f"http://127.0.0.1:{monitor.metrics_port}/metrics"
-
-    async def asked() -> bool:
-        async with aiohttp.ClientSession(headers=accept) as session, session.get(url) as answer:
-            texts.append(await answer.text())
-            return answer.status == 200
-
-    texts: list[str] = []
-    await until_answered(asked, "the second process has time for a scrape")
-    return {
-        sample.labels["le"]: sample.exemplar.labels["trace_id"]
-        for family in openmetrics(texts[-1])
-        for sample in family.samples
-        if sample.name == f"{METRIC_DURATION}_bucket" and sample.exemplar
-    }

@@ -65,6 +65,7 @@ OBJECTIVES = (
         (Outcome(Ending.ANSWERED, 404, 0.1, request_complete=True), None),
         (Outcome(Ending.ANSWERED, 200, 0.3, request_complete=True), Kept.SLOW),
         (Outcome(Ending.ANSWERED, 503, 0.1, request_complete=True), Kept.FAILED),
+        (Outcome(Ending.ANSWERED, None, 0.1, request_complete=True), Kept.FAILED),
         (Outcome(Ending.UNREACHABLE, None, 0.1, request_complete=True), Kept.FAILED),
         (Outcome(Ending.CUT, 200, 0.3, request_complete=True), Kept.FAILED),
         (Outcome(Ending.CLIENT_GONE, None, 0.3, request_complete=True), Kept.FAILED),

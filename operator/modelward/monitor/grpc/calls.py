@@ -5,6 +5,9 @@ hold its status and end it. A ModelInfer of the Open Inference Protocol is an ev
 is: its time is from its headers to the end of its stream, and its status counts as the HTTP status of the
 same meaning does (status.py). Calls of other methods are none.
 
+A call whose trace is kept has a span as a request over HTTP has. But bytes pass untouched, so the server is
+not told of it: its own span is below the caller's, beside the monitor's, or in a trace of its own.
+
 A call that the server says it has not begun with is no event: it refuses the stream, or goes away and names
 an earlier one as its last. Such calls have not failed (RFC 9113 8.7): clients may send them again at once,
 which gRPC's libraries do by themselves (A6, "Transparent Retries"), and what becomes of them then counts.
@@ -18,10 +21,12 @@ from modelward.monitor import account
 from modelward.monitor.events import Ending, Outcome
 from modelward.monitor.exchange import Port
 from modelward.monitor.grpc.frames import Headers, NotFollowedError
+from modelward.monitor.grpc.methods import PREDICTION_PATH, call_facts
 from modelward.monitor.grpc.status import Status, read_status
+from modelward.monitor.spans import Tracer
 from modelward.monitor.state import MonitorState
+from modelward.monitor.trace import MAX_TRACESTATE_BYTES, TRACEPARENT, TRACESTATE, SpanFacts, TraceContext
 
-PREDICTION_PATH: Final = b"/inference.GRPCInferenceService/ModelInfer"
 MAX_CALLS: Final = 10_000
 """Calls of a connection that are followed at once; servers let a client have some hundred."""
 _FIRST_FINAL_STATUS: Final = b"200"
@@ -29,6 +34,8 @@ _HTTP_OK: Final = 200
 _REFUSED_STREAM: Final = 7
 """RFC 9113 7."""
 _ANY_STREAM: Final = 2**31 - 1
+_MAX_PATH_BYTES: Final = 512
+"""As much of a method's name as is kept while its call lasts; a span shows less."""
 
 
 @dataclass(slots=True)
@@ -44,16 +51,23 @@ class Call:
     """Of the answer's first headers; None: it has not begun."""
     status: Status | None = None
     """Of the trailers; None: they have not come."""
+    path: bytes | None = None
+    """Names the method, where there may be a span."""
+    trace: TraceContext | None = None
+    """Of its span; None: no spans are made."""
+    tracestate: tuple[bytes, ...] = ()
+    """Of the caller's trace, where that is gone on with."""
 
 
 class Calls:
     """The calls of one connection."""
 
-    __slots__ = ("_is_lost", "_last", "_last_taken", "_open", "_port", "_state", "is_forwarded")
+    __slots__ = ("_is_lost", "_last", "_last_taken", "_open", "_port", "_state", "_tracer", "is_forwarded")
 
-    def __init__(self, state: MonitorState, port: Port, *, is_forwarded: bool) -> None:
+    def __init__(self, state: MonitorState, port: Port, tracer: Tracer | None, *, is_forwarded: bool) -> None:
         self._state = state
         self._port = port
+        self._tracer = tracer
         self._open: dict[int, Call] = {}
         self._last = 0
         self._last_taken = _ANY_STREAM
@@ -80,7 +94,14 @@ class Calls:
         self._last = stream
         if len(self._open) >= MAX_CALLS:
             raise NotFollowedError(f"more than {MAX_CALLS} calls at once")
-        call = Call(headers.get(b":path") == PREDICTION_PATH, time.perf_counter())
+        path = headers.get(b":path")
+        call = Call(path == PREDICTION_PATH, time.perf_counter())
+        if self._state.sampler is not None:
+            call.trace = trace = self._state.sampler.decide(headers.get(TRACEPARENT))
+            call.path = None if path is None else path[:_MAX_PATH_BYTES]
+            tracestate = None if trace.parent_span_id is None else headers.get(TRACESTATE)
+            if tracestate is not None and len(tracestate) <= MAX_TRACESTATE_BYTES:
+                call.tracestate = (tracestate,)
         self._open[stream] = call
         self._state.counts.requests_in_flight += 1
         self._count_begun(1)
@@ -179,14 +200,48 @@ class Calls:
         if call is None:
             return
         self._state.counts.requests_in_flight -= 1
-        if not self._is_counted:
+        if not self._is_counted and call.trace is None:
             return
+        try:
+            self._record(call, ending)
+        except Exception:  # noqa: BLE001 - whatever it was, the bytes are passed on
+            account.not_counted(self._state)
+
+    def _record(self, call: Call, ending: Ending) -> None:
+        """Count the end of a call, and make its span."""
         duration_s = time.perf_counter() - call.started_s
         http_status = call.http_status
+        status: Status | None = None
         if ending is Ending.ANSWERED:
             status = Status.UNKNOWN if call.status is None else call.status
-            self._state.counts.grpc_calls[status.name] += 1
-            if call.status is not None or http_status == _HTTP_OK:
+            if self._is_counted:
+                self._state.counts.grpc_calls[status.name] += 1
+            if call.status is None and http_status != _HTTP_OK:
+                status = None  # it was no answer of gRPC's
+            else:
                 http_status = status.http
         outcome = Outcome(ending, http_status, duration_s, call.is_asked)
-        account.count_call(outcome, self._state, is_prediction=call.is_prediction)
+        if self._is_counted:
+            account.count_call(outcome, self._state, is_prediction=call.is_prediction)
+        if self._tracer is not None and call.trace is not None:
+            self._keep(call, call.trace, outcome, status, self._tracer)
+
+    def _keep(
+        self, call: Call, trace: TraceContext, outcome: Outcome, status: Status | None, tracer: Tracer
+    ) -> None:
+        """Make the span of a call whose trace is kept."""
+        kept = account.kept_because(trace, outcome, self._state, is_prediction=call.is_prediction)
+        if kept is None:
+            return
+        end_ns = time.time_ns()
+        facts = SpanFacts(
+            of=call_facts(call.path, status),
+            status=outcome.status,
+            error=None if outcome.ending is Ending.ANSWERED else outcome.ending.value,
+            start_ns=end_ns - int(outcome.duration_s * 1e9),
+            end_ns=end_ns,
+            kept=kept,
+            tracestate=call.tracestate,
+        )
+        is_evidence = call.is_prediction and self._is_counted
+        account.keep(trace, facts, outcome, self._state, tracer, is_evidence=is_evidence)

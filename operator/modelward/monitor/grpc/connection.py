@@ -66,7 +66,7 @@ class GrpcConnection(asyncio.Protocol):
         self._port = port
         self._transport = transport
         self._own = own
-        self._calls = Calls(proxy.state, port, is_forwarded=False)
+        self._calls = Calls(proxy.state, port, proxy.tracer, is_forwarded=False)
         self._watch = Watch(proxy.state, self._calls)
         self._server: ServerConnection | None = None
         self._connecting: asyncio.Task[None] | None = None

@@ -19,6 +19,8 @@ from hyperframe.frame import (
     SettingsFrame,
 )
 
+from modelward.monitor.trace import TRACESTATE
+
 Headers = dict[bytes, bytes]
 
 _HEADER_BYTES: Final = 9
@@ -187,8 +189,12 @@ class Frames:
             return
         block, self._block, self._begun, self._frames = bytes(self._block), bytearray(), None, 0
         headers: Headers = {}
-        for name, value in self._decoder.decode(block, raw=True):
-            headers.setdefault(bytes(name), bytes(value))
+        for key, value in self._decoder.decode(block, raw=True):
+            name = bytes(key)
+            if name not in headers:
+                headers[name] = bytes(value)
+            elif name == TRACESTATE:  # a list, which may come in several
+                headers[name] = b",".join((headers[name], value))
         self._follower.headers(begun.stream_id, headers)
         if "END_STREAM" in begun.flags:
             self._follower.ended(begun.stream_id)

@@ -5,8 +5,11 @@ import pytest
 from modelward.api.monitorconfig import MonitorConfig
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import Port
-from modelward.monitor.grpc.calls import PREDICTION_PATH, Calls
+from modelward.monitor.grpc.calls import Call, Calls
+from modelward.monitor.grpc.frames import Headers
+from modelward.monitor.grpc.methods import PREDICTION_PATH
 from modelward.monitor.state import MonitorState
+from modelward.monitor.trace import MAX_TRACESTATE_BYTES, Sampler
 
 REFUSED_STREAM, INTERNAL_ERROR, CANCEL = 7, 2, 8
 ASKED = {b":path": PREDICTION_PATH}
@@ -30,11 +33,18 @@ def state() -> MonitorState:
 
 def asked(of: MonitorState, *streams: int) -> Calls:
     """Calls under way of a connection on the serving port."""
-    calls = Calls(of, Port.SERVING, is_forwarded=False)
+    calls = Calls(of, Port.SERVING, None, is_forwarded=False)
     for stream in streams:
         calls.asked(stream, ASKED)
         calls.asked_all(stream)
     return calls
+
+
+def begun(of: MonitorState, headers: Headers) -> Call:
+    """What is kept of a call while it lasts."""
+    calls = Calls(of, Port.SERVING, None, is_forwarded=False)
+    calls.asked(1, headers)
+    return calls._open[1]
 
 
 def verdicts(of: MonitorState) -> tuple[float, float]:
@@ -99,7 +109,7 @@ def test_calls_beyond_the_last_that_a_leaving_server_takes_are_no_events() -> No
 def test_what_is_not_counted_is_not_counted_as_refused(port: Port, *, is_forwarded: bool) -> None:
     """Calls of gates, and those sent on to another revision, say nothing of this one."""
     of = state()
-    calls = Calls(of, port, is_forwarded=is_forwarded)
+    calls = Calls(of, port, None, is_forwarded=is_forwarded)
     calls.asked(1, ASKED)
     calls.cut(1, REFUSED_STREAM)
     assert (of.counts.refused, of.counts.requests_in_flight) == (0, 0)
@@ -110,3 +120,30 @@ def test_a_client_refuses_nothing() -> None:
     of = state()
     asked(of, 1).given_up(1, REFUSED_STREAM)
     assert (verdicts(of), of.counts.refused, of.counts.client_gone) == ((0, 0), 0, 1)
+
+
+PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("parent", "tracestate", "kept"),
+    [
+        (PARENT, b"a=b", (b"a=b",)),
+        (PARENT, b"a=" + b"b" * MAX_TRACESTATE_BYTES, ()),
+        (b"nonsense", b"a=b", ()),
+    ],
+    ids=["short", "long", "no parent"],
+)
+def test_what_a_call_keeps_of_its_headers(parent: bytes, tracestate: bytes, kept: tuple[bytes, ...]) -> None:
+    """However long its headers are, a call under way keeps little of them, and without spans nothing."""
+    of = state()
+    headers = {b":path": b"/" + b"x" * 10_000, b"traceparent": parent, b"tracestate": tracestate}
+    of.sampler = None
+    without = begun(of, headers)
+    assert (without.path, without.trace, without.tracestate) == (None, None, ())
+    of.sampler = Sampler(0)
+    call = begun(of, headers)
+    assert call.trace is not None
+    assert call.trace.is_sampled is (parent == PARENT)
+    assert call.tracestate == kept
+    assert len(call.path or b"") == 512

@@ -191,3 +191,12 @@ def test_anything_is_followed_or_refused(data: bytes, place: int) -> None:
     follow(data)
     follow(BEGUN + data)
     follow(WIRE[:place] + data + WIRE[place:])
+
+
+def test_a_list_that_comes_in_several() -> None:
+    """A tracestate is one list, in however many headers it comes; of others the first counts."""
+    heard = Heard()
+    sent = [("tracestate", "a=b"), ("x", "1"), ("tracestate", "c=d"), ("x", "2")]
+    frame = HeadersFrame(1, Encoder().encode(sent), flags=["END_HEADERS"])
+    Frames(heard).take(SettingsFrame().serialize() + frame.serialize())
+    assert heard.said == [("headers", 1, {b"tracestate": b"a=b,c=d", b"x": b"1"})]
