@@ -39,6 +39,12 @@ def by_breaking_off(stream: int) -> tuple[bytes, bool]:
     return begun.serialize() + RstStreamFrame(stream, error_code=2).serialize(), False
 
 
+def by_http(stream: int) -> tuple[bytes, bool]:
+    """Answer as a server that speaks HTTP/2 and no gRPC, which fails."""
+    failed = Encoder().encode([(":status", "500")])
+    return HeadersFrame(stream, failed, flags=["END_HEADERS", "END_STREAM"]).serialize(), False
+
+
 def by_leaving(_stream: int) -> tuple[bytes, bool]:
     """End the connection without a word."""
     return b"", True
@@ -114,9 +120,10 @@ async def test_a_call_that_was_refused_and_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "error", "http_status"), [(by_breaking_off, "cut", 200), (by_leaving, "unreachable", None)]
+    ("refusal", "error", "http_status"),
+    [(by_breaking_off, "cut", 200), (by_leaving, "unreachable", None), (by_http, "500", 500)],
 )
-async def test_a_call_without_a_whole_answer(
+async def test_a_call_without_a_status(
     start_monitor: MonitorFactory,
     server: ModelServer,
     collector: OTLPStore,
@@ -124,7 +131,7 @@ async def test_a_call_without_a_whole_answer(
     error: str,
     http_status: int | None,
 ) -> None:
-    """It is a bad event, and its span says why; no bucket leads to it, for it is in none."""
+    """It is a bad event, and its span says why; a bucket leads to it where an answer has ended."""
     listening = await asyncio.start_server(Refusing(refusal).serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     endpoint = f"http://127.0.0.1:{collector.port}"
@@ -140,4 +147,4 @@ async def test_a_call_without_a_whole_answer(
     assert (found["error.type"], found["modelward.kept"]) == (error, "failed")
     assert ("rpc.status_code" in found, found.get("http.response.status_code")) == (False, http_status)
     assert span.status.code == Status.STATUS_CODE_ERROR
-    assert await monitor.exemplars() == {}
+    assert list((await monitor.exemplars()).values()) == [span.trace_id.hex()] * (error == "500")
