@@ -20,6 +20,7 @@ from modelward.conventions import PATH_FEEDBACK
 from modelward.monitor import exchange as exchanges
 from modelward.monitor.answers import error_body, response
 from modelward.monitor.bodies import FramingError
+from modelward.monitor.counters import Failure
 from modelward.monitor.exchange import Exchange, Port
 from modelward.monitor.feedback import RETRY_AFTER_SECONDS
 from modelward.monitor.heads import MAX_HEAD_BYTES, MOST_REMEMBERED_BYTES, RequestHead, parse_request
@@ -261,7 +262,6 @@ class ClientConnection(Front):
         if self._reading_paused:
             self.adjust_reading()
         elif self._pending and now_s - self._first_byte_s > HEAD_SECONDS:
-            self._proxy.state.counts.count_refusal(408)
             self._refuse(408, f"the request's head has not ended within {HEAD_SECONDS:g} s")
         elif now_s - self._last_read_s > IDLE_SECONDS:
             self.end()
@@ -293,7 +293,6 @@ class ClientConnection(Front):
             end = data.find(b"\r\n\r\n", start) + 4
             head_is_whole = end >= len(b"\r\n\r\n")
             if (end if head_is_whole else len(data)) - start > MAX_HEAD_BYTES:
-                self._proxy.state.counts.count_refusal(431)
                 self._refuse(431, f"the request's head is longer than {MAX_HEAD_BYTES} bytes")
             elif head_is_whole:
                 self._take_request(data, start, end)
@@ -314,7 +313,6 @@ class ClientConnection(Front):
             if preface := _HTTP2_PREFACE.fullmatch(data, start, end):
                 self._hand_over(data[end:], was_forwarded=preface[1] is not None)
                 return
-            self._proxy.state.counts.count_refusal(error.status)
             self._refuse(error.status, str(error))
             return
         if state.config is None:
@@ -355,7 +353,8 @@ class ClientConnection(Front):
             self._refuse(503, "the monitor has no configuration yet")
             return
         if target is None:
-            self._refuse(400, "this model server speaks no gRPC: use HTTP/1.1, or write server.grpcPort")
+            message = "this model server speaks no gRPC: use HTTP/1.1, or write server.grpcPort"
+            self._refuse(400, message, Failure.NO_GRPC)
             return
         self._relay.client_gone()
         self._ending, self._pending = True, b""
@@ -390,16 +389,18 @@ class ClientConnection(Front):
 
     # Refusals.
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, reason: Failure | None = None) -> None:
+        """Answer with an error and close; it is counted under `reason`, or that of its status."""
+        self._proxy.state.counts.count_refusal(status, reason)
         self._pending = b""
         self.send(response(status, error_body(message), closes=True))
         self.end()
 
     def _break_off(self, exchange: Exchange, message: str, status: int) -> None:
         """The rest of a body can't be followed, or is too much: no more of it reaches the server."""
-        self._proxy.state.counts.count_refusal(status)
         self._relay.refuse(None if exchange.answer_begun else status)
         if exchange.answer_begun:
+            self._proxy.state.counts.count_refusal(status)
             self.abort()
         else:
             self._refuse(status, message)

@@ -8,7 +8,7 @@ them is first seen. Otherwise the first increase of a series would be lost to Pr
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from http import HTTPStatus
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from modelward.api.monitorconfig import ObjectiveConfig, StorageObjectiveConfig
@@ -109,6 +109,39 @@ class EventCounts:
             self._counts.setdefault((revision, objective.name, objective.config, result, storage), 0)
 
 
+class Failure(StrEnum):
+    """Why a request had no whole answer: values of the label `reason`."""
+
+    UNREACHABLE = "unreachable"
+    CUT = "cut"
+    CLIENT_GONE = "client_gone"
+    REFUSED = "refused"
+    """A gRPC call that the server said it had not begun with. What follows, the monitor has refused."""
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    """A body beyond the limit."""
+    HEAD_TOO_LARGE = "head_too_large"
+    TIMEOUT = "timeout"
+    """A head, or more of a body, that had not come in time."""
+    NO_GRPC = "no_grpc"
+    """A connection of HTTP/2, before a server that does not speak it."""
+    UNCONFIGURED = "unconfigured"
+    """Before the monitor had a configuration."""
+
+
+_OF_STATUS: Final = {
+    413: Failure.TOO_LARGE,
+    431: Failure.HEAD_TOO_LARGE,
+    408: Failure.TIMEOUT,
+    503: Failure.UNCONFIGURED,
+}
+_OF_ENDING: Final = {
+    Ending.UNREACHABLE: Failure.UNREACHABLE,
+    Ending.CUT: Failure.CUT,
+    Ending.CLIENT_GONE: Failure.CLIENT_GONE,
+}
+
+
 class TraceExemplar(NamedTuple):
     """A duration whose trace is kept (OpenMetrics 1.0, "Exemplars")."""
 
@@ -148,36 +181,29 @@ class Counts:
     """Everything the monitor counts."""
 
     __slots__ = (
-        "client_gone",
         "durations",
         "events",
+        "failures",
         "feedback",
         "first_tokens",
         "forward_fallbacks",
         "forwarded",
         "grpc_calls",
         "grpc_unwatched",
-        "long_heads",
-        "malformed_requests",
         "open_connections",
         "output_tokens",
         "per_token",
         "predictions",
         "receipts",
-        "refused",
         "reload_failures",
         "requests",
         "requests_in_flight",
-        "slow_requests",
         "store_failures",
         "store_reads",
         "stream_events",
-        "too_large",
         "uncounted",
-        "unreachable",
         "unread",
         "untimed_streams",
-        "upstream_cut",
     )
 
     def __init__(self) -> None:
@@ -201,18 +227,8 @@ class Counts:
         """Calls that the pod's own server has ended on the serving port, by the name of their status."""
         self.grpc_unwatched = 0
         """gRPC connections that were passed on without being followed, so that nothing of them counts."""
-        self.unreachable = 0
-        self.upstream_cut = 0
-        self.client_gone = 0
-        self.refused = 0
-        """gRPC calls that the server said it had not begun with."""
-        self.malformed_requests = 0
-        self.too_large = 0
-        """Requests with bodies beyond the limit."""
-        self.long_heads = 0
-        """Requests with heads beyond the limit."""
-        self.slow_requests = 0
-        """Requests that had not come in time: their heads, or more of their bodies."""
+        self.failures = dict.fromkeys(Failure, 0)
+        """Requests without a whole answer."""
         self.unread = 0
         """Connections that were reset because their client took nothing of an answer for too long."""
         self.uncounted = 0
@@ -226,24 +242,11 @@ class Counts:
         self.open_connections = 0
         self.requests_in_flight = 0
 
-    def count_refusal(self, status: int) -> None:
-        """Count a request that the monitor refused with this status, by its reason."""
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            self.too_large += 1
-        elif status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            self.long_heads += 1
-        elif status == HTTPStatus.REQUEST_TIMEOUT:
-            self.slow_requests += 1
-        else:
-            self.malformed_requests += 1
+    def count_refusal(self, status: int, reason: Failure | None = None) -> None:
+        """Count a request that the monitor refused with this status: under `reason`, or what it says."""
+        self.failures[reason or _OF_STATUS.get(status, Failure.MALFORMED)] += 1
 
     def count_failure(self, ending: Ending) -> None:
-        """Count a request without a whole answer; one that was refused has been, by its reason."""
-        if ending is Ending.REFUSED:
-            return
-        if ending is Ending.UNREACHABLE:
-            self.unreachable += 1
-        elif ending is Ending.CUT:
-            self.upstream_cut += 1
-        else:
-            self.client_gone += 1
+        """Count a request without a whole answer; one that was refused has been, by its status."""
+        if ending is not Ending.REFUSED:
+            self.failures[_OF_ENDING[ending]] += 1

@@ -183,16 +183,7 @@ class _OperationsCollector(Collector):
         failures = CounterMetricFamily(
             "modelward_request_failures", "Requests without a whole answer.", labels=[*_IDENTITY, "reason"]
         )
-        for reason, value in (
-            ("unreachable", counts.unreachable),
-            ("cut", counts.upstream_cut),
-            ("client_gone", counts.client_gone),
-            ("refused", counts.refused),
-            ("malformed", counts.malformed_requests),
-            ("too_large", counts.too_large),
-            ("head_too_large", counts.long_heads),
-            ("timeout", counts.slow_requests),
-        ):
+        for reason, value in counts.failures.items():
             failures.add_metric([config.deployment, config.revision, reason], value)
         yield failures
 

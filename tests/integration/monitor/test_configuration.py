@@ -90,7 +90,7 @@ async def test_invalid_file_keeps_the_last_good(start_monitor: MonitorFactory, s
 
 
 async def test_start_without_configuration(start_monitor: MonitorFactory, server: ModelServer) -> None:
-    """Without a valid file it is alive, not ready, answers 503, and recovers when the file comes."""
+    """Without a valid file it is alive, not ready, answers 503 and counts it; it recovers with the file."""
     monitor = start_monitor(server.port, version=2)
     assert await monitor.ready() == (503, "the monitor has no valid configuration\n")
     async with RawClient(monitor.serving_port) as client:
@@ -101,6 +101,10 @@ async def test_start_without_configuration(start_monitor: MonitorFactory, server
         return (await monitor.ready())[0] == 200
 
     await until_answered(is_ready, "ready")
+    refused = (await monitor.scrape("/metrics")).get(
+        "modelward_request_failures_total", reason="unconfigured"
+    )
+    assert refused == 1
 
 
 async def test_ready_follows_the_v2_server(start_monitor: MonitorFactory, server: ModelServer) -> None:

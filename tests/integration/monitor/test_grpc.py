@@ -162,12 +162,16 @@ async def test_a_server_that_is_not_there(start_monitor: MonitorFactory, server:
 
 
 async def test_a_server_without_grpc(shared_monitor: MonitorProcess) -> None:
-    """It is refused in words that a client shows, and HTTP/1.1 goes on beside it."""
+    """It is refused in words that a client shows, and counted."""
     async with channel(shared_monitor.serving_port) as client:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await infer(client)
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "400" in str(failed.value.details())
+    operations = await shared_monitor.scrape("/metrics")
+    refused = operations.get("modelward_request_failures_total", reason="no_grpc")
+    assert refused is not None
+    assert refused > 0
 
 
 async def test_http_goes_on_beside_it(monitor: MonitorProcess, server: ModelServer) -> None:

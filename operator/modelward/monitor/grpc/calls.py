@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelward.monitor import account
+from modelward.monitor.counters import Failure
 from modelward.monitor.events import Ending, Outcome
 from modelward.monitor.exchange import Port
 from modelward.monitor.grpc.frames import Headers, NotFollowedError
@@ -193,7 +194,7 @@ class Calls:
         del self._open[stream]
         self._state.counts.requests_in_flight -= 1
         if self._is_counted:
-            self._state.counts.refused += 1
+            self._state.counts.failures[Failure.REFUSED] += 1
 
     def _end(self, stream: int, ending: Ending) -> None:
         call = self._open.pop(stream, None)

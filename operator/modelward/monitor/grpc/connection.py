@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hyperframe.frame import GoAwayFrame
 
 from modelward.api.monitorconfig import TrafficMode
+from modelward.monitor.counters import Failure
 from modelward.monitor.events import Ending
 from modelward.monitor.exchange import HEADER_FORWARDED, Port
 from modelward.monitor.grpc.calls import Calls
@@ -238,7 +239,7 @@ class GrpcConnection(asyncio.Protocol):
             self._fall_back()
             return
         if not self._calls:
-            self._proxy.state.counts.unreachable += 1
+            self._proxy.state.counts.failures[Failure.UNREACHABLE] += 1
         self._finish(Ending.CUT)
         self._transport.close()
 
