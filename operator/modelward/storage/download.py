@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from modelward.storage.classify import classify, underlying
 from modelward.storage.digest import BOOKKEEPING_PREFIX
-from modelward.storage.failure import FetchError, Reason, classify, first_line, underlying
+from modelward.storage.failure import FetchError, Reason, first_line
 from modelward.storage.location import Location
 from modelward.storage.log import say
 from modelward.storage.store import CHUNK_BYTES, RemoteFile, Store

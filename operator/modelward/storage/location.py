@@ -1,18 +1,15 @@
-"""Where a model is: a URI as fsspec's file system and the path in it.
+"""Where a model is: a URI as fsspec's file system and the path in it. Loads no store's client.
 
 A pvc:// model is mounted by the operator, which then names its folder as file://.
 """
 
-import os
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-from aiohttp import ClientTimeout
 
 from modelward.storage.failure import FetchError, Reason
 
-_CONNECT_SECONDS: Final = 5
+CONNECT_SECONDS: Final = 5
 SILENCE_SECONDS: Final = 30
 """Longest silence of a store; how long a whole answer takes is not limited."""
 _EXTRAS: Final = {"gs": "gcs", "abfs": "azure"}
@@ -28,8 +25,8 @@ class Location:
     """fsspec's name of the file system."""
     path: str
     """In the file system; without a trailing slash."""
-    options: dict[str, Any]
-    """Arguments of the file system."""
+    silence_seconds: float
+    """Longest silence of the store that is waited for."""
     is_single_file: bool
     """Whether it can only be one file, because the store has no listings."""
 
@@ -43,19 +40,19 @@ def locate(uri: str, silence_seconds: float = SILENCE_SECONDS) -> Location:
     path = f"{parts.netloc}{parts.path}".rstrip("/")
     if parts.scheme == "s3":
         _require(path, uri, "s3://BUCKET/PATH")
-        return Location(uri, "s3", path, _s3_options(silence_seconds), is_single_file=False)
+        return Location(uri, "s3", path, silence_seconds, is_single_file=False)
     if parts.scheme in {"gs", "abfs"}:
         _require(path, uri, f"{parts.scheme}://BUCKET/PATH")
-        return Location(uri, parts.scheme, path, {}, is_single_file=False)
+        return Location(uri, parts.scheme, path, silence_seconds, is_single_file=False)
     if parts.scheme in {"http", "https"}:
         if not parts.netloc or parts.path.endswith("/") or not parts.path:
             raise FetchError(
                 Reason.UNSUPPORTED, f"{uri}: HTTP has no listings; name one file, without a last slash"
             )
-        return Location(uri, parts.scheme, uri, _http_options(silence_seconds), is_single_file=True)
+        return Location(uri, parts.scheme, uri, silence_seconds, is_single_file=True)
     if parts.scheme == "file":
         _require(parts.path.rstrip("/"), uri, "file:///PATH")
-        return Location(uri, "file", parts.path.rstrip("/"), {}, is_single_file=False)
+        return Location(uri, "file", parts.path.rstrip("/"), silence_seconds, is_single_file=False)
     raise FetchError(
         Reason.UNSUPPORTED,
         f"{uri!r} has no known scheme; write s3://, gs://, abfs://, https://, http:// or file://",
@@ -74,24 +71,3 @@ def missing_extra(location: Location) -> FetchError:
 def _require(path: str, uri: str, form: str) -> None:
     if not path:
         raise FetchError(Reason.UNSUPPORTED, f"{uri!r} names no place; write {form}")
-
-
-def _http_options(silence_seconds: float) -> dict[str, Any]:
-    timeout = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
-    return {"client_kwargs": {"timeout": timeout}}
-
-
-def _s3_options(silence_seconds: float) -> dict[str, Any]:
-    """Credentials come from AWS_* in the environment; a store of one's own is named by AWS_ENDPOINT_URL."""
-    config: dict[str, Any] = {
-        "connect_timeout": _CONNECT_SECONDS,
-        "read_timeout": silence_seconds,
-        "retries": {"total_max_attempts": 1},
-        # Some stores send the checksum of a whole object with a part of it. A digest is checked anyway.
-        "response_checksum_validation": "when_required",
-    }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        # A store of one's own has no wildcard DNS name for its buckets.
-        config["s3"] = {"addressing_style": "path"}
-    return {"endpoint_url": endpoint, "config_kwargs": config}

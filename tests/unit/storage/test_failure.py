@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from modelward.storage.failure import FetchError, Reason, classify
+from modelward.storage.classify import classify
+from modelward.storage.failure import FetchError, Reason
 
 
 def http(status: int) -> aiohttp.ClientResponseError:
