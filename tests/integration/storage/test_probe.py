@@ -1,70 +1,19 @@
 """Read times of real stores, as the probe's process reports them."""
 
 import asyncio
-import json
-import sys
+import ssl
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import aiohttp
 import botocore.session
 import pytest
 from aiohttp import web
 from botocore.config import Config
 
+from dev.cluster import certificates
 from tests.integration.storage.conftest import S3
-
-READ = b"read\n"
-ANSWER_SECONDS = 120.0
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(slots=True)
-class Probe:
-    """A running probe."""
-
-    process: asyncio.subprocess.Process
-
-    async def read(self) -> dict[str, Any]:
-        """Tell it to read once."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(READ)
-        line = await asyncio.wait_for(self.process.stdout.readline(), ANSWER_SECONDS)
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
-@asynccontextmanager
-async def probe(uri: str, environment: dict[str, str] | None = None) -> AsyncIterator[Probe]:
-    """Run one; it must end with its input."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "modelward.storage.probe", uri),
-        env=environment,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert json.loads(await asyncio.wait_for(process.stdout.readline(), ANSWER_SECONDS)) == {"ready": True}
-    yield Probe(process)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert await asyncio.wait_for(process.wait(), ANSWER_SECONDS) == 0
-
-
-@asynccontextmanager
-async def http_server(handler: Handler) -> AsyncIterator[str]:
-    """Answer every request with `handler`; yields the address."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+from tests.integration.storage.probing import ANSWER_SECONDS, http_server, probe
 
 
 @pytest.fixture
@@ -190,3 +139,90 @@ async def test_store_that_falls_silent() -> None:
 
     async with http_server(silent) as url, probe(f"{url}/model.bin") as running:
         assert (await running.read())["failure"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "said"),
+    [
+        (404, "refused", "nothing is at"),
+        (410, "refused", "nothing is at"),
+        (401, "refused", "access denied"),
+        (403, "refused", "access denied"),
+        (500, "unreachable", "500"),
+        (429, "unreachable", "429"),
+    ],
+)
+async def test_statuses_of_a_server(status: int, failure: str, said: str) -> None:
+    """A server that has no such file, or refuses it, is told from one that fails; each time anew."""
+    now = status
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=now, body=b"model")
+
+    async with http_server(refuse) as url, probe(f"{url}/model.bin") as running:
+        answer = await running.read()
+        assert (answer["failure"], said in answer["message"]) == (failure, True)
+        now = 200
+        assert "seconds" in await running.read()
+
+
+async def test_a_file_that_is_empty() -> None:
+    """A file without content is no model."""
+
+    async def empty(_request: web.Request) -> web.StreamResponse:
+        return web.Response()
+
+    async with http_server(empty) as url, probe(f"{url}/model.bin") as running:
+        assert (await running.read())["failure"] == "refused"
+
+
+async def test_redirects_and_users() -> None:
+    """A server may send on to another place; the user that the address names is given."""
+    users: list[str | None] = []
+
+    async def send_on(request: web.Request) -> web.StreamResponse:
+        users.append(request.headers.get("Authorization"))
+        if request.path == "/latest":
+            raise web.HTTPFound("/models/model.bin")
+        return web.Response(body=b"model")
+
+    async with http_server(send_on) as url:
+        address = url.replace("://", "://me:p%40ss@") + "/latest"
+        async with probe(address) as running:
+            assert "seconds" in await running.read()
+    assert set(users) == {aiohttp.encode_basic_auth("me", "p@ss")}
+
+
+async def test_server_that_keeps_no_connection(tmp_path: Path) -> None:
+    """A server that closes each connection is read on another one each time."""
+    (tmp_path / "model.bin").write_bytes(b"model" * 1000)
+    connections: set[object] = set()
+
+    async def close(request: web.Request) -> web.StreamResponse:
+        connections.add(request.transport)
+        response = web.FileResponse(tmp_path / "model.bin")
+        response.force_close()
+        return response
+
+    async with http_server(close) as url, probe(f"{url}/model.bin") as running:
+        for _ in range(3):
+            assert "seconds" in await running.read()
+    assert len(connections) >= 3
+
+
+async def test_an_authority_of_ones_own(tmp_path: Path) -> None:
+    """Over TLS the certificates count that SSL_CERT_FILE names, and only those."""
+    made = certificates.ensure(tmp_path / "keys", ["IP:127.0.0.1"], {})
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(made.certificate, made.key)
+
+    async def serve(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"model")
+
+    async with http_server(serve, tls) as url:
+        async with probe(f"{url}/model.bin", {"SSL_CERT_FILE": str(made.certificate)}) as running:
+            assert "seconds" in await running.read()
+        async with probe(f"{url}/model.bin", {}) as running:
+            answer = await running.read()
+            assert answer["failure"] == "unreachable"
+            assert "CERTIFICATE_VERIFY_FAILED" in answer["message"]
