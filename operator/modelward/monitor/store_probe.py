@@ -1,7 +1,7 @@
 """Reads the model's store every now and then, in a process of its own, and counts how long it took.
 
 Every second while bad events are seen, else twice a minute (store_watch.py says what the reads are for).
-The reading itself is `python -m modelward.storage.probe`, which the fetch's own code does with the fetch's
+The reading itself is done by `python -m modelward.storage.probe` as the fetch would, with the fetch's
 own credentials: this process only tells it when, over a pipe. A model in a claim (pvc://) is not read: the
 pod has a copy, and the claim is not mounted where requests are served.
 """
