@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -54,7 +55,8 @@ class Finder:
         process = self._process
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101 - both are pipes
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already
+            process.stdin.close()
         try:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -24,6 +24,8 @@ class Asked:
     """None: it was not signed."""
     region: str | None
     token: str | None
+    is_clients: bool
+    """Whether S3's whole client sent it, which numbers its requests."""
 
 
 @dataclass(slots=True)
@@ -97,4 +99,5 @@ def _asked(request: web.Request) -> Asked:
     scope = _SCOPE.match(headers.get("Authorization", ""))
     access_key, region = scope.groups() if scope else (None, None)
     token = headers.get("X-Amz-Security-Token")
-    return Asked(request.method, request.path, headers.get("Range"), access_key, region, token)
+    is_clients = "amz-sdk-invocation-id" in headers
+    return Asked(request.method, request.path, headers.get("Range"), access_key, region, token, is_clients)

@@ -1,6 +1,7 @@
 """Read times of real stores, as the probe's process reports them."""
 
 import asyncio
+import json
 import ssl
 import uuid
 from pathlib import Path
@@ -13,7 +14,7 @@ from botocore.config import Config
 
 from dev.cluster import certificates
 from tests.integration.storage.conftest import S3
-from tests.integration.storage.probing import ANSWER_SECONDS, http_server, probe
+from tests.integration.storage.probing import ANSWER_SECONDS, MEMORY_MIB, http_server, probe
 
 
 @pytest.fixture
@@ -107,6 +108,8 @@ async def test_the_time_is_that_of_the_read(tmp_path: Path) -> None:
     async with http_server(slow) as url, probe(f"{url}/model.bin") as running:
         for _ in range(2):
             assert 0.3 <= (await running.read())["seconds"] < 3
+        assert running.memory_mib() < MEMORY_MIB
+        assert running.children() == []
     assert ranges == ["bytes=0-1023"] * 2
 
 
@@ -226,3 +229,17 @@ async def test_an_authority_of_ones_own(tmp_path: Path) -> None:
             answer = await running.read()
             assert answer["failure"] == "unreachable"
             assert "CERTIFICATE_VERIFY_FAILED" in answer["message"]
+
+
+async def test_settings_of_fsspec() -> None:
+    """A header that fsspec's own settings add to the fetch's requests is in the probe's, too."""
+    keys: set[str | None] = set()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        keys.add(request.headers.get("X-Key"))
+        return web.Response(body=b"model")
+
+    settings = {"FSSPEC_HTTP": json.dumps({"headers": {"X-Key": "secret"}})}
+    async with http_server(serve) as url, probe(f"{url}/model.bin", settings) as running:
+        assert "seconds" in await running.read()
+    assert keys == {"secret"}
